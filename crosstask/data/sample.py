@@ -1,0 +1,131 @@
+"""What travels from files to the network: samples and batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+
+from crosstask.tasks.targets import Regions, Target
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image and what is known of it.
+
+    Attributes:
+        id: identifies the sample in messages and results.
+        image: float RGB in [0, 1], (3, H, W).
+        targets: one target per task of the recipe, unknown where there is no label.
+        regions: region ids (H, W) int32, -1 none.
+        intrinsics: fx, fy, cx, cy in pixels; NaN where unknown. The centre of pixel (row 0, column 0) is at (0, 0), so
+            the ray of pixel (u, v) is ((u - cx) / fx, (v - cy) / fy, 1) with x right, y down, z forward.
+        weights: optional confidence per task, (H, W) or ().
+    """
+
+    id: str
+    image: tv_tensors.Image
+    targets: dict[str, Target]
+    regions: Regions | None = None
+    intrinsics: Tensor = field(default_factory=lambda: torch.full((4,), float("nan")))
+    weights: dict[str, Target] = field(default_factory=dict)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the image."""
+        return self.image.shape[-2], self.image.shape[-1]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Sample:
+        """Apply ``function`` (a torchvision functional, say) to the image and to everything that moves with it."""
+        return replace(
+            self,
+            image=function(self.image),
+            targets={name: function(target) for name, target in self.targets.items()},
+            regions=None if self.regions is None else function(self.regions),
+            weights={name: function(weight) for name, weight in self.weights.items()},
+        )
+
+
+@dataclass
+class Batch:
+    """Samples of one size, stacked.
+
+    Attributes:
+        images: (B, 3, H, W) float.
+        targets: one tensor per task, (B, ...); unknown entries are NaN or -1.
+        ids: the ids of the samples.
+        regions: (B, H, W) int32, or None when no sample has any (-1 for those without).
+        intrinsics: (B, 4) float, NaN where unknown.
+        weights: per task (B, H, W) or (B,); 1 where a sample gives none. Only tasks for which some sample has any.
+    """
+
+    images: Tensor
+    targets: dict[str, Tensor]
+    ids: list[str]
+    regions: Tensor | None
+    intrinsics: Tensor
+    weights: dict[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The batch on another device."""
+        move = lambda tensor: tensor.to(device, non_blocking=non_blocking)  # noqa: E731
+        return Batch(
+            move(self.images),
+            {name: move(target) for name, target in self.targets.items()},
+            self.ids,
+            None if self.regions is None else move(self.regions),
+            move(self.intrinsics),
+            {name: move(weight) for name, weight in self.weights.items()},
+        )
+
+    def pin_memory(self) -> Batch:
+        """The batch in page-locked memory (called by the data loader)."""
+        return Batch(
+            self.images.pin_memory(),
+            {name: target.pin_memory() for name, target in self.targets.items()},
+            self.ids,
+            None if self.regions is None else self.regions.pin_memory(),
+            self.intrinsics.pin_memory(),
+            {name: weight.pin_memory() for name, weight in self.weights.items()},
+        )
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.as_subclass(Tensor)
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples of one image size into a batch.
+
+    Raises:
+        ValueError: the images differ in size.
+    """
+    sizes = {sample.size for sample in samples}
+    if len(sizes) > 1:
+        listed = ", ".join(f"{sample.id} {sample.size[0]}x{sample.size[1]}" for sample in samples[:4])
+        raise ValueError(f"a batch needs images of one size, found {listed}: set data.size")
+    first = samples[0]
+    size = first.size
+    regions = None
+    if any(sample.regions is not None for sample in samples):
+        none = torch.full(size, Regions.UNKNOWN, dtype=torch.int32)
+        regions = torch.stack([none if s.regions is None else _plain(s.regions) for s in samples])
+    weights = {}
+    for name in sorted({name for sample in samples for name in sample.weights}):
+        shape = next(s.weights[name].shape for s in samples if name in s.weights)
+        ones = torch.ones(shape)
+        weights[name] = torch.stack([_plain(s.weights[name]) if name in s.weights else ones for s in samples])
+    return Batch(
+        images=torch.stack([_plain(sample.image) for sample in samples]),
+        targets={name: torch.stack([_plain(s.targets[name]) for s in samples]) for name in first.targets},
+        ids=[sample.id for sample in samples],
+        regions=regions,
+        intrinsics=torch.stack([sample.intrinsics for sample in samples]),
+        weights=weights,
+    )

@@ -1,0 +1,68 @@
+"""What an objective is: a source of supervision that turns a step into named loss terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from crosstask.data.sample import Batch
+from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.tasks.base import Task
+from crosstask.tasks.term import Term
+
+
+@dataclass
+class Step:
+    """All an objective may look at in one training step.
+
+    Attributes:
+        batch: the samples; ``batch.targets`` marks what is unknown.
+        tasks: the tasks by name.
+        network: the network itself, for objectives that need another view (``step.network(images)``).
+        predictions: raw predictions of every task for ``batch.images``, at full resolution.
+        features: the encoder's feature maps for ``batch.images``, finest first.
+        iteration: how many optimiser steps were taken before this one.
+        iterations: how many there will be in all.
+        generator: the only source of randomness an objective may use (seeded by run, iteration, micro-batch and rank,
+            so that a resumed run draws the same numbers). Lives on the CPU.
+    """
+
+    batch: Batch
+    tasks: Mapping[str, Task]
+    network: MultiTaskNetwork
+    predictions: dict[str, Tensor]
+    features: list[Tensor]
+    iteration: int
+    iterations: int
+    generator: torch.Generator = field(default_factory=torch.Generator)
+
+
+class Objective(nn.Module):
+    """A source of supervision. Subclasses take ``tasks`` and their own options in ``__init__``.
+
+    Everything an objective keeps (parameters, a teacher, prototypes, a bank) lives in its ``state_dict``, so that a
+    resumed run is exact. It knows nothing of the loop, of devices or of ranks.
+    """
+
+    def forward(self, step: Step) -> dict[str, Term]:
+        """Named terms, always the same names: a term without anything to learn from is ``Term.zero(...)``, attached to
+        every parameter it would have trained."""
+        raise NotImplementedError
+
+    def counts(self, batch: Batch) -> dict[str, Tensor] | None:
+        """The counts of the terms of :meth:`forward`, known before the forward; None where they are not.
+
+        Needed for accumulation over micro-batches to be exact: the counts of a whole step are summed before its first
+        backward. Where they are not known, micro-batches are averaged with equal weights.
+        """
+        return None
+
+    def after_step(self, network: MultiTaskNetwork, iteration: int) -> None:
+        """Called after each optimiser step, without gradient: update a teacher, say."""
+
+    def chance(self) -> dict[str, float]:
+        """For contrastive terms of the last forward: the loss of guessing, ln(candidates), logged beside each."""
+        return {}

@@ -1,0 +1,122 @@
+"""What every kind of task provides. One file per kind; a kind knows nothing of networks, objectives or the loop."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crosstask.tasks.metric import Metric
+from crosstask.tasks.targets import Map, Target, as_target
+from crosstask.tasks.term import Term
+
+
+class Task(abc.ABC):
+    """Something the network predicts.
+
+    Shapes below are those of a batch; a *prediction* is the raw output of the task's head, (B, C, H, W) for a dense
+    task and (B, C) for an image-level one, with C = ``channels``. A *target* is the label as stored in memory, with
+    unknown entries marked (see :class:`~crosstask.tasks.targets.Target`). A *value* has the format of a target but
+    comes from a prediction: class ids, metres, unit vectors, probabilities.
+
+    Attributes:
+        kind: the word a recipe uses for this kind of task.
+        target_type: the type of the task's targets.
+        name: the name of the task in recipes, tables, batches and results.
+        channels: how many channels the head of this task has.
+        unit: the unit of the values, for people ("m", "unit vector", ...).
+    """
+
+    kind: ClassVar[str]
+    target_type: ClassVar[type[Target]]
+    unit: ClassVar[str] = ""
+
+    name: str
+    channels: int
+
+    @property
+    def dense(self) -> bool:
+        """Whether the task has one value per pixel."""
+        return issubclass(self.target_type, Map)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, tags or components; empty where there are none."""
+        return []
+
+    # -- learning ------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        """Summed loss over the known entries and their number (or summed weight).
+
+        Known entries are selected before anything is computed. Without any the result is ``Term.zero(prediction)``.
+        ``weight`` has the shape of ``target`` without its channel axis, (B, H, W) or (B,).
+        """
+
+    @abc.abstractmethod
+    def count(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """The count that :meth:`loss` will return, without a prediction."""
+
+    @abc.abstractmethod
+    def activate(self, prediction: Tensor) -> Tensor:
+        """The task's natural values, differentiable: probabilities, metres, unit vectors."""
+
+    @abc.abstractmethod
+    def decide(self, prediction: Tensor) -> Tensor:
+        """The prediction in the format of a target (class ids, metres, unit vectors, probabilities)."""
+
+    @abc.abstractmethod
+    def embed(self, prediction: Tensor) -> Tensor:
+        """The prediction as a float map or vector another network can read, (B, C, ...); differentiable."""
+
+    @abc.abstractmethod
+    def embed_target(self, target: Tensor) -> Tensor:
+        """A target in the space of :meth:`embed`; unknown entries are 0."""
+
+    # -- measuring and showing -------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def metric(self) -> Metric:
+        """A fresh metric of this task."""
+
+    @abc.abstractmethod
+    def check(self, target: Tensor) -> None:
+        """Raise ``ValueError`` (what, the value found, the remedy) when one target (no batch axis) is not valid."""
+
+    @abc.abstractmethod
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """One value or target as uint8 RGB (3, H, W); unknown is shown in a neutral grey.
+
+        ``size`` (H, W) is that of the picture, needed for image-level tasks, which draw a card of bars.
+        """
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def parse(self, cell: np.ndarray | str) -> Target:
+        """A target from what a table holds: the decoded array of a label file, or the text of a cell.
+
+        Raises:
+            ValueError: what is wrong with it, the value found, and the remedy.
+        """
+
+    @abc.abstractmethod
+    def encode(self, value: Tensor) -> np.ndarray | dict[str, Any]:
+        """One value as it is written: an array for a PNG (dense), or something for JSON (image-level)."""
+
+    def unknown(self, size: tuple[int, int]) -> Target:
+        """A wholly unknown target for an image of ``size`` (H, W)."""
+        dtype = torch.float32 if np.isnan(self.target_type.UNKNOWN) else torch.int64
+        return as_target(self.target_type, torch.full(self.shape(size), self.target_type.UNKNOWN, dtype=dtype))
+
+    @abc.abstractmethod
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Shape of a target for an image of ``size`` (H, W)."""
+
+    def known(self, target: Tensor) -> Tensor:
+        """Boolean mask of the known entries: (B, H, W) or (H, W) for dense tasks, the target's shape otherwise."""
+        return target.as_subclass(self.target_type).known()

@@ -1,0 +1,90 @@
+"""Metrics that remember each image, so that a number comes with its uncertainty.
+
+A metric turns each image into a row of statistics. Where the rows are *additive* (a confusion matrix, a sum of
+errors, a histogram) the number over a set is a function of their sum: pixels are accumulated over the set, not averaged
+per image. Because rows are kept, a bootstrap over images needs no second pass.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import ClassVar
+
+import torch
+import torchmetrics
+from torch import Tensor
+
+
+class Metric(torchmetrics.Metric, abc.ABC):
+    """Base of all task metrics; synchronised over ranks by torchmetrics.
+
+    Attributes:
+        protocol: how the numbers are measured, in a few words; printed beside each of them.
+        better: for each number, +1 where more is better, -1 where less is better, 0 where it is only information.
+        primary: the number used to select a model and to compare methods.
+        additive: whether the number over a set depends on the sum of the rows alone.
+    """
+
+    full_state_update = False
+    protocol: ClassVar[str]
+    better: ClassVar[dict[str, int]]
+    primary: ClassVar[str]
+    additive: ClassVar[bool] = True
+
+    rows: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("rows", default=[], dist_reduce_fx="cat")
+
+    @abc.abstractmethod
+    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """One row per image, (B, S) float64. An image without any known entry has a row that counts nothing."""
+
+    @abc.abstractmethod
+    def summary(self, rows: Tensor) -> dict[str, float]:
+        """The numbers for ``rows`` (N, S), or for their sum (1, S) where the metric is additive.
+
+        A number nobody could measure is NaN here and "n/a" wherever it is shown or averaged.
+        """
+
+    @abc.abstractmethod
+    def known(self, rows: Tensor) -> int:
+        """How many entries (pixels, samples, cells) the rows measured."""
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Add a batch: raw ``prediction`` (B, C, ...) and ``target`` (B, ...)."""
+        self.rows.append(self.statistics(prediction.detach().float(), target).double().cpu())
+
+    def all_rows(self) -> Tensor:
+        """The rows of all images so far, (N, S); (0, 0) where there is none."""
+        if isinstance(self.rows, Tensor):
+            return self.rows
+        return torch.cat(self.rows) if self.rows else torch.zeros(0, 0, dtype=torch.float64)
+
+    def compute(self) -> dict[str, float]:
+        """The numbers over all images."""
+        rows = self.all_rows()
+        if not len(rows):
+            return {name: float("nan") for name in self.better}
+        return self.summary(rows.sum(0, keepdim=True) if self.additive else rows)
+
+    def intervals(self, resamples: int = 200, seed: int = 0, level: float = 0.95) -> dict[str, tuple[float, float]]:
+        """Percentile bootstrap intervals over images, per number: (low, high)."""
+        rows = self.all_rows()
+        if not len(rows):
+            return {name: (float("nan"), float("nan")) for name in self.better}
+        picks = torch.randint(len(rows), (resamples, len(rows)), generator=torch.Generator().manual_seed(seed))
+        if self.additive:
+            weights = torch.zeros(resamples, len(rows), dtype=torch.float64)
+            weights.scatter_add_(1, picks, torch.ones_like(weights))
+            samples = [self.summary(total[None]) for total in weights @ rows]
+        else:
+            samples = [self.summary(rows[pick]) for pick in picks]
+        edges = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+        out = {}
+        for name in self.better:
+            values = torch.tensor([sample.get(name, float("nan")) for sample in samples], dtype=torch.float64)
+            low, high = torch.nanquantile(values, edges).tolist()
+            out[name] = (low, high)
+        return out

@@ -1,0 +1,32 @@
+"""A loss as a sum and a count, so that it can be averaged exactly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Term(NamedTuple):
+    """A loss that has not been averaged yet.
+
+    Averaging per-rank or per-micro-batch means is wrong whenever they hold different numbers of labels; summing the
+    totals and dividing by the summed counts is right. The training loop does that division.
+
+    Attributes:
+        total: scalar float32 (or float64) tensor with a graph, the summed loss.
+        count: scalar tensor without a graph, how much was summed: known pixels, labelled samples, summed weights.
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def mean(self) -> Tensor:
+        """``total / count``; an exact zero with a graph where nothing was counted."""
+        return self.total / self.count.where(self.count > 0, self.count.new_ones(()))
+
+    @classmethod
+    def zero(cls, *attached: Tensor) -> Term:
+        """An exact 0 that keeps ``attached`` in the graph: their gradient is 0, even where they are not finite."""
+        total = sum((tensor.flatten()[:0].float().sum() for tensor in attached[1:]), attached[0].flatten()[:0].float().sum())
+        return cls(total, total.detach())
