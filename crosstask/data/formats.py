@@ -1,0 +1,202 @@
+"""Table files: CSV, JSONL and Parquet to and from columns and rows of text. What the cells mean is not known here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from crosstask.errors import DataError, nearest
+
+Rows = list[dict[str, str]]
+
+
+class Format(NamedTuple):
+    """How one kind of table file is read and written.
+
+    Attributes:
+        read: file -> (columns, rows, number of the first row as the user counts it).
+        write: (columns, rows) -> the bytes of the file.
+    """
+
+    read: Callable[[Path], tuple[list[str], Rows, int]]
+    write: Callable[[Sequence[str], Rows], bytes]
+
+
+def format_of(path: Path) -> Format:
+    """The format that the ending of ``path`` names.
+
+    Raises:
+        DataError: the ending is not that of a table.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise DataError(
+            f"{path}: {suffix or 'a name without an ending'!r} is no kind of table: {nearest(suffix, FORMATS)}"
+        )
+    return FORMATS[suffix]
+
+
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
+    if b"\0" in raw:
+        line = raw[: raw.index(b"\0")].count(b"\n") + 1
+        raise DataError(f"{path}, line {line}: holds a NUL byte: not a text file, or not saved as UTF-8")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path}, line {line}: byte 0x{raw[error.start]:02x} is not UTF-8: save the table as UTF-8"
+        ) from None
+
+
+def _read_csv(path: Path) -> tuple[list[str], Rows, int]:
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    columns: list[str] = []
+    rows: Rows = []
+    try:
+        for cells in reader:
+            if not any(cells):
+                continue
+            cells = [cell.strip() for cell in cells]
+            if not columns:
+                columns = _header(path, cells)
+                continue
+            if len(cells) > len(columns):
+                raise DataError(
+                    f"{path}, row {len(rows) + 2}: {len(cells)} cells for {len(columns)} columns "
+                    f"(the first too many is {cells[len(columns)]!r}): put cells that hold a comma in quotes"
+                )
+            rows.append(dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=True)))
+    except csv.Error as error:
+        raise DataError(f"{path}, line {reader.line_num}: not a valid CSV file ({error})") from None
+    return columns, rows, 2
+
+
+def _header(path: Path, cells: list[str]) -> list[str]:
+    if len(cells) == 1:
+        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+            if separator in cells[0]:
+                raise DataError(f"{path}: the columns are separated by {name}: save the table with commas")
+    while cells and not cells[-1]:
+        cells = cells[:-1]
+    if "" in cells:
+        raise DataError(f"{path}: column {cells.index('') + 1} has no name: give it one in the first row")
+    return cells
+
+
+def _write_csv(columns: Sequence[str], rows: Rows) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def cell_text(value: Any) -> str:
+    """One JSON or Parquet value as the text of a cell: null and NaN are blank, lists are joined by ``;``.
+
+    Raises:
+        ValueError: the value has no text form.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, (int, float)):
+        if isinstance(value, float) and not math.isfinite(value):
+            return ""
+        return str(int(value)) if value == int(value) else repr(value)
+    if isinstance(value, list) and value:
+        return ";".join(cell_text(item) for item in value)
+    if value == []:
+        raise ValueError("an empty list: write null for no label, or '-' for known to have none")
+    raise ValueError(f"a {type(value).__name__}: cells are text, numbers, lists of these, or null")
+
+
+def _row(path: Path, number: int, values: dict[str, Any]) -> dict[str, str]:
+    row = {}
+    for column, value in values.items():
+        try:
+            row[column.strip()] = cell_text(value)
+        except ValueError as error:
+            raise DataError(f"{path}, row {number}, column {column}: holds {error}") from None
+    return row
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
+
+
+def _read_jsonl(path: Path) -> tuple[list[str], Rows, int]:
+    def lines() -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, line in enumerate(_text(path).split("\n"), start=1):
+            if not line.strip():
+                continue
+            try:
+                values = json.loads(line, object_pairs_hook=_unique_keys)
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"{path}, row {number}: not a valid JSON line ({error})") from None
+            if not isinstance(values, dict):
+                raise DataError(f"{path}, row {number}: holds a {type(values).__name__}: write one object per line")
+            yield number, values
+
+    found = [_row(path, number, values) for number, values in lines()]
+    columns = list(dict.fromkeys(column for row in found for column in row))
+    return columns, [{column: row.get(column, "") for column in columns} for row in found], 1
+
+
+def _write_jsonl(columns: Sequence[str], rows: Rows) -> bytes:
+    lines = ({column: row[column] for column in columns if row.get(column)} for row in rows)
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise DataError("Parquet tables need pyarrow: pip install 'crosstask[parquet]', or use CSV or JSONL") from None
+    return pyarrow
+
+
+def _read_parquet(path: Path) -> tuple[list[str], Rows, int]:
+    arrow = _pyarrow()
+    try:
+        # ParquetFile reads this file alone: read_table would take key=value folders of its path for columns.
+        content = arrow.parquet.ParquetFile(path).read()
+    except arrow.ArrowException as error:
+        raise DataError(f"{path}: not a valid Parquet file ({str(error).splitlines()[0]})") from None
+    columns = [name.strip() for name in content.column_names]
+    values = [column.to_pylist() for column in content.columns]
+    rows = [
+        _row(path, number, dict(zip(columns, row, strict=True)))
+        for number, row in enumerate(zip(*values, strict=True), 1)
+    ]
+    return columns, rows, 1
+
+
+def _write_parquet(columns: Sequence[str], rows: Rows) -> bytes:
+    arrow = _pyarrow()
+    content = {column: arrow.array([row.get(column) or None for row in rows], arrow.string()) for column in columns}
+    sink = io.BytesIO()
+    arrow.parquet.write_table(arrow.table(content), sink)
+    return sink.getvalue()
+
+
+FORMATS: dict[str, Format] = {
+    ".csv": Format(_read_csv, _write_csv),
+    ".jsonl": Format(_read_jsonl, _write_jsonl),
+    ".parquet": Format(_read_parquet, _write_parquet),
+}
