@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
-from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
 
@@ -20,7 +18,6 @@ class Step:
 
     Attributes:
         batch: the samples; ``batch.targets`` marks what is unknown.
-        tasks: the tasks by name.
         network: the network itself, for objectives that need another view (``step.network(images)``).
         predictions: raw predictions of every task for ``batch.images``, at full resolution.
         features: the encoder's feature maps for ``batch.images``, finest first.
@@ -31,7 +28,6 @@ class Step:
     """
 
     batch: Batch
-    tasks: Mapping[str, Task]
     network: MultiTaskNetwork
     predictions: dict[str, Tensor]
     features: list[Tensor]
@@ -41,7 +37,7 @@ class Step:
 
 
 class Objective(nn.Module):
-    """A source of supervision. Subclasses take ``tasks`` and their own options in ``__init__``.
+    """A source of supervision. Subclasses take ``tasks``, ``network`` and their own options in ``__init__``.
 
     Everything an objective keeps (parameters, a teacher, prototypes, a bank) lives in its ``state_dict``, so that a
     resumed run is exact. It knows nothing of the loop, of devices or of ranks.

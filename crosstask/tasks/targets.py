@@ -109,7 +109,9 @@ def _resize(target: Target, size: Any, *_: Any, **__: Any) -> Target:
     return _like(target, target.resized(_size(size, target.shape[-2:]) if isinstance(target, Map) else size))
 
 
-def _resized_crop(target: Target, top: int, left: int, height: int, width: int, size: Any, *_: Any, **__: Any) -> Target:
+def _resized_crop(
+    target: Target, top: int, left: int, height: int, width: int, size: Any, *_: Any, **__: Any
+) -> Target:
     return _resize(_crop(target, top, left, height, width), size)
 
 

@@ -1,0 +1,62 @@
+"""Train a recipe (a YAML file, or the name of a shipped recipe) into a run directory.
+
+Anything in the recipe can be overridden with dotted flags:
+
+    crosstask train recipe.yaml --out runs/one --training.epochs 5 --data.labels one --objectives supervised
+    crosstask train --resume runs/one
+"""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "train a recipe into a run directory, or continue one"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", nargs="?", help="recipe file or name of a shipped recipe")
+    parser.add_argument("--out", metavar="RUN", help="run directory (default: runs/RECIPE)")
+    parser.add_argument("--resume", metavar="RUN", help="continue this run where its last checkpoint is")
+    parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
+    parser.add_argument("--options", action="store_true", help="list every key a recipe may have, and stop")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(takes_overrides=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from crosstask.errors import RecipeError
+
+    if arguments.options:
+        from crosstask.option_help import option_help
+
+        print(option_help())
+        return 0
+    if (arguments.recipe is None) == (arguments.resume is None):
+        raise RecipeError("give a recipe to train, or --resume RUN to continue one (not both)")
+
+    from crosstask.experiment import Experiment
+    from crosstask.recipe import Recipe
+
+    if arguments.resume:
+        if arguments.overrides:
+            raise RecipeError(f"--resume continues the recipe as it was: leave out {' '.join(arguments.overrides)}")
+        experiment = Experiment.resume(arguments.resume, quiet=arguments.quiet)
+    else:
+        recipe = Recipe.load(arguments.recipe, arguments.overrides)
+        if arguments.print_config:
+            print(recipe.to_yaml(), end="")
+            return 0
+        out = arguments.out or Path("runs") / Path(arguments.recipe).stem
+        experiment = Experiment(recipe, out, quiet=arguments.quiet)
+    outcome = experiment.fit()
+    where = experiment.run.path
+    if not experiment.main_process:
+        return 0
+    if outcome.status == "interrupted":
+        print(f"interrupted after iteration {outcome.iteration}; continue with: crosstask train --resume {where}")
+        return 130
+    chosen = "" if outcome.best_iteration is None else f", best at iteration {outcome.best_iteration}"
+    print(f"{outcome.status} at iteration {outcome.iteration}{chosen}; measure it with: crosstask eval {where}")
+    return 0

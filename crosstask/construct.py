@@ -1,0 +1,137 @@
+"""From the options of a recipe to an object: the signature of a class says which options there are."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from crosstask.errors import RecipeError, nearest
+
+T = TypeVar("T")
+
+
+def signature_options(cls: type, provided: Mapping[str, Any] = {}) -> dict[str, inspect.Parameter]:  # noqa: B006
+    """The options a recipe may give for ``cls``: its constructor's parameters without those ``provided`` by code."""
+    parameters = inspect.signature(cls).parameters
+    return {name: parameter for name, parameter in parameters.items() if name not in provided}
+
+
+def construct(cls: type[T], options: Mapping[str, Any] | None, where: str, **provided: Any) -> T:
+    """An instance of ``cls`` from the ``options`` found at ``where`` in a recipe; ``provided`` come from code.
+
+    Raises:
+        RecipeError: an unknown key, a wrong type, a missing or invalid value; one line that names the key.
+    """
+    return build(cls, resolve(cls, options, where, provided), where, provided)
+
+
+def resolve(
+    cls: type, options: Mapping[str, Any] | None, where: str, provided: Mapping[str, Any] = {}  # noqa: B006
+) -> dict[str, Any]:
+    """``options`` validated against the signature of ``cls``, with every default filled in, as plain values.
+
+    Raises:
+        RecipeError: an unknown key, a wrong type or a missing value.
+    """
+    parser = _parser(cls, provided)
+    return parser.dump_dict(_parse(parser, cls, options, where, provided))  # type: ignore[attr-defined]
+
+
+def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mapping[str, Any]) -> T:
+    """The instance for options that were resolved."""
+    parser = _parser(cls, provided)
+    values = parser.instantiate_classes(_parse(parser, cls, resolved, where, provided))
+    try:
+        return cls(**provided, **values.as_dict())
+    except (ValueError, TypeError) as error:
+        text = str(error).splitlines()[0]
+        raise RecipeError(text if text.startswith(where) else f"{where}: {text}") from error
+
+
+class _Parser(ArgumentParser):
+    def dump_dict(self, values: Any) -> dict[str, Any]:
+        import yaml
+
+        return yaml.safe_load(self.dump(values, skip_none=False, skip_validation=True)) or {}
+
+
+def _parser(cls: type, provided: Mapping[str, Any]) -> _Parser:
+    parser = _Parser(exit_on_error=False)
+    parser.add_class_arguments(cls, skip=set(provided), fail_untyped=True)
+    return parser
+
+
+def _parse(parser: _Parser, cls: type, options: Mapping[str, Any] | None, where: str, provided: Mapping[str, Any]) -> Any:
+    if options is None:
+        options = {}
+    if not isinstance(options, Mapping):
+        raise RecipeError(f"{where}: expected options (key: value), found {options!r}")
+    valid = signature_options(cls, provided)
+    for key, value in options.items():
+        if key not in valid:
+            raise RecipeError(f"{where}.{key}: no such option (found {value!r}); {nearest(str(key), valid)}")
+    for name, parameter in valid.items():
+        if parameter.default is inspect.Parameter.empty and name not in options:
+            raise RecipeError(f"{where}.{name}: missing; it has no default, add it to the recipe")
+    try:
+        return parser.parse_object(dict(options))
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise RecipeError(_one_line(str(error), where, options)) from error
+
+
+def _one_line(message: str, where: str, options: Mapping[str, Any]) -> str:
+    """jsonargparse explains over many lines; keep the key, the value and what was expected."""
+    key = next((name for name in options if re.search(rf'key "{re.escape(str(name))}["\\.]', message)), None)
+    if key is None:
+        return f"{where}: {' '.join(message.split())[:240]}"
+    kinds = dict.fromkeys(re.findall(r"Expected an? (.+?)(?:\. Got|\n|$)", message))
+    expected = " or ".join(_plain_type(kind) for kind in kinds) or " ".join(message.split())[:160]
+    return f"{where}.{key}: expected {expected}, found {options[key]!r}"
+
+
+def _plain_type(kind: str) -> str:
+    if literal := re.fullmatch(r"typing\.Literal\[(.+)\]", kind):
+        return f"one of {literal[1]}"
+    name = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", kind)
+    return {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}.get(
+        name, name
+    )
+
+
+def import_class(path: str, where: str) -> type:
+    """The class a recipe names by ``class_path``.
+
+    Raises:
+        RecipeError: it cannot be imported.
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise RecipeError(f"{where}.class_path: cannot import {path!r}: {error}") from error
+
+
+def look_up(registry: Mapping[str, type[T]], options: Mapping[str, Any], where: str, key: str) -> tuple[type[T], dict[str, Any]]:
+    """The class for ``options``: the registry's entry named by ``key``, or a user's own by ``class_path``.
+
+    Returns:
+        The class and the options left for its constructor.
+
+    Raises:
+        RecipeError: neither is given, or the name is not registered.
+    """
+    rest = dict(options)
+    if "class_path" in rest:
+        cls = import_class(str(rest.pop("class_path")), where)
+        return cls, dict(rest.pop("init_args", {}) or {})
+    if key not in rest:
+        raise RecipeError(f"{where}.{key}: missing; valid: {', '.join(sorted(registry))}")
+    name = rest.pop(key)
+    if name not in registry:
+        raise RecipeError(f"{where}.{key}: there is no {name!r}; {nearest(str(name), registry)}")
+    return registry[name], rest

@@ -1,0 +1,85 @@
+"""What a recipe may say under ``data``, and the data sets it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from crosstask.data.dataset import Dataset, TableDataset
+from crosstask.data.labels import assign, hold_out
+from crosstask.data.rooms.dataset import RoomsDataset
+from crosstask.data.table import concatenate, read_table
+from crosstask.errors import RecipeError
+from crosstask.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class RoomsOptions:
+    """Made-up rooms, drawn on the fly.
+
+    Args:
+        train: training samples.
+        validation: samples to select the best checkpoint with.
+        test: samples to report numbers on.
+        seed: seed of the scenes.
+    """
+
+    train: int = 600
+    validation: int = 60
+    test: int = 240
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where samples come from, which of their labels may be used, and how training images are varied.
+
+    Args:
+        table: the table of files (CSV, JSONL, Parquet), relative to the current folder; several are concatenated.
+        rooms: made-up rooms instead of a table.
+        size: height and width of training images.
+        evaluation_size: height and width at which images are evaluated; their own size where null.
+        labels: which labels of the training rows may be used: full, one (each image keeps one of its labels), random
+            (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels).
+        labels_seed: seed of that choice.
+        validation_fraction: part of the training rows held out where the table has no validation split; 0 for none.
+        train_split: name of the training split in the table's split column.
+        validation_split: name of the validation split.
+        test_split: name of the test split.
+        zoom: least and greatest zoom of random scale-crops.
+        flip: flip half of the training images.
+        colour: strength of colour jitter, 0 for none.
+        regions: also load the region ids.
+        workers: processes that load data.
+        on_error: whether a file that cannot be read ends the training or is reported and skipped.
+        confined: refuse paths that leave the table's folder.
+    """
+
+    table: str | list[str] | None = None
+    rooms: RoomsOptions | None = None
+    size: tuple[int, int] = (192, 256)
+    evaluation_size: tuple[int, int] | None = None
+    labels: str = "full"
+    labels_seed: int = 0
+    validation_fraction: float = 0.1
+    train_split: str = "train"
+    validation_split: str = "val"
+    test_split: str = "test"
+    zoom: tuple[float, float] = (1.0, 1.5)
+    flip: bool = True
+    colour: float = 0.2
+    regions: bool = False
+    workers: int = 2
+    on_error: Literal["fatal", "skip"] = "fatal"
+    confined: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.table is None) == (self.rooms is None):
+            raise ValueError("data: give either table or rooms, for example  data: {table: data.csv}")
+        if min(self.size) < 16:
+            raise ValueError(f"data.size must be at least 16x16 (height, width), found {list(self.size)}")
+        if not 0 <= self.validation_fraction < 1:
+            raise ValueError(f"data.validation_fraction must be in [0, 1), found {self.validation_fraction}")
+        if not 1 <= self.zoom[0] <= self.zoom[1]:
+            raise ValueError(f"data.zoom must be two numbers, 1 <= least <= greatest, found {list(self.zoom)}")

@@ -1,0 +1,43 @@
+"""An exponential moving average of a module, buffers included."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class EMA(nn.Module):
+    """A copy of ``module`` that follows it slowly; never trained, always in evaluation mode.
+
+    Parameters and floating-point buffers (batch-norm statistics) are averaged, other buffers (counters) are copied.
+    Early updates use a smaller decay, ``(1 + n) / (10 + n)`` after n updates, so that the random start is forgotten.
+
+    Args:
+        module: what to follow.
+        decay: how much of the average is kept at each update, in [0, 1).
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        super().__init__()
+        if not 0 <= decay < 1:
+            raise ValueError(f"the decay of a moving average must be in [0, 1), found {decay}")
+        self.module = copy.deepcopy(module).requires_grad_(False).eval()
+        self.decay = decay
+        self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+
+    def train(self, mode: bool = True) -> EMA:
+        return super().train(False)
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Move towards ``module`` by one step."""
+        count = int(self.updates)
+        decay = min(self.decay, (1 + count) / (10 + count))
+        ours, theirs = self.module.state_dict(), module.state_dict()
+        floating = [name for name, value in ours.items() if value.is_floating_point()]
+        torch._foreach_lerp_([ours[name] for name in floating], [theirs[name] for name in floating], 1 - decay)
+        for name in ours.keys() - set(floating):
+            ours[name].copy_(theirs[name])
+        self.updates += 1

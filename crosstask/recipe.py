@@ -1,0 +1,235 @@
+"""One YAML file that says everything about a run: data, tasks, network, objectives, balancing, training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from crosstask.balancing import BALANCERS
+from crosstask.construct import build, construct, look_up, resolve
+from crosstask.data.options import DataOptions
+from crosstask.errors import RecipeError, nearest
+from crosstask.networks import NETWORKS, MultiTaskNetwork
+from crosstask.objectives import OBJECTIVES
+from crosstask.seeding import derive
+from crosstask.tasks import KINDS, Task
+from crosstask.training.learner import Learner, Weighting
+from crosstask.training.options import TrainingOptions
+
+SHIPPED = Path(__file__).parent / "recipes"
+SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A validated recipe; every default is filled in.
+
+    Attributes:
+        sections: plain values by section, as they would stand in a YAML file.
+    """
+
+    sections: dict[str, Any]
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def load(cls, source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+        """Read a recipe file, or one that ships with the package by its name (``nyuv2_one``).
+
+        Args:
+            source: path of a YAML file, or name of a shipped recipe.
+            overrides: dotted flags, ``["--training.epochs", "5", "--data.labels=one"]``.
+
+        Raises:
+            RecipeError: the file is missing or broken, or something in it is not valid.
+        """
+        return cls.of(merge(_read(source), parse_overrides(overrides)))
+
+    @classmethod
+    def of(cls, raw: Mapping[str, Any]) -> Recipe:
+        """Validate plain values, as read from YAML.
+
+        Raises:
+            RecipeError: one line naming the key, the value found and the nearest valid key.
+        """
+        for key in raw:
+            if key not in SECTIONS:
+                raise RecipeError(f"{key}: no such section (found {raw[key]!r:.80}); {nearest(str(key), SECTIONS)}")
+        if not isinstance(raw.get("tasks"), Mapping) or not raw["tasks"]:
+            raise RecipeError("tasks: missing; name at least one, for example  tasks: {depth: {kind: depth}}")
+        return cls(
+            {
+                "data": resolve(DataOptions, raw.get("data"), "data"),
+                "tasks": {name: _entry(KINDS, options, f"tasks.{name}", "kind", ("name",)) for name, options in raw["tasks"].items()},
+                "network": _entry(NETWORKS, {"kind": "multitask", **(raw.get("network") or {})}, "network", "kind", ("tasks",)),
+                "objectives": _objectives(raw.get("objectives") or "supervised"),
+                "balancing": _entry(BALANCERS, {"kind": "fixed", **(raw.get("balancing") or {})}, "balancing", "kind"),
+                "training": resolve(TrainingOptions, raw.get("training"), "training"),
+            }
+        )  # fmt: skip
+
+    def to_yaml(self) -> str:
+        """The recipe as a file that :meth:`load` reads back to the same recipe."""
+        return yaml.safe_dump(self.sections, sort_keys=False, allow_unicode=True, width=120)
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> DataOptions:
+        return construct(DataOptions, self.sections["data"], "data")
+
+    @property
+    def training(self) -> TrainingOptions:
+        return construct(TrainingOptions, self.sections["training"], "training")
+
+    def tasks(self) -> dict[str, Task]:
+        """The tasks by name, in the recipe's order."""
+        return {
+            name: _build(KINDS, options, f"tasks.{name}", "kind", name=name)
+            for name, options in self.sections["tasks"].items()
+        }
+
+    def network(self, tasks: Mapping[str, Task]) -> MultiTaskNetwork:
+        """A fresh network; its weights depend on the seed alone."""
+        torch.manual_seed(derive(self.training.seed, "network"))
+        return _build(NETWORKS, self.sections["network"], "network", "kind", tasks=tasks)
+
+    def learner(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> Learner:
+        """Network, objectives and balancer, ready to be trained."""
+        torch.manual_seed(derive(self.training.seed, "objectives"))
+        objectives, weightings = {}, {}
+        for name, entry in self.sections["objectives"].items():
+            where = f"objectives.{name}"
+            schedule, rest = _split_weighting(entry)
+            weightings[name] = construct(Weighting, schedule, where)
+            objectives[name] = _build(OBJECTIVES, rest, where, "kind", tasks=tasks, network=network)
+        balancer = _build(BALANCERS, self.sections["balancing"], "balancing", "kind")
+        return Learner(network, objectives, weightings, balancer)
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that ship with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
+    """Dotted flags as nested values; values are read as YAML.
+
+    >>> parse_overrides(["--training.epochs", "5", "--objectives=a,b"])
+    {'training': {'epochs': 5}, 'objectives': 'a,b'}
+
+    Raises:
+        RecipeError: a flag without a value, or a value without a flag.
+    """
+    nested: dict[str, Any] = {}
+    rest = list(arguments)
+    while rest:
+        flag = rest.pop(0)
+        if not flag.startswith("--"):
+            raise RecipeError(f"{flag}: expected a flag such as --training.epochs 5")
+        key, equals, text = flag[2:].partition("=")
+        if not equals:
+            if not rest or rest[0].startswith("--"):
+                raise RecipeError(f"{flag}: needs a value, as in {flag} VALUE")
+            text = rest.pop(0)
+        *parents, last = key.split(".")
+        level = nested
+        for parent in parents:
+            level = level.setdefault(parent, {})
+        level[last] = _value(text, flag)
+    return nested
+
+
+def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``patch`` laid over it, key by key. Objectives named in a patch keep the options they had."""
+    merged = dict(base)
+    for key, value in patch.items():
+        if key == "objectives" and not isinstance(value, Mapping):
+            had = base.get("objectives")
+            known = had if isinstance(had, Mapping) else {}
+            value = {name: known.get(name) or {} for name in _names(value)}
+            merged[key] = value
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _read(source: str | Path) -> dict[str, Any]:
+    path = Path(source)
+    if not path.exists():
+        shipped = SHIPPED / f"{source}.yaml"
+        if not shipped.exists():
+            raise RecipeError(f"there is no recipe {str(source)!r}; {nearest(str(source), shipped_recipes())}")
+        path = shipped
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise RecipeError(f"{path} cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path}: expected sections ({', '.join(SECTIONS)}), found {content!r:.80}")
+    return content
+
+
+def _value(text: str, flag: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{flag}: cannot read the value {text!r}") from error
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [name.strip() for name in value.split(",") if name.strip()]
+    if isinstance(value, list):
+        return [str(name) for name in value]
+    raise RecipeError(f"objectives: expected names or a mapping of options, found {value!r}")
+
+
+def _objectives(value: Any) -> dict[str, Any]:
+    entries = value if isinstance(value, Mapping) else {name: {} for name in _names(value)}
+    resolved = {}
+    for name, options in entries.items():
+        where = f"objectives.{name}"
+        if options is not None and not isinstance(options, Mapping):
+            raise RecipeError(f"{where}: expected options (key: value), found {options!r}")
+        named = dict(options or {})
+        if "kind" not in named and "class_path" not in named:
+            if name not in OBJECTIVES:
+                raise RecipeError(f"{where}: there is no objective {name!r}; {nearest(str(name), OBJECTIVES)}")
+            named["kind"] = name
+        schedule, rest = _split_weighting(named)
+        resolved[name] = _entry(OBJECTIVES, rest, where, "kind", ("tasks", "network")) | resolve(Weighting, schedule, where)
+    return resolved
+
+
+def _split_weighting(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    keys = Weighting.__dataclass_fields__
+    return (
+        {key: value for key, value in options.items() if key in keys},
+        {key: value for key, value in options.items() if key not in keys},
+    )
+
+
+def _entry(
+    registry: Mapping[str, type], options: Any, where: str, key: str, provided: Sequence[str] = ()
+) -> dict[str, Any]:
+    """One entry of a section with its defaults filled in."""
+    if not isinstance(options, Mapping):
+        raise RecipeError(f"{where}: expected options such as {key}: {next(iter(registry))}, found {options!r}")
+    cls, rest = look_up(registry, options, where, key)
+    resolved = resolve(cls, rest, where, dict.fromkeys(provided))
+    if "class_path" in options:
+        return {"class_path": options["class_path"], "init_args": resolved}
+    return {key: options[key], **resolved}
+
+
+def _build(registry: Mapping[str, type], options: Mapping[str, Any], where: str, key: str, **provided: Any) -> Any:
+    cls, rest = look_up(registry, options, where, key)
+    return build(cls, rest, where, provided)

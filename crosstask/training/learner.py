@@ -1,0 +1,91 @@
+"""Network, objectives and balancer as one module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from crosstask.balancing.fixed import Fixed
+from crosstask.data.sample import Batch
+from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.objectives.base import Objective, Step
+from crosstask.tasks.term import Term
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """How much an objective counts, and from when.
+
+    Args:
+        weight: factor on all terms of the objective.
+        start: iterations before the objective begins to count.
+        ramp: iterations over which the factor then rises linearly from 0.
+    """
+
+    weight: float = 1.0
+    start: int = 0
+    ramp: int = 0
+
+    def at(self, iteration: int) -> float:
+        """The factor at ``iteration``."""
+        if iteration < self.start:
+            return 0.0
+        return self.weight * (min((iteration - self.start + 1) / self.ramp, 1.0) if self.ramp else 1.0)
+
+
+class Learner(nn.Module):
+    """What is trained. One forward per micro-batch does everything, so that DDP wraps it like any module, however many
+    times an objective calls the network."""
+
+    def __init__(
+        self,
+        network: MultiTaskNetwork,
+        objectives: Mapping[str, Objective],
+        weightings: Mapping[str, Weighting] | None = None,
+        balancer: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.objectives = nn.ModuleDict(objectives)
+        self.weightings = {name: (weightings or {}).get(name, Weighting()) for name in objectives}
+        self.balancer = balancer or Fixed()
+
+    def forward(self, batch: Batch, iteration: int, iterations: int, generator: torch.Generator) -> dict[str, Term]:
+        """All terms of a micro-batch, named ``OBJECTIVE/TERM``, weighted by their objective's schedule.
+
+        Only totals are weighted: a count says how much was averaged over, whatever it is worth.
+        """
+        features = self.network.features(batch.images)
+        predictions = self.network.heads_forward(features, tuple(batch.images.shape[-2:]))
+        step = Step(batch, self.network, predictions, features, iteration, iterations, generator)
+        terms = {}
+        for name, objective in self.objectives.items():
+            factor = self.weightings[name].at(iteration)
+            for term, (total, count) in objective(step).items():
+                terms[f"{name}/{term}"] = Term(total * factor, count)
+        return terms
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        """The counts of :meth:`forward` that are known before it."""
+        known = {}
+        for name, objective in self.objectives.items():
+            for term, count in (objective.counts(batch) or {}).items():
+                known[f"{name}/{term}"] = count
+        return known
+
+    def after_step(self, iteration: int) -> None:
+        """Tell the objectives that a step was taken."""
+        with torch.no_grad():
+            for objective in self.objectives.values():
+                objective.after_step(self.network, iteration)
+
+    def chance(self) -> dict[str, float]:
+        """Chance levels of contrastive terms, named like the terms."""
+        return {
+            f"{name}/{term}": level
+            for name, objective in self.objectives.items()
+            for term, level in objective.chance().items()
+        }

@@ -1,0 +1,79 @@
+"""What a recipe may say under ``training``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How the network is trained.
+
+    Args:
+        epochs: length of the run in passes over the training samples; ignored when ``iterations`` is given.
+        iterations: length of the run in optimiser steps.
+        batch_size: samples per process and micro-batch.
+        accumulate: micro-batches per optimiser step; with exact averages over all of them.
+        optimiser: the optimiser.
+        lr: peak learning rate.
+        weight_decay: decoupled for AdamW, L2 otherwise; not applied to biases and normalisation parameters.
+        momentum: momentum of SGD (Nesterov).
+        schedule: how the learning rate falls after the warm-up: to 0 along a cosine, by the power 0.9 (poly), or not.
+        warmup: iterations over which the learning rate rises linearly from 0.
+        clip: largest gradient norm; none where null.
+        precision: arithmetic of the forward pass; weights stay in 32 bits with bf16 and fp16.
+        channels_last: memory layout of images and convolutions; much faster with bf16 on CPUs and GPUs.
+        compile: compile the network with torch.compile.
+        ema: decay of an exponential moving average of the weights; evaluation and prediction then use it.
+        seed: seed of everything random: weights, order, augmentation, objectives (each derived separately).
+        evaluate_every: iterations between evaluations on the validation split; null for ten times in a run.
+        checkpoint_every: iterations between checkpoints; null for at each evaluation.
+        log_every: iterations between lines of metrics.jsonl.
+        patience: stop after this many evaluations without a new best; never where null.
+        monitor: what decides the best checkpoint, as TASK/METRIC; null for the mean relative gain of all tasks'
+            primary metrics over the first evaluation.
+        devices: how many devices to use, or auto.
+        accelerator: cpu, cuda, mps or auto.
+        strategy: how processes share the work: auto, ddp, fsdp.
+        tensorboard: also write TensorBoard files into the run directory (needs the extra ``track``).
+    """
+
+    epochs: float = 20
+    iterations: int | None = None
+    batch_size: int = 8
+    accumulate: int = 1
+    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    schedule: Literal["cosine", "poly", "constant"] = "cosine"
+    warmup: int = 0
+    clip: float | None = None
+    precision: Literal["32", "bf16", "fp16", "64"] = "32"
+    channels_last: bool = True
+    compile: bool = False
+    ema: float | None = None
+    seed: int = 0
+    evaluate_every: int | None = None
+    checkpoint_every: int | None = None
+    log_every: int = 10
+    patience: int | None = None
+    monitor: str | None = None
+    devices: int | Literal["auto"] = 1
+    accelerator: str = "auto"
+    strategy: str = "auto"
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr,
+                    "log_every": self.log_every, "epochs": self.epochs}  # fmt: skip
+        optional = {"iterations": self.iterations, "clip": self.clip, "evaluate_every": self.evaluate_every,
+                    "checkpoint_every": self.checkpoint_every, "patience": self.patience}  # fmt: skip
+        for name, value in {**positive, **{k: v for k, v in optional.items() if v is not None}}.items():
+            if value <= 0:
+                raise ValueError(f"training.{name} must be more than 0, found {value}")
+        if self.warmup < 0:
+            raise ValueError(f"training.warmup must not be negative, found {self.warmup}")
+        if self.ema is not None and not 0 <= self.ema < 1:
+            raise ValueError(f"training.ema must be in [0, 1), found {self.ema}")

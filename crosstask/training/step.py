@@ -1,0 +1,84 @@
+"""One training step: exact averages over all micro-batches and ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from crosstask.data.sample import Batch
+from crosstask.errors import RunError
+from crosstask.seeding import generator
+from crosstask.tasks.term import Term
+from crosstask.training.learner import Learner
+from crosstask.training.terms import share
+
+
+def accumulate_gradients(
+    fabric: Fabric,
+    learner: nn.Module,
+    batches: Sequence[Batch],
+    *,
+    iteration: int,
+    iterations: int,
+    seed: int,
+) -> list[dict[str, Term]]:
+    """Forward and backward over the micro-batches of one step; the gradients are those of the step's mean losses.
+
+    A term is divided by its count over the whole step. With one micro-batch per step the counts come from the terms
+    themselves; with several they are needed before the first backward, so they come from ``Objective.counts`` (see
+    there for objectives that cannot tell).
+
+    Args:
+        learner: a :class:`Learner` set up by ``fabric``.
+        batches: this rank's micro-batches.
+
+    Returns:
+        The terms of each micro-batch, without their graph.
+
+    Raises:
+        RunError: a term is not finite; names the term and the samples.
+    """
+    module: Learner = learner.module  # type: ignore[assignment]
+    known = _known_counts(fabric, module, batches) if len(batches) > 1 else {}
+    seen = []
+    for position, batch in enumerate(batches):
+        rng = generator(seed, "objectives", iteration, position, fabric.global_rank)
+        with fabric.no_backward_sync(learner, enabled=position < len(batches) - 1):
+            terms = learner(batch, iteration, iterations, rng)
+            names = list(terms)
+            local = torch.stack([terms[name].count.float() for name in names])
+            counts = dict(zip(names, _sum(fabric, local) * len(batches), strict=True)) | known
+            present = dict(zip(names, torch.stack([counts[name] > 0 for name in names]).tolist(), strict=True))
+            # DDP averages gradients over ranks; the counts are already global
+            shares = {name: share(term, counts[name]) * fabric.world_size for name, term in terms.items()}
+            loss = module.balancer(shares, present, 1 / len(batches))
+            _require_finite(loss, shares, batch)
+            fabric.backward(loss)
+        seen.append({name: Term(total.detach(), count) for name, (total, count) in terms.items()})
+    return seen
+
+
+def _sum(fabric: Fabric, tensor: Tensor) -> Tensor:
+    return fabric.all_reduce(tensor, reduce_op="sum") if fabric.world_size > 1 else tensor  # type: ignore[return-value]
+
+
+def _known_counts(fabric: Fabric, module: Learner, batches: Sequence[Batch]) -> dict[str, Tensor]:
+    per_batch = [module.counts(batch) for batch in batches]
+    names = list(per_batch[0])
+    if not names:
+        return {}
+    local = torch.stack([torch.stack([counts[name].float() for name in names]) for counts in per_batch]).sum(0)
+    return dict(zip(names, _sum(fabric, local), strict=True))
+
+
+def _require_finite(loss: Tensor, shares: dict[str, Tensor], batch: Batch) -> None:
+    if bool(torch.isfinite(loss.detach())):
+        return
+    terms = [name for name, value in shares.items() if not bool(torch.isfinite(value.detach()))] or ["the balanced sum"]
+    raise RunError(
+        f"the loss is not finite: {', '.join(terms)}, for the samples {', '.join(batch.ids)}; look at them with "
+        "'crosstask check', or lower training.lr, set training.clip, or use precision bf16 or 32"
+    )
