@@ -1,8 +1,8 @@
 """The endless stream of training samples, without state: what draw number d is follows from d alone.
 
 Epoch e = d // n of n samples is the permutation drawn for (seed, e); draw d takes its element d % n, and the
-augmentation is drawn for (seed, d). Iteration k of batches of B takes the draws kB ... kB + B - 1, so a run that is resumed at
-iteration k, or that shares its batches among other processes, sees the same samples, augmented alike.
+augmentation is drawn for (seed, d). Iteration k of batches of B takes the draws kB ... kB + B - 1, so a run that is
+resumed at iteration k, or that shares its batches among processes, sees the same samples, augmented alike.
 """
 
 from __future__ import annotations
