@@ -24,8 +24,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from crosstask.data.seeding import hashed
 from crosstask.errors import DataError, RecipeError, nearest
+from crosstask.seeding import derive
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Labels:
     def shuffled(self, sample: int) -> list[int]:
         """The tasks a sample has labels of, in an order drawn for this sample."""
         return sorted(
-            self.there[sample], key=lambda task: hashed(self.seed, "order", self.ids[sample], self.tasks[task])
+            self.there[sample], key=lambda task: derive(self.seed, "order", self.ids[sample], self.tasks[task])
         )
 
 
@@ -102,7 +102,7 @@ def hold_out(ids: Sequence[str], fraction: float, seed: int) -> set[str]:
             f"cannot hold out {fraction:g} of {len(ids)} samples: it takes two samples and a share within 0 and 1"
         )
     count = min(max(round(fraction * len(ids)), 1), len(ids) - 1)
-    return set(sorted(ids, key=lambda name: hashed(seed, "hold out", name))[:count])
+    return set(sorted(ids, key=lambda name: derive(seed, "hold out", name))[:count])
 
 
 def _full(labels: Labels) -> Kept:
@@ -113,7 +113,7 @@ def _one(labels: Labels) -> Kept:
     kept: Kept = [set() for _ in labels.ids]
     counts = [0] * len(labels.tasks)
     # Those with the least choice first; each takes, of its labels, that of the task with the fewest so far.
-    order = sorted(range(len(kept)), key=lambda i: (len(labels.there[i]), hashed(labels.seed, "turn", labels.ids[i])))
+    order = sorted(range(len(kept)), key=lambda i: (len(labels.there[i]), derive(labels.seed, "turn", labels.ids[i])))
     for sample in order:
         if labels.there[sample]:
             task = min(labels.shuffled(sample), key=counts.__getitem__)
@@ -125,7 +125,7 @@ def _one(labels: Labels) -> Kept:
 def _random(labels: Labels) -> Kept:
     def subset(sample: int) -> set[int]:
         most = max(len(labels.there[sample]) - 1, 1)
-        return set(labels.shuffled(sample)[: 1 + hashed(labels.seed, "how many", labels.ids[sample]) % most])
+        return set(labels.shuffled(sample)[: 1 + derive(labels.seed, "how many", labels.ids[sample]) % most])
 
     return [subset(sample) for sample in range(len(labels.ids))]
 
@@ -142,7 +142,7 @@ def _fraction(labels: Labels, argument: str) -> Kept:
     kept: Kept = [set() for _ in labels.ids]
     for task, name in enumerate(labels.tasks):
         samples = [sample for sample, there in enumerate(labels.there) if task in there]
-        samples.sort(key=lambda sample, name=name: hashed(labels.seed, "share", labels.ids[sample], name))  # type: ignore[misc]
+        samples.sort(key=lambda sample, name=name: derive(labels.seed, "share", labels.ids[sample], name))  # type: ignore[misc]
         for sample in samples[: max(round(share * len(samples)), 1)]:
             kept[sample].add(task)
     return kept

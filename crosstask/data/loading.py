@@ -13,9 +13,9 @@ from torch.utils.data import DataLoader
 
 from crosstask.data.dataset import Dataset
 from crosstask.data.sample import Batch, Sample, collate
-from crosstask.data.seeding import generator_of
-from crosstask.data.stream import Shares, Stream, consecutive
+from crosstask.data.stream import Draws, Stream, consecutive
 from crosstask.errors import DataError
+from crosstask.seeding import generator
 
 log = logging.getLogger(__name__)
 
@@ -23,112 +23,87 @@ Transform = Callable[[Sample, torch.Generator], Sample]
 OnError = Literal["fatal", "skip"]
 
 
+def training_loader(
+    dataset: Dataset,
+    transform: Transform,
+    *,
+    batch_size: int,
+    seed: int,
+    start: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    workers: int = 0,
+    pin_memory: bool = False,
+    on_error: OnError = "fatal",
+) -> Iterator[Batch]:
+    """Batches of random, augmented samples, without end: each is full, even where it is larger than the data set.
+
+    Args:
+        dataset: the samples, at least one.
+        transform: ``transform(sample, generator) -> Sample``, brings them to one size.
+        batch_size: samples per batch and process.
+        seed: seed of order and augmentation; they depend on nothing else.
+        start: number of the first batch, 0 unless a run is resumed.
+        rank: this process.
+        world: number of processes.
+        workers: processes that load; 0 loads in this one.
+        pin_memory: put batches into page-locked memory, for a GPU.
+        on_error: what a broken file does: ``fatal`` raises; ``skip`` logs the row once and takes the sample of the next
+            draw in its place (augmented as its own draw says), so every process keeps its batch size.
+
+    Raises:
+        DataError: the data set is empty; while iterating: a file is broken and ``on_error`` is fatal, or all are.
+    """
+    if not len(dataset):
+        raise DataError("there is nothing to train on: the training split has no rows")
+    source = _Random(dataset, transform, Stream(len(dataset), seed), on_error)
+    draws = Draws(batch_size, start, rank, world)
+    return _reported(DataLoader(source, batch_sampler=draws, **_options(workers, pin_memory)))  # type: ignore[arg-type]
+
+
+def evaluation_loader(
+    dataset: Dataset,
+    transform: Transform,
+    *,
+    batch_size: int,
+    rank: int = 0,
+    world: int = 1,
+    workers: int = 0,
+    pin_memory: bool = False,
+) -> Iterable[Batch]:
+    """All samples once, in order; a batch holds neighbours of one image size. Can be iterated again and again.
+
+    Args:
+        dataset: the samples.
+        transform: ``transform(sample, generator) -> Sample``; its generator depends on the index of the sample.
+        batch_size: the most samples in a batch.
+        rank: this process.
+        world: number of processes; each gets its slice, no sample is in two.
+        workers: processes that load, kept between passes; 0 loads in this one.
+        pin_memory: put batches into page-locked memory, for a GPU.
+
+    Raises:
+        DataError: while iterating: a file is missing or broken, or a label is not valid.
+    """
+    lists = consecutive(len(dataset), batch_size, rank, world)
+    options = {**_options(workers, pin_memory), "persistent_workers": workers > 0}
+    return _Passes(DataLoader(_Ordered(dataset, transform), batch_sampler=lists, **options))  # type: ignore[arg-type]
+
+
 class _Loaded(NamedTuple):
-    """What a worker hands over: batches, what was wrong with the samples passed over, and what nothing could mend."""
+    """What a worker hands over. Faults travel as text: an exception would arrive with the worker's traceback in it."""
 
     batches: list[Batch]
     passed_over: list[str]
     fatal: str | None
 
     def unpack(self) -> list[Batch]:
-        """The batches.
-
-        Raises:
-            DataError: in the process that trains, as one line without the traceback of the worker.
-        """
         if self.fatal is not None:
             raise DataError(self.fatal)
         return self.batches
 
 
-class TrainLoader:
-    """Batches of random, augmented samples, without end: every batch is full, also when it is larger than the data set.
-
-    Args:
-        dataset: the samples, at least one.
-        transform: ``transform(sample, generator) -> Sample``, brings them to one size.
-        shares: the size of a batch and this process's part of it.
-        seed: seed of order and augmentation; they depend on nothing else.
-        workers: processes that load; 0 loads in this one.
-        pin_memory: put batches into page-locked memory, for a GPU.
-        on_error: what a broken file does: ``fatal`` raises DataError; ``skip`` logs the row once and takes the sample
-            of the next draw in its place (augmented as its own draw says), so every process keeps its batch size.
-
-    Raises:
-        DataError: the data set is empty.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        transform: Transform,
-        shares: Shares,
-        seed: int,
-        workers: int = 0,
-        pin_memory: bool = False,
-        on_error: OnError = "fatal",
-    ) -> None:
-        if not len(dataset):
-            raise DataError("there is nothing to train on: the training split has no rows")
-        self.shares = shares
-        self._source = _Draws(dataset, transform, Stream(len(dataset), seed), on_error)
-        self._options = _options(workers, pin_memory)
-        self._told: set[str] = set()
-
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """The micro-batches of this process, ``shares.parts`` for each iteration from ``start`` to ``stop`` - 1.
-
-        Raises:
-            DataError: a file is broken and ``on_error`` is fatal, or every file is.
-        """
-        draws = _Lists(lambda: self.shares.draws(start, stop))
-        for loaded in DataLoader(self._source, batch_sampler=draws, **self._options):  # type: ignore[arg-type]
-            for fault in loaded.passed_over:
-                if fault not in self._told:
-                    self._told.add(fault)
-                    log.warning("passed over: %s", fault)
-            yield from loaded.unpack()
-
-
-class EvalLoader:
-    """All samples once, in order; a batch holds neighbours of one image size. Workers persist between passes.
-
-    Args:
-        dataset: the samples.
-        transform: ``transform(sample, generator) -> Sample``; its generator depends on the index of the sample.
-        batch: the most samples in a batch.
-        rank: this process.
-        ranks: number of processes; each gets a slice, no sample is in two.
-        workers: processes that load; 0 loads in this one.
-        pin_memory: put batches into page-locked memory, for a GPU.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        transform: Transform,
-        batch: int,
-        rank: int = 0,
-        ranks: int = 1,
-        workers: int = 0,
-        pin_memory: bool = False,
-    ) -> None:
-        lists = consecutive(len(dataset), batch, rank, ranks)
-        self.samples = sum(map(len, lists))
-        options = {**_options(workers, pin_memory), "persistent_workers": workers > 0}
-        self._loader: Iterable[_Loaded] = DataLoader(_All(dataset, transform), batch_sampler=lists, **options)  # type: ignore[arg-type]
-
-    def __iter__(self) -> Iterator[Batch]:
-        """One pass.
-
-        Raises:
-            DataError: a file is missing or broken, or a label is not valid.
-        """
-        for loaded in self._loader:
-            yield from loaded.unpack()
-
-
-class _Draws:
+class _Random:
     """The samples of a list of draws as one batch."""
 
     def __init__(self, dataset: Dataset, transform: Transform, stream: Stream, on_error: OnError) -> None:
@@ -156,12 +131,11 @@ class _Draws:
                 faults.append(str(error))
             else:
                 return self.transform(sample, self.stream.generator(draw))
-        raise DataError(
-            faults.pop() if self.attempts == 1 else f"none of the samples can be read, the last: {faults[-1]}"
-        )
+        last = faults.pop()
+        raise DataError(last if self.attempts == 1 else f"no sample after another can be read, the last: {last}")
 
 
-class _All:
+class _Ordered:
     """The samples of a list of indices, as batches of neighbours of one size."""
 
     def __init__(self, dataset: Dataset, transform: Transform) -> None:
@@ -170,33 +144,45 @@ class _All:
 
     def __getitems__(self, indices: Sequence[int]) -> _Loaded:
         try:
-            samples = [self.transform(self.dataset[index], generator_of("evaluation", index)) for index in indices]
+            samples = [self.transform(self.dataset[index], generator("evaluation", index)) for index in indices]
         except DataError as error:
             return _Loaded([], [], str(error))
         return _Loaded([collate(list(run)) for _, run in groupby(samples, key=lambda sample: sample.size)], [], None)
 
 
-class _Lists:
-    """Lists of draws, made while they are asked for."""
+class _Passes:
+    """Every iteration is one pass."""
 
-    def __init__(self, lists: Callable[[], Iterable[list[int]]]) -> None:
-        self.lists = lists
+    def __init__(self, loader: Iterable[_Loaded]) -> None:
+        self.loader = loader
 
-    def __iter__(self) -> Iterator[list[int]]:
-        return iter(self.lists())
+    def __iter__(self) -> Iterator[Batch]:
+        for loaded in self.loader:
+            yield from loaded.unpack()
+
+
+def _reported(loader: Iterable[_Loaded]) -> Iterator[Batch]:
+    """The batches; each row that was passed over is logged once."""
+    told: set[str] = set()
+    for loaded in loader:
+        for fault in loaded.passed_over:
+            if fault not in told:
+                told.add(fault)
+                log.warning("passed over: %s", fault)
+        yield from loaded.unpack()
 
 
 def _options(workers: int, pin_memory: bool) -> dict[str, Any]:
     return {
         "num_workers": workers,
         "pin_memory": pin_memory,
-        "collate_fn": _as_loaded,
+        "collate_fn": _unchanged,
         "worker_init_fn": _start_worker,
         "generator": torch.Generator(),  # the loader draws a seed for its workers: not from the global generator
     }
 
 
-def _as_loaded(loaded: _Loaded) -> _Loaded:
+def _unchanged(loaded: _Loaded) -> _Loaded:
     return loaded
 
 

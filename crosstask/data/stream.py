@@ -1,8 +1,8 @@
 """The endless stream of training samples, without state: what draw number d is follows from d alone.
 
 Epoch e = d // n of n samples is the permutation drawn for (seed, e); draw d takes its element d % n, and the
-augmentation is drawn for (seed, d). Iteration k of batches of B takes the draws kB ... kB + B - 1, so a run that is
-resumed at iteration k, or that shares its batches among processes, sees the same samples, augmented alike.
+augmentation is drawn for (seed, d). Batch k of B samples takes the draws kB ... kB + B - 1, so a run that is resumed at
+batch k, or that shares its batches among processes, sees the same samples, augmented alike.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 
 import torch
 
-from crosstask.data.seeding import generator_of
+from crosstask.seeding import generator
 
 
 @dataclass(frozen=True)
@@ -35,51 +36,37 @@ class Stream:
 
     def generator(self, draw: int) -> torch.Generator:
         """The generator for the augmentation of a draw."""
-        return generator_of(self.seed, "augmentation", draw)
+        return generator(self.seed, "augmentation", draw)
 
 
 @lru_cache(maxsize=4)
 def _permutation(samples: int, seed: int, epoch: int) -> list[int]:
-    return torch.randperm(samples, generator=generator_of(seed, "epoch", epoch)).tolist()
+    return torch.randperm(samples, generator=generator(seed, "epoch", epoch)).tolist()
 
 
 @dataclass(frozen=True)
-class Shares:
-    """How the batch of an iteration is shared among ranks and, within a rank, cut into micro-batches.
+class Draws:
+    """The draws of each batch of one process, without end.
 
     Attributes:
-        batch: samples per iteration, over all ranks and micro-batches.
-        rank: this process.
-        ranks: number of processes.
-        parts: micro-batches per rank and iteration (gradient accumulation).
-
-    Raises:
-        ValueError: the batch cannot be cut into equal parts.
+        batch_size: samples per batch and process.
+        start: the first batch.
+        rank: this process; it takes its slice of the ``batch_size * world`` draws of a batch of all processes.
+        world: number of processes.
     """
 
-    batch: int
+    batch_size: int
+    start: int = 0
     rank: int = 0
-    ranks: int = 1
-    parts: int = 1
+    world: int = 1
 
-    def __post_init__(self) -> None:
-        if self.batch < 1 or self.batch % (self.ranks * self.parts):
-            raise ValueError(
-                f"a batch of {self.batch} cannot be cut equally for {self.ranks} processes x {self.parts} "
-                f"micro-batches: choose a multiple of {self.ranks * self.parts}"
-            )
-
-    def draws(self, start: int, stop: int) -> Iterator[list[int]]:
-        """The draws of each micro-batch of this rank, for iterations ``start`` to ``stop`` (not included)."""
-        share = self.batch // self.ranks
-        size = share // self.parts
-        for iteration in range(start, stop):
-            first = iteration * self.batch + self.rank * share
-            for part in range(self.parts):
-                yield list(range(first + part * size, first + (part + 1) * size))
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in count(self.start):
+            first = (batch * self.world + self.rank) * self.batch_size
+            yield list(range(first, first + self.batch_size))
 
 
-def consecutive(samples: int, batch: int, rank: int = 0, ranks: int = 1) -> list[list[int]]:
-    """All samples once: the slice of a rank (slices differ by at most one sample), cut into lists of ``batch``."""
-    start, stop = samples * rank // ranks, samples * (rank + 1) // ranks
-    return [list(range(first, min(first + batch, stop))) for first in range(start, stop, batch)]
+def consecutive(samples: int, batch_size: int, rank: int = 0, world: int = 1) -> list[list[int]]:
+    """All samples once: the slice of a process (they differ by at most one sample), cut into lists of ``batch_size``."""
+    start, stop = samples * rank // world, samples * (rank + 1) // world
+    return [list(range(first, min(first + batch_size, stop))) for first in range(start, stop, batch_size)]
