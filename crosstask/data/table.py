@@ -161,7 +161,7 @@ class Table:
 
         def holds_files(column: str) -> bool:
             cells = [row[column] for row in self.rows if row.get(column)][:100]
-            return any((self.folder / cell).is_file() for cell in cells if len(cell) < 1024)
+            return any(os.path.isfile(self.folder / cell) for cell in cells)
 
         known = {"image", "regions"}
         return [name for name in self.columns if name in known or (name not in RESERVED and holds_files(name))]

@@ -1,0 +1,112 @@
+"""Which label belongs to which image, by the names of their files."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosstask.errors import DataError
+
+
+def first_few(names: Sequence[str], count: int = 3) -> str:
+    """The first of ``names``, and how many there are if not all are named."""
+    return ", ".join(names[:count]) + (f", ... ({len(names)} in all)" if len(names) > count else "")
+
+
+def _wildcards(pattern: str) -> re.Pattern[str]:
+    """A regular expression for paths found by a glob, with a group per wildcard."""
+    parts = {"**/": "(?:(.*)/)?", "**": "(.*)", "*": "([^/]*)", "?": "([^/])"}
+
+    def translate(token: str) -> str:
+        if token in parts:
+            return parts[token]
+        if len(token) > 2 and token[0] == "[":
+            return f"({token.replace('[!', '[^', 1)})"
+        return re.escape(token)
+
+    return re.compile("".join(map(translate, re.findall(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|.", pattern))))
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files found by a pattern, each with the two names it can be matched by."""
+
+    paths: list[str]
+    stems: list[str]
+    parts: list[str]
+
+    @classmethod
+    def find(cls, root: Path, column: str, pattern: str) -> Files:
+        """The files of ``pattern`` in ``root``, sorted.
+
+        Raises:
+            DataError: there is none.
+        """
+        found = glob.glob(pattern, root_dir=root, recursive=True)
+        paths = sorted(Path(path).as_posix() for path in found if (root / path).is_file())
+        if not paths:
+            raise DataError(
+                f"--{column} {pattern}: no file in {root} is called so: give a pattern relative to it, in quotes"
+            )
+        expression = _wildcards(os.path.normpath(pattern))
+        matches = [expression.fullmatch(path) for path in paths]
+        parts = [
+            "/".join(filter(None, match.groups())) if match else path
+            for match, path in zip(matches, paths, strict=True)
+        ]
+        return cls(paths, [Path(path).stem for path in paths], parts)
+
+    def by(self, names: Sequence[str]) -> dict[str, str] | None:
+        """Name -> path, None where two files share a name."""
+        return dict(zip(names, self.paths, strict=True)) if len(set(names)) == len(self.paths) else None
+
+    def ids(self) -> list[str]:
+        """The first kind of name that tells all files apart: stems, what the wildcards stand for, paths."""
+        for names in (self.stems, self.parts):
+            if self.by(names) is not None and all(names):
+                return names
+        return self.paths
+
+
+def match_files(column: str, images: Files, labels: Files) -> tuple[list[str], list[str]]:
+    """The label of each image ("" where there is none), and the labels left over.
+
+    Matched by stem or by what the wildcards stand for, whichever finds more (the stem, where both do as well); names
+    that two files share are no match.
+    """
+    best: list[str] = []
+    for image_names, label_names in ((images.stems, labels.stems), (images.parts, labels.parts)):
+        paths = labels.by(label_names)
+        if paths is None or images.by(image_names) is None:
+            continue
+        cells = [paths.get(name, "") for name in image_names]
+        if sum(map(bool, cells)) > sum(map(bool, best)):
+            best = cells
+    if not best:
+        raise DataError(
+            f"--{column}: none of {len(labels.paths)} files ({first_few(labels.paths, 2)}) matches an image "
+            f"({first_few(images.paths, 2)}): the names without ending must agree, or what the wildcards stand for "
+            "(--image 'rgb/*_rgb.png' --depth 'depth/*_depth.png')"
+        )
+    used = set(best)
+    return best, [path for path in labels.paths if path not in used]
+
+
+def match_entries(column: str, images: Files, entries: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The entry of each image by its stem, by what the wildcards stand for or by its path, and the ids left over."""
+    cells: list[str] = []
+    used = set()
+    for names in zip(images.stems, images.parts, images.paths, strict=True):
+        name = next((name for name in names if name in entries), None)
+        used.add(name)
+        cells.append("" if name is None else entries[name])
+    if used == {None}:
+        raise DataError(
+            f"--{column}: none of {len(entries)} ids ({first_few(list(entries), 2)}) is that of an image "
+            f"({first_few(images.stems, 2)}): an id is the name of the image without its ending"
+        )
+    return cells, [name for name in entries if name not in used]
