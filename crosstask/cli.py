@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from crosstask import __version__
 from crosstask.errors import UserError
 
-COMMANDS = ("demo", "table", "check", "train", "eval", "predict", "export", "rooms", "recipes")
+COMMANDS = ("demo", "table", "check", "regions", "train", "eval", "predict", "export", "rooms", "recipes")
 
 
 def parser() -> argparse.ArgumentParser:

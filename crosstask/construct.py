@@ -45,7 +45,7 @@ def resolve(
 def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mapping[str, Any]) -> T:
     """The instance for options that were resolved."""
     parser = _parser(cls, provided)
-    values = parser.instantiate_classes(_parse(parser, cls, resolved, where, provided))
+    values = parser.instantiate(_parse(parser, cls, resolved, where, provided))
     try:
         return cls(**provided, **values.as_dict())
     except (ValueError, TypeError) as error:
@@ -57,7 +57,7 @@ class _Parser(ArgumentParser):
     def dump_dict(self, values: Any) -> dict[str, Any]:
         import yaml
 
-        return yaml.safe_load(self.dump(values, skip_none=False, skip_validation=True)) or {}
+        return yaml.safe_load(self.dump(values, skip_unset=False, skip_validation=True)) or {}
 
 
 def _parser(cls: type, provided: Mapping[str, Any]) -> _Parser:

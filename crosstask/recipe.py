@@ -14,6 +14,7 @@ from crosstask.balancing import BALANCERS
 from crosstask.construct import build, construct, look_up, resolve
 from crosstask.data.options import DataOptions
 from crosstask.errors import RecipeError, nearest
+from crosstask.flags import pairs
 from crosstask.networks import NETWORKS, MultiTaskNetwork
 from crosstask.objectives import OBJECTIVES
 from crosstask.seeding import derive
@@ -124,24 +125,15 @@ def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
     {'training': {'epochs': 5}, 'objectives': 'a,b'}
 
     Raises:
-        RecipeError: a flag without a value, or a value without a flag.
+        UserError: a flag without a value, a value without a flag, or a value that is not YAML.
     """
     nested: dict[str, Any] = {}
-    rest = list(arguments)
-    while rest:
-        flag = rest.pop(0)
-        if not flag.startswith("--"):
-            raise RecipeError(f"{flag}: expected a flag such as --training.epochs 5")
-        key, equals, text = flag[2:].partition("=")
-        if not equals:
-            if not rest or rest[0].startswith("--"):
-                raise RecipeError(f"{flag}: needs a value, as in {flag} VALUE")
-            text = rest.pop(0)
+    for key, text in pairs(arguments, "--training.epochs 5"):
         *parents, last = key.split(".")
         level = nested
         for parent in parents:
             level = level.setdefault(parent, {})
-        level[last] = _value(text, flag)
+        level[last] = _value(text, f"--{key}")
     return nested
 
 

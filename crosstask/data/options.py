@@ -1,17 +1,10 @@
-"""What a recipe may say under ``data``, and the data sets it stands for."""
+"""What a recipe may say under ``data``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from crosstask.data.dataset import Dataset, TableDataset
-from crosstask.data.labels import assign, hold_out
-from crosstask.data.rooms.dataset import RoomsDataset
-from crosstask.data.table import concatenate, read_table
-from crosstask.errors import RecipeError
-from crosstask.tasks.base import Task
 
 
 @dataclass(frozen=True)

@@ -261,6 +261,9 @@ class Trainer:
         self.fabric.barrier()
 
     def _restore(self) -> None:
+        if not self.run.checkpoints.has("last"):  # stopped before the first checkpoint: begin again
+            self.run.forget_after(0)
+            return
         folder = self.run.checkpoints.find("last")
         state = load_state(folder / "state.pt")
         try:

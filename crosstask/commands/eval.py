@@ -1,0 +1,58 @@
+"""Measure a run: prints one table and writes it into the run directory.
+
+    crosstask eval runs/one                     the test split of the run's own data
+    crosstask eval runs/one --split val --flip
+    crosstask eval runs/one --table other.csv --split ""
+    crosstask eval runs/one --prior             beside a predictor that never looks at the image
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+
+HELP = "measure a run on its test split (or another)"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_run_options(parser)
+    parser.add_argument("--split", help="split to measure (default: the recipe's test split)")
+    parser.add_argument("--table", help="measure on this table instead of the run's own")
+    parser.add_argument("--prior", action="store_true", help="also measure the training set's mean/mode at each pixel")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_inference_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from crosstask.commands.console_progress import progress
+    from crosstask.commands.evaluation_options import device, inference, settings
+    from crosstask.evaluation.evaluate import evaluate
+    from crosstask.evaluation.prior import Prior
+    from crosstask.experiment import load_run
+
+    run = load_run(arguments.path, arguments.weights)
+    dataset, split = run.evaluation_data(arguments.split, arguments.table)
+    said = settings(arguments, split=split, weights=run.weights)
+    candidates = {"results": (inference(run.network, run.tasks, arguments), said)}
+    if arguments.prior:
+        prior = Prior.fit(run.training_data(), run.tasks)
+        candidates = {"prior": (prior, {"split": split, "predictor": "the training labels' mean or mode at each pixel"})} | candidates
+    console = Console()
+    for name, (network, described) in candidates.items():
+        with progress(f"measuring {len(dataset)} images", arguments.quiet) as report:
+            results = evaluate(
+                network,
+                run.evaluation_batches(dataset),
+                run.tasks,
+                device=device(arguments.device) if name == "results" else "cpu",
+                progress=report,
+                settings=described,
+            )
+        console.print(results.table())
+        stem = f"{name}_{split or 'all'}"
+        results.save(run.run.path / f"{stem}.json")
+        (run.run.path / f"{stem}.md").write_text(results.markdown(), encoding="utf-8")
+    return 0

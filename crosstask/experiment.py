@@ -1,0 +1,257 @@
+"""A recipe and a run directory, brought together: train, and load again what was trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric
+import torch
+import torchvision
+from lightning_fabric import Fabric
+from torch import nn
+
+from crosstask import __version__
+from crosstask.data.dataset import Dataset, TableDataset
+from crosstask.data.loading import evaluation_loader, training_loader
+from crosstask.data.sample import Batch
+from crosstask.data.splits import Splits, label_counts, load_splits
+from crosstask.data.table import read_table, write_table
+from crosstask.data.transforms import augmentation, evaluation
+from crosstask.errors import DataError, UserError
+from crosstask.evaluation.evaluate import evaluate
+from crosstask.evaluation.results import Results
+from crosstask.networks.describe import describe
+from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.recipe import Recipe
+from crosstask.seeding import derive
+from crosstask.tasks.base import Task
+from crosstask.training.checkpoint import load_weights
+from crosstask.training.fit import Outcome, Trainer, make_fabric
+from crosstask.training.run import Run
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Experiment:
+    """A recipe to be trained into a run directory.
+
+    >>> recipe = Recipe.load("demo")                        # doctest: +SKIP
+    >>> experiment = Experiment(recipe, "runs/demo")        # doctest: +SKIP
+    >>> experiment.fit()                                    # doctest: +SKIP
+
+    Args:
+        recipe: what to train.
+        path: the run directory; must not hold a run yet when :meth:`fit` begins.
+        quiet: show no progress.
+
+    Raises:
+        UserError: the data cannot be used.
+    """
+
+    def __init__(self, recipe: Recipe, path: str | Path, quiet: bool = False) -> None:
+        self.recipe, self.run, self.quiet = recipe, Run(path), quiet
+        self.resumed = False
+        self.tasks = recipe.tasks()
+        self.splits = load_splits(recipe.data, self.tasks)
+
+    @classmethod
+    def resume(cls, path: str | Path, quiet: bool = False) -> Experiment:
+        """An interrupted run, to be continued by :meth:`fit`.
+
+        Raises:
+            UserError: there is no run.
+        """
+        run = Run(path)
+        run.require()
+        experiment = cls(Recipe.load(run.recipe_path), path, quiet)
+        experiment.resumed = True
+        return experiment
+
+    @property
+    def main_process(self) -> bool:
+        """Whether this is the process that writes; known before the others are launched."""
+        return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
+
+    def fit(self) -> Outcome:
+        """Train to the end, or continue to it. See :class:`~crosstask.training.fit.Trainer`.
+
+        Raises:
+            UserError: there is a run already.
+            RunError: see there.
+        """
+        options = self.recipe.training
+        if self.main_process and not self.resumed:
+            self.run.create(self.recipe.to_yaml())
+            write_table(self.splits.labels, self.run.path / "labels.csv")
+        fabric = make_fabric(options)
+        learner = self.recipe.learner(self.tasks, self.recipe.network(self.tasks))
+        if fabric.global_rank == 0:
+            self.run.write("environment.json", json.dumps(self._environment(fabric, learner.network), indent=1))
+        trainer = Trainer(
+            learner=learner,
+            loader=self._loader,
+            evaluator=None if self.splits.validation is None else self._evaluator,
+            iterations=self.iterations(fabric.world_size),
+            options=options,
+            run=self.run,
+            fabric=fabric,
+            quiet=self.quiet,
+        )
+        return trainer.fit(resume=self.resumed)
+
+    def iterations(self, world: int = 1) -> int:
+        """Optimiser steps of the whole run."""
+        options = self.recipe.training
+        if options.iterations is not None:
+            return options.iterations
+        return max(round(options.epochs * len(self.splits.train) / (options.batch_size * options.accumulate * world)), 1)
+
+    def _loader(self, start: int, rank: int, world: int) -> Iterable[Batch]:
+        data, options = self.recipe.data, self.recipe.training
+        return training_loader(
+            self.splits.train,
+            augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour),
+            batch_size=options.batch_size,
+            seed=derive(options.seed, "data"),
+            start=start,
+            rank=rank,
+            world=world,
+            workers=data.workers,
+            on_error=data.on_error,
+        )
+
+    def _evaluator(self, network: nn.Module, fabric: Fabric) -> Results:
+        assert self.splits.validation is not None
+        data, options = self.recipe.data, self.recipe.training
+        batches = evaluation_loader(
+            self.splits.validation,
+            evaluation(data.evaluation_size),
+            batch_size=options.batch_size,
+            workers=data.workers,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+        )
+        return evaluate(
+            network,
+            batches,
+            self.tasks,
+            device=fabric.device,
+            autocast=AUTOCAST.get(options.precision),
+            all_gather=_gather_objects if fabric.world_size > 1 else None,
+            resamples=0,
+        )
+
+    def _environment(self, fabric: Fabric, network: MultiTaskNetwork) -> dict[str, Any]:
+        return {
+            "command": sys.argv,
+            "crosstask": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+            "lightning_fabric": lightning_fabric.__version__,
+            "device": str(fabric.device),
+            "processes": fabric.world_size,
+            "threads": torch.get_num_threads(),
+            "network": describe(network, self.recipe.data.size),
+            "training_samples": len(self.splits.train),
+            "training_labels": label_counts(self.splits.train, self.tasks),
+        }
+
+
+def _gather_objects(share: object) -> list[object]:
+    gathered: list[object] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(gathered, share)
+    return gathered
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run as it is measured and used.
+
+    Attributes:
+        run: the run directory.
+        recipe: its recipe.
+        tasks: the tasks by name.
+        network: the network with the chosen weights, in evaluation mode.
+        weights: which checkpoint they are from, best or last.
+    """
+
+    run: Run
+    recipe: Recipe
+    tasks: dict[str, Task]
+    network: MultiTaskNetwork
+    weights: str
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The data of the recipe."""
+        return load_splits(self.recipe.data, self.tasks)
+
+    def evaluation_data(self, split: str | None = None, table: str | None = None) -> tuple[Dataset, str]:
+        """The samples to measure on and the name of their split.
+
+        Args:
+            split: name of a split of the table; "" for all its rows; None for the recipe's test split.
+            table: another table than the recipe's.
+
+        Raises:
+            DataError: there is no such split.
+        """
+        data = self.recipe.data
+        name = data.test_split if split is None else split
+        if table is not None:
+            return TableDataset(read_table(table), self.tasks, name or None, confined=data.confined), name
+        known = {
+            data.test_split: self.splits.test,
+            data.validation_split: self.splits.validation,
+            data.train_split: self.splits.train,
+        }
+        chosen = known.get(name)
+        if chosen is None:
+            there = ", ".join(key for key, value in known.items() if value is not None)
+            raise DataError(f"the data of {self.run.path} has no split {name!r}: measure on one of {there}, or give --table")
+        return chosen, name
+
+    def evaluation_batches(self, dataset: Dataset) -> Iterable[Batch]:
+        """Batches of ``dataset`` at the recipe's evaluation size."""
+        data = self.recipe.data
+        transform = evaluation(data.evaluation_size)
+        return evaluation_loader(
+            dataset, transform, batch_size=self.recipe.training.batch_size, workers=data.workers, rank=0, world=1
+        )
+
+    def training_batches(self) -> Iterator[Batch]:
+        """The training samples once, as they are, with the labels the run was allowed to see."""
+        return iter(self.evaluation_batches(self.splits.train))
+
+
+def load_run(path: str | Path, weights: str | None = None) -> TrainedRun:
+    """What was trained in the run directory ``path``.
+
+    Args:
+        weights: best or last; best where there is one for None.
+
+    Raises:
+        UserError: there is no run or no checkpoint, or the weights do not fit the recipe.
+    """
+    run = Run(path)
+    run.require()
+    recipe = Recipe.load(run.recipe_path)
+    tasks = recipe.tasks()
+    network = recipe.network(tasks)
+    chosen = weights or ("best" if run.checkpoints.has("best") else "last")
+    file = run.checkpoints.find(chosen) / "network.safetensors"
+    try:
+        network.load_state_dict(load_weights(file))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UserError(f"{file} does not fit the recipe of the run: {reason}") from error
+    return TrainedRun(run, recipe, tasks, network.eval(), chosen)
