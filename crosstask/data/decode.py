@@ -12,7 +12,6 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision import tv_tensors
-from torchvision.io import ImageReadMode, decode_image
 
 from crosstask.data.arrays import SUFFIXES, array_shape, load_array
 from crosstask.errors import DataError
@@ -69,10 +68,8 @@ def load_label(path: Path) -> np.ndarray:
                 return _pixels(image)
             if image.mode not in _COLOUR:
                 raise ValueError(f"its pixels are {image.mode}: store labels as grey, palette or RGB")
-            if _has_16_bit_colour(image):  # which Pillow would cut to 8 bits
-                encoded = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
-                return decode_image(encoded, ImageReadMode.RGB).numpy().transpose(1, 2, 0)
-            return _pixels(image)[_COLOUR[image.mode]]
+            channels = _COLOUR[image.mode]
+            return _deep_colour(path)[channels] if _is_deep_colour(image) else _pixels(image)[channels]
 
 
 def load_regions(path: Path) -> Regions:
@@ -133,8 +130,20 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _has_16_bit_colour(image: Image.Image) -> bool:
+def _is_deep_colour(image: Image.Image) -> bool:
+    """Whether it is a PNG of 16 bits and several channels."""
     return image.format == "PNG" and "16" in str(getattr(image, "tile", ""))
+
+
+def _deep_colour(path: Path) -> np.ndarray:
+    """The pixels of such a PNG, uint16. Pillow keeps 8 bits: first the high ones, then, of swapped bytes, the low ones."""
+    halves = []
+    for order in ("16B", "16L"):
+        with _open(path) as image:
+            tile = image.tile[0]  # type: ignore[attr-defined]
+            image.tile = [tile._replace(args=tile.args.replace("16B", order))]  # type: ignore[attr-defined]
+            halves.append(np.array(image, dtype=np.uint16))
+    return halves[0] << 8 | halves[1]
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
@@ -164,7 +173,8 @@ def _rgb(array: np.ndarray) -> Tensor:
     if planes.dtype.kind != "f":
         raise ValueError(f"an image of {planes.dtype} values: store 8 or 16-bit values or floats in [0, 1]")
     if not np.isfinite(planes).all():
-        raise ValueError(f"the image has {int((~np.isfinite(planes)).sum())} values that are NaN or infinite")
+        unknown = int((~np.isfinite(planes)).any(0).sum())
+        raise ValueError(f"{unknown} pixels are NaN or infinite: an image is known everywhere")
     if planes.size and (planes.min() < 0 or planes.max() > 1):
         raise ValueError(f"a float image is in [0, 1], found values from {planes.min():g} to {planes.max():g}")
     return torch.from_numpy(planes.astype(np.float32, order="C"))

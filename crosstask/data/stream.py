@@ -67,6 +67,6 @@ class Draws:
 
 
 def consecutive(samples: int, batch_size: int, rank: int = 0, world: int = 1) -> list[list[int]]:
-    """All samples once: the slice of a process (they differ by at most one sample), cut into lists of ``batch_size``."""
+    """All samples once: the slice of a process (differing by at most one), cut into lists of ``batch_size``."""
     start, stop = samples * rank // world, samples * (rank + 1) // world
     return [list(range(first, min(first + batch_size, stop))) for first in range(start, stop, batch_size)]
