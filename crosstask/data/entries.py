@@ -12,6 +12,8 @@ from crosstask.errors import DataError, nearest
 
 NONE = "-"
 """The cell of an image that is known to have no tags."""
+UNSURE = "?"
+"""What precedes a tag in a cell where it is not known whether the image has it."""
 
 
 def _split(pattern: str) -> tuple[str, list[str]]:
@@ -32,7 +34,8 @@ def read_entries(root: Path, column: str, pattern: str, taken: Iterable[str] = (
 
     A JSON file is one object, id -> value or list of values ([] is "known to have none", null unknown). In a table the
     ids are in the column ``id``, or else in the first one. One column is taken as it is. Several become tags: a column
-    that holds nothing but 0 and 1 is a tag of its name where it is 1, any other column gives tags ``column=value``.
+    that holds nothing but 0 and 1 is a tag of its name where it is 1, any other column gives tags ``column=value``;
+    those of a blank cell are unknown (``?tag``).
 
     Args:
         root: the folder that patterns are relative to.
@@ -61,20 +64,26 @@ def read_entries(root: Path, column: str, pattern: str, taken: Iterable[str] = (
         if name not in columns:
             raise DataError(f"--{column} {pattern}: {path} has no column {name!r}: {nearest(name, columns)}")
     entries: dict[str, str] = {}
-    flags = {name for name in names if {row[name] for row in rows} <= {"0", "1", ""}}
+    values = {name: {row[name] for row in rows} - {""} for name in names}
     for number, row in enumerate(rows, first):
         if row[key] in entries:
             raise DataError(f"{path}, row {number}: {key} {row[key]!r} is there twice: remove one of the rows")
-        entries[row[key]] = row[names[0]] if len(names) == 1 else _tags(row, names, flags)
+        entries[row[key]] = row[names[0]] if len(names) == 1 else _tags(row, values)
     return entries
 
 
-def _tags(row: dict[str, str], names: list[str], flags: set[str]) -> str:
-    """Several columns of a row as tags; blank where any of them is, for then the tags are not all known."""
-    if not all(row[name] for name in names):
-        return ""
-    tags = [name if name in flags else f"{name}={row[name]}" for name in names if name not in flags or row[name] == "1"]
-    return ";".join(tags) or NONE
+def _tags(row: dict[str, str], values: dict[str, set[str]]) -> str:
+    """Several columns of a row as tags; ``?`` marks those of a blank column, blank where all are."""
+    marks = []
+    for name, seen in values.items():
+        flag = seen <= {"0", "1"}
+        if not row[name]:
+            marks += [UNSURE + tag for tag in ([name] if flag else (f"{name}={value}" for value in sorted(seen)))]
+        elif not flag:
+            marks.append(f"{name}={row[name]}")
+        elif row[name] == "1":
+            marks.append(name)
+    return (";".join(marks) or NONE) if any(row[name] for name in values) else ""
 
 
 def _read_json(path: Path) -> dict[str, str]:

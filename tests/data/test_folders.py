@@ -102,6 +102,13 @@ def test_labels_from_json(tmp_path):
     assert listing.matches[""]["tags"].unmatched == ["7"]
 
 
+def test_blank_cells_of_several_columns_are_unknown_tags(tmp_path):
+    touch(tmp_path, "1.jpg", "2.jpg", "3.jpg")
+    (tmp_path / "l.csv").write_text("name,furry,size\n1,,small\n2,0,\n3,,\n")
+    listing = table_from_folders(tmp_path, {"image": "*.jpg", "traits": "l.csv:*"})
+    assert cells(listing, "traits") == ["?furry;size=small", "?size=small", ""]
+
+
 def test_labels_from_columns(tmp_path):
     touch(tmp_path, "1.jpg", "2.jpg", "3.jpg")
     (tmp_path / "l.csv").write_text("id,kind,size,furry,tame\n1,cat,small,1,1\n2,fish,big,0,0\n")
