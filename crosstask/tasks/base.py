@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from crosstask.tasks.metric import Metric
+from crosstask.tasks.selection import weights
 from crosstask.tasks.targets import Map, Target, as_target
 from crosstask.tasks.term import Term
 
@@ -27,6 +28,7 @@ class Task(abc.ABC):
         target_type: the type of the task's targets.
         name: the name of the task in recipes, tables, batches and results.
         channels: how many channels the head of this task has.
+        initial: the bias a network starts the last layer of the head from, so that it need not be learnt.
         unit: the unit of the values, for people ("m", "unit vector", ...).
     """
 
@@ -36,6 +38,7 @@ class Task(abc.ABC):
 
     name: str
     channels: int
+    initial: float = 0.0
 
     @property
     def dense(self) -> bool:
@@ -57,9 +60,9 @@ class Task(abc.ABC):
         ``weight`` has the shape of ``target`` without its channel axis, (B, H, W) or (B,).
         """
 
-    @abc.abstractmethod
     def count(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """The count that :meth:`loss` will return, without a prediction."""
+        """The count that :meth:`loss` will return, without a prediction: known entries, or their summed weight."""
+        return weights(self.known(target), weight).sum()
 
     @abc.abstractmethod
     def activate(self, prediction: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ per image. Because rows are kept, a bootstrap over images needs no second pass.
 from __future__ import annotations
 
 import abc
+import math
 from typing import ClassVar
 
 import torch
@@ -51,6 +52,14 @@ class Metric(torchmetrics.Metric, abc.ABC):
     @abc.abstractmethod
     def known(self, rows: Tensor) -> int:
         """How many entries (pixels, samples, cells) the rows measured."""
+
+    def per_class(self) -> dict[str, float]:
+        """The number of each class over all images so far (IoU, say), NaN for an absent one; empty without classes."""
+        return {}
+
+    def absent(self) -> list[str]:
+        """The classes that could not be measured and are left out of the means."""
+        return [name for name, value in self.per_class().items() if math.isnan(value)]
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Add a batch: raw ``prediction`` (B, C, ...) and ``target`` (B, ...)."""

@@ -19,7 +19,7 @@ class Term(NamedTuple):
     """
 
     total: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]
 
     def mean(self) -> Tensor:
         """``total / count``; an exact zero with a graph where nothing was counted."""
@@ -28,5 +28,7 @@ class Term(NamedTuple):
     @classmethod
     def zero(cls, *attached: Tensor) -> Term:
         """An exact 0 that keeps ``attached`` in the graph: their gradient is 0, even where they are not finite."""
-        total = sum((tensor.flatten()[:0].float().sum() for tensor in attached[1:]), attached[0].flatten()[:0].float().sum())
+        total = sum(
+            (tensor.flatten()[:0].float().sum() for tensor in attached[1:]), attached[0].flatten()[:0].float().sum()
+        )
         return cls(total, total.detach())

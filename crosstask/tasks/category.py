@@ -1,0 +1,92 @@
+"""One category per image."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crosstask.tasks.classification import Classification
+from crosstask.tasks.metrics.category import CategoryMetric
+from crosstask.tasks.names import index_of
+from crosstask.tasks.pictures import card
+from crosstask.tasks.targets import Target, as_target
+
+
+class CategoryIndex(Target):
+    """Index of the category, int64 (), -1 unknown."""
+
+    UNKNOWN = -1
+
+
+class Category(Classification):
+    """One of several categories for each image; cross-entropy, accuracy. The raw prediction holds logits.
+
+    Args:
+        name: name of the task.
+        classes: the names of the categories, or how many there are.
+        class_weights: weight of each category in the loss; all 1 by default.
+        label_smoothing: how much of a label is spread over all categories, in [0, 1).
+
+    Raises:
+        ValueError: an option is not valid.
+    """
+
+    kind = "category"
+    target_type: ClassVar = CategoryIndex
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        classes: int | list[str],
+        class_weights: list[float] | None = None,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(name, classes, class_weights, label_smoothing)
+
+    def metric(self) -> CategoryMetric:
+        return CategoryMetric(self._classes)
+
+    def check(self, target: Tensor) -> None:
+        if target.ndim or target.is_floating_point():
+            raise ValueError(f"a category target is an integer, found {target.dtype} {tuple(target.shape)}")
+        if not CategoryIndex.UNKNOWN <= int(target) < self.channels:
+            raise ValueError(
+                f"category {int(target)} is not one of the {self.channels} (0 to {self.channels - 1}, -1 unknown): "
+                "correct the label or raise the number of classes"
+            )
+
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """The category, or the probabilities (C,) of all, most likely first."""
+        if value.ndim:
+            bars = sorted(zip(self._classes, value.tolist(), strict=True), key=lambda bar: -bar[1])
+            return card([(name, f"{share:.2f}", share) for name, share in bars], size)
+        index = int(value)
+        return card([(self._classes[index], "", 1.0) if index >= 0 else ("", "", float("nan"))], size)
+
+    def parse(self, cell: np.ndarray | str) -> CategoryIndex:
+        """A name or an index."""
+        if not isinstance(cell, str):
+            array = np.asarray(cell)
+            if array.size != 1 or array.dtype.kind not in "iu":
+                raise ValueError(f"a category is one integer, found {array.dtype} {array.shape}: store its index")
+            target = as_target(CategoryIndex, torch.tensor(int(array.reshape(()))))
+            self.check(target)
+            return target
+        index = index_of(cell, self._classes, "category") if cell.strip() else CategoryIndex.UNKNOWN
+        return as_target(CategoryIndex, torch.tensor(index))
+
+    def encode(self, value: Tensor) -> dict[str, Any]:
+        """``cell``, the name as a table holds it, and ``index``; with ``probabilities`` when given those (C,)."""
+        index = int(value.argmax()) if value.ndim else int(value)
+        found: dict[str, Any] = {"cell": self._classes[index] if index >= 0 else "", "index": index}
+        if value.ndim:
+            shares = zip(self._classes, value.tolist(), strict=True)
+            found["probabilities"] = {name: round(share, 6) for name, share in shares}
+        return found
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        return ()

@@ -1,0 +1,82 @@
+"""What segmentation and category share: one of several classes, for a pixel or for an image."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from crosstask.tasks.base import Task
+from crosstask.tasks.names import class_names
+from crosstask.tasks.selection import full_precision, select, weights
+from crosstask.tasks.term import Term
+
+
+class Classification(Task):
+    """One of several classes; cross-entropy. The raw prediction holds logits.
+
+    A mean of weighted losses divides by the summed class weights, as ``torch.nn.CrossEntropyLoss`` does.
+
+    Args:
+        name: name of the task.
+        classes: the names of the classes, or how many there are.
+        class_weights: weight of each class in the loss; all 1 by default.
+        label_smoothing: how much of a label is spread over all classes, in [0, 1).
+
+    Raises:
+        ValueError: an option is not valid.
+    """
+
+    def __init__(
+        self, name: str, classes: int | list[str], class_weights: list[float] | None, label_smoothing: float
+    ) -> None:
+        self.name = name
+        self._classes = class_names(classes)
+        self.channels = len(self._classes)
+        self.class_weights = _balance(class_weights, self.channels)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {label_smoothing}: give a number from 0 to below 1, 0.1 say")
+        self.label_smoothing = label_smoothing
+
+    @property
+    def classes(self) -> list[str]:
+        return self._classes
+
+    def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        known = select(prediction, target, self.known(target), weight)
+        balance = None if self.class_weights is None else self.class_weights.to(known.prediction)
+        losses = F.cross_entropy(
+            known.prediction, known.target, balance, reduction="none", label_smoothing=self.label_smoothing
+        )
+        return Term((losses * known.weight).sum(), self.count(target, weight))
+
+    def count(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        known = weights(self.known(target), weight)
+        if self.class_weights is not None:
+            known = known * self.class_weights.to(known)[target.clamp(min=0)]
+        return known.sum()
+
+    def activate(self, prediction: Tensor) -> Tensor:
+        return full_precision(prediction).softmax(1)
+
+    def decide(self, prediction: Tensor) -> Tensor:
+        return prediction.argmax(1)
+
+    def embed(self, prediction: Tensor) -> Tensor:
+        """Probabilities, (B, C, ...)."""
+        return self.activate(prediction)
+
+    def embed_target(self, target: Tensor) -> Tensor:
+        """One-hot, (B, C, ...); all 0 where unknown."""
+        indices = torch.arange(self.channels, device=target.device)
+        return (target.unsqueeze(1) == indices.reshape(1, -1, *[1] * (target.ndim - 1))).float()
+
+
+def _balance(class_weights: list[float] | None, count: int) -> Tensor | None:
+    if class_weights is None:
+        return None
+    if len(class_weights) != count:
+        raise ValueError(f"class_weights holds {len(class_weights)} numbers for {count} classes: give one for each")
+    if not all(0 <= weight < float("inf") for weight in class_weights):
+        raise ValueError(f"class_weights is {class_weights}: weights are finite and not negative")
+    return torch.tensor(class_weights, dtype=torch.float32)

@@ -1,0 +1,176 @@
+"""Depth along the optical axis, in metres."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from crosstask.tasks.base import Task
+from crosstask.tasks.files import quantity, stored
+from crosstask.tasks.maps import FloatMap
+from crosstask.tasks.metrics.distance import DepthMetric
+from crosstask.tasks.pictures import fitted, octaves, ramped
+from crosstask.tasks.selection import Selected, full_precision, select
+from crosstask.tasks.targets import as_target
+from crosstask.tasks.term import Term
+
+FLOOR = 1e-3
+"""Smallest depth that is ever decided on, metres."""
+_VARIANCE_SHARE = 0.5
+_LOG_LIMIT = 10.0
+
+
+class DepthMap(FloatMap):
+    """Depth, float32 (1, H, W) in metres, NaN unknown."""
+
+    def zoomed(self, factor: float) -> Tensor:
+        return self.as_subclass(Tensor) / factor
+
+
+def _l1(known: Selected) -> Tensor:
+    return ((known.prediction - known.target).abs() * known.weight.unsqueeze(1)).sum()
+
+
+def _log_error(known: Selected) -> Tensor:
+    return known.prediction - known.target.where(known.weight.unsqueeze(1) > 0, 1.0).log()
+
+
+def _log_l1(known: Selected) -> Tensor:
+    return (_log_error(known).abs() * known.weight.unsqueeze(1)).sum()
+
+
+def _scale_invariant(known: Selected) -> Tensor:
+    weight = known.weight.flatten(1)
+    error = _log_error(known).flatten(1)
+    amount = weight.sum(1).where(weight.sum(1) > 0, 1.0)
+    return ((weight * error**2).sum(1) - _VARIANCE_SHARE * (weight * error).sum(1) ** 2 / amount).sum()
+
+
+def _exponential(prediction: Tensor) -> Tensor:
+    return full_precision(prediction).clamp(-_LOG_LIMIT, _LOG_LIMIT).exp()
+
+
+class _Loss(NamedTuple):
+    total: Callable[[Selected], Tensor]
+    metres: Callable[[Tensor], Tensor]
+    bias: Callable[[float], float]
+
+
+_LOSSES = {
+    "l1": _Loss(_l1, full_precision, float),
+    "log": _Loss(_log_l1, _exponential, math.log),
+    "scale_invariant": _Loss(_scale_invariant, _exponential, math.log),
+}
+
+
+class Depth(Task):
+    """Depth of each pixel in metres.
+
+    With the loss ``l1`` the raw prediction is the depth itself. With ``log`` (L1 of log depths) and
+    ``scale_invariant`` it is the logarithm of the depth, so that the depth is always positive. With
+    d = prediction - log depth, the latter is sum d² / n - (sum d)² / (2 n²) for an image of n known pixels (Eigen et
+    al., 2014, eq. 4); as a term it counts n.
+
+    Args:
+        name: name of the task.
+        loss: l1, log or scale_invariant.
+        unit: metres per stored integer, 0.001 for millimetres; files of floats are in metres already. Predictions are
+            written in the same unit.
+        maximum: largest depth in metres a label may have; beyond it the unit is probably wrong.
+        typical: a typical depth in metres from which the network starts, the mean of the labels say; learning is faster
+            with it. Also the middle of the colours of pictures.
+
+    Raises:
+        ValueError: an option is not valid.
+    """
+
+    kind = "depth"
+    target_type: ClassVar = DepthMap
+    unit = "m"
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        loss: Literal["l1", "log", "scale_invariant"] = "l1",
+        unit: float = 0.001,
+        maximum: float = 1000.0,
+        typical: float | None = None,
+    ) -> None:
+        if loss not in _LOSSES:
+            raise ValueError(f"loss is {loss!r}: choose one of {', '.join(_LOSSES)}")
+        for option, value in {"unit": unit, "maximum": maximum, "typical": typical}.items():
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{option} is {value}: give a positive number of metres")
+        self.name = name
+        self.channels = 1
+        self.scale = unit
+        self.maximum = maximum
+        self.typical = typical
+        self._loss = _LOSSES[loss]
+        self.initial = 0.0 if typical is None else self._loss.bias(typical)
+
+    def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        known = select(prediction, target, self.known(target), weight)
+        return Term(self._loss.total(known), self.count(target, weight))
+
+    def activate(self, prediction: Tensor) -> Tensor:
+        return self._loss.metres(prediction)
+
+    def decide(self, prediction: Tensor) -> Tensor:
+        return self.activate(prediction).clamp(min=FLOOR)
+
+    def embed(self, prediction: Tensor) -> Tensor:
+        """Depth over the largest depth of the image, (B, 1, H, W)."""
+        return relative(self.activate(prediction))
+
+    def embed_target(self, target: Tensor) -> Tensor:
+        return relative(target.nan_to_num(0))
+
+    def metric(self) -> DepthMetric:
+        return DepthMetric(self.decide)
+
+    def check(self, target: Tensor) -> None:
+        check_quantity(target, self.kind)
+        highest = float(target.nan_to_num(0).max())
+        if highest > self.maximum:
+            raise ValueError(
+                f"depth reaches {highest:.4g} m, more than {self.maximum:g}: is the unit right (unit: {self.scale:g} "
+                "metres per stored integer, floats in metres)? Else raise maximum"
+            )
+
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        return fitted(ramped(octaves(value.as_subclass(Tensor)[0], self.typical or 2.5)), size)
+
+    def parse(self, cell: np.ndarray | str) -> DepthMap:
+        return as_target(DepthMap, quantity(cell, self.kind, self.scale))
+
+    def encode(self, value: Tensor) -> np.ndarray:
+        """Depth in units (millimetres by default), uint16 (H, W); 0 unknown, clipped at 65535 units."""
+        return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.scale)
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        return 1, *size
+
+
+def relative(values: Tensor) -> Tensor:
+    """Maps (B, 1, H, W) over the maximum of each image."""
+    return values / values.amax((1, 2, 3), keepdim=True).clamp(min=FLOOR)
+
+
+def check_quantity(target: Tensor, what: str) -> None:
+    """One positive value per pixel.
+
+    Raises:
+        ValueError: another shape or type, or a value that is not positive and finite.
+    """
+    if target.ndim != 3 or target.shape[0] != 1 or not target.is_floating_point():
+        raise ValueError(f"a {what} target is float (1, H, W), found {target.dtype} {tuple(target.shape)}")
+    plain = target.as_subclass(Tensor)
+    wrong = plain[(plain <= 0) | plain.isinf()]
+    if len(wrong):
+        raise ValueError(f"{what} is {float(wrong[0]):.4g} at {len(wrong)} pixels: mark unknown pixels with NaN")

@@ -1,0 +1,95 @@
+"""Disparity, or inverse depth up to a constant factor."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from crosstask.tasks.base import Task
+from crosstask.tasks.depth import check_quantity, relative
+from crosstask.tasks.files import quantity, stored
+from crosstask.tasks.maps import FloatMap
+from crosstask.tasks.metrics.distance import ErrorMetric
+from crosstask.tasks.pictures import fitted, octaves, ramped
+from crosstask.tasks.selection import full_precision, select
+from crosstask.tasks.targets import as_target
+from crosstask.tasks.term import Term
+
+
+class DisparityMap(FloatMap):
+    """Disparity, float32 (1, H, W) in pixels of the stored image, NaN unknown.
+
+    It stands for inverse depth: a mere resize leaves it as it is.
+    """
+
+    def zoomed(self, factor: float) -> Tensor:
+        return self.as_subclass(Tensor) * factor
+
+
+class Disparity(Task):
+    """Disparity of each pixel, in pixels of the stored image; L1. The raw prediction is the disparity itself.
+
+    Args:
+        name: name of the task.
+        unit: disparity per stored integer; files of floats hold disparities already. Predictions are written in the
+            same unit.
+        typical: a typical disparity from which the network starts, the mean of the labels say. Also the middle of the
+            colours of pictures.
+
+    Raises:
+        ValueError: an option is not positive.
+    """
+
+    kind = "disparity"
+    target_type: ClassVar = DisparityMap
+    unit = "px"
+
+    def __init__(self, name: str, *, unit: float = 1 / 256, typical: float | None = None) -> None:
+        for option, value in {"unit": unit, "typical": typical}.items():
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{option} is {value}: give a positive number")
+        self.name = name
+        self.channels = 1
+        self.scale = unit
+        self.typical = typical
+        self.initial = typical or 0.0
+
+    def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        known = select(prediction, target, self.known(target), weight)
+        errors = (known.prediction - known.target).abs() * known.weight.unsqueeze(1)
+        return Term(errors.sum(), self.count(target, weight))
+
+    def activate(self, prediction: Tensor) -> Tensor:
+        return full_precision(prediction)
+
+    def decide(self, prediction: Tensor) -> Tensor:
+        return self.activate(prediction).clamp(min=0)
+
+    def embed(self, prediction: Tensor) -> Tensor:
+        """Disparity over the largest disparity of the image, (B, 1, H, W)."""
+        return relative(self.activate(prediction))
+
+    def embed_target(self, target: Tensor) -> Tensor:
+        return relative(target.nan_to_num(0))
+
+    def metric(self) -> ErrorMetric:
+        return ErrorMetric(self.decide)
+
+    def check(self, target: Tensor) -> None:
+        check_quantity(target, self.kind)
+
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        return fitted(ramped(octaves(value.as_subclass(Tensor)[0], self.typical or 32.0)), size)
+
+    def parse(self, cell: np.ndarray | str) -> DisparityMap:
+        return as_target(DisparityMap, quantity(cell, self.kind, self.scale))
+
+    def encode(self, value: Tensor) -> np.ndarray:
+        """Disparity in units (1/256 pixel by default), uint16 (H, W); 0 unknown, known values clipped to 1..65535."""
+        return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.scale)
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        return 1, *size

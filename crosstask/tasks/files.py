@@ -1,0 +1,84 @@
+"""Label files as arrays: the layouts people store, brought to one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def plane(array: np.ndarray | str, what: str) -> np.ndarray:
+    """One value per pixel, (H, W), from (H, W), (H, W, 1), (1, H, W), or RGB whose channels agree.
+
+    Raises:
+        ValueError: another shape, channels that differ, or not numbers.
+    """
+    array = numbers(array, what)
+    if array.ndim == 3 and array.shape[-1] == 1:
+        return array[..., 0]
+    if array.ndim == 3 and array.shape[0] == 1:
+        return array[0]
+    if array.ndim == 3 and array.shape[-1] == 3:
+        if not (array == array[..., :1]).all():
+            raise ValueError(
+                f"a {what} label has one value per pixel, found colours {array.shape}: store it as a grey image, or as "
+                "class ids rather than the colours that show them"
+            )
+        return array[..., 0]
+    if array.ndim != 2:
+        raise ValueError(f"a {what} label is (H, W), found {array.shape}: store one value per pixel")
+    return array
+
+
+def vectors(array: np.ndarray | str, what: str) -> np.ndarray:
+    """Three values per pixel, (3, H, W), from (H, W, 3) or (3, H, W).
+
+    Raises:
+        ValueError: another shape, or not numbers.
+    """
+    array = numbers(array, what)
+    if array.ndim == 3 and array.shape[-1] == 3:
+        return np.moveaxis(array, -1, 0)
+    if array.ndim == 3 and array.shape[0] == 3:
+        return array
+    raise ValueError(f"a {what} label is (H, W, 3) or (3, H, W), found {array.shape}: store three values per pixel")
+
+
+def numbers(array: np.ndarray | str, what: str) -> np.ndarray:
+    """``array`` itself, once it is sure that it holds numbers.
+
+    Raises:
+        ValueError: it is text, or an array of anything else.
+    """
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"a {what} label is a file, found the text {array!r}: give the path of an image or .npy file")
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"a {what} label holds {array.dtype} values: store numbers")
+    if not array.size:
+        raise ValueError(f"a {what} label has no pixels, found {array.shape}: store it anew")
+    return array
+
+
+def quantity(array: np.ndarray | str, what: str, unit: float) -> np.ndarray:
+    """A positive quantity, float32 (1, H, W): integers times ``unit``, floats as they are; 0 and NaN become NaN.
+
+    Raises:
+        ValueError: not one value per pixel, or a negative or infinite value.
+    """
+    stored = plane(array, what)
+    values = stored.astype(np.float32)
+    if stored.dtype.kind in "biu":
+        values *= np.float32(unit)
+    if np.isinf(values).any():
+        raise ValueError(f"{what} is infinite at {np.isinf(values).sum()} pixels: store 0 or NaN where it is not known")
+    if (values < 0).any():
+        raise ValueError(
+            f"{what} is negative ({np.nanmin(values):.4g}) at {(values < 0).sum()} pixels: store 0 or NaN where it is "
+            "not known"
+        )
+    values[values == 0] = np.nan
+    return values[None]
+
+
+def stored(values: np.ndarray, unit: float) -> np.ndarray:
+    """What :func:`quantity` reads, as uint16 (H, W): 0 unknown, known values clipped to 1..65535 units."""
+    units = np.rint(values.astype(np.float64) / unit).clip(1, np.iinfo(np.uint16).max)
+    return np.where(np.isnan(values), 0, units).astype(np.uint16)

@@ -1,0 +1,1 @@
+"""The metrics of the kinds of tasks; shares are in percent."""

@@ -1,0 +1,141 @@
+"""Surface normals in the frame of the camera."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from crosstask.tasks.base import Task
+from crosstask.tasks.files import vectors
+from crosstask.tasks.maps import SmoothMap
+from crosstask.tasks.metrics.normals import NormalsMetric
+from crosstask.tasks.pictures import fitted, shaded
+from crosstask.tasks.selection import full_precision, select
+from crosstask.tasks.targets import as_target
+from crosstask.tasks.term import Term
+
+_SOFTENING = 1e-8
+_ZERO = 0.05
+_TOLERANCE = 0.2
+_AXES = "xyz"
+
+
+def _length(vectors: Tensor, axis: int) -> Tensor:
+    """Length along ``axis``, kept as 1; ``torch.linalg.vector_norm`` is 100 times slower over a leading axis."""
+    return (vectors**2).sum(axis, keepdim=True).sqrt()
+
+
+class NormalMap(SmoothMap):
+    """Unit normals, float32 (3, H, W) in the frame of the camera (x right, y up, z to the viewer), NaN unknown."""
+
+    def flipped(self) -> Tensor:
+        mirrored = self.as_subclass(Tensor).flip(-1)
+        signs = mirrored.new_tensor([-1, 1, 1])[:, None, None]
+        return mirrored * signs
+
+    def resized(self, size: tuple[int, int]) -> Tensor:
+        if self.shape[-2:] == tuple(size):
+            return self.as_subclass(Tensor)
+        resized = super().resized(size)
+        length = _length(resized, -3)
+        return resized / length.where(length > 1e-6, torch.nan)
+
+
+class Normals(Task):
+    """A unit vector for each pixel; one minus the cosine, mean and median angle.
+
+    The raw prediction has any length, only its direction counts.
+
+    Args:
+        name: name of the task.
+        negate: axes that the files hold with the other sign: "yz" for x right, y down, z forward. Pictures of three
+            integers hold n = v / maximum * 2 - 1. Predictions are written in the frame of the files.
+
+    Raises:
+        ValueError: ``negate`` holds anything but x, y and z.
+    """
+
+    kind = "normals"
+    target_type: ClassVar = NormalMap
+    unit = "unit vector"
+
+    def __init__(self, name: str, *, negate: str = "") -> None:
+        if set(negate) - set(_AXES) or len(set(negate)) < len(negate):
+            raise ValueError(f"negate is {negate!r}: give the axes to negate, each once, out of x, y and z")
+        self.name = name
+        self.channels = 3
+        self.signs = np.array([-1 if axis in negate else 1 for axis in _AXES], dtype=np.float32)[:, None, None]
+
+    def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        known = select(prediction, target, self.known(target), weight)
+        along = (known.prediction * known.target).sum(1)
+        length = ((known.prediction**2).sum(1) + _SOFTENING).sqrt()
+        return Term(((1 - along / length) * known.weight).sum(), self.count(target, weight))
+
+    def activate(self, prediction: Tensor) -> Tensor:
+        plain = full_precision(prediction)
+        return plain / ((plain**2).sum(1, keepdim=True) + _SOFTENING).sqrt()
+
+    def decide(self, prediction: Tensor) -> Tensor:
+        return F.normalize(full_precision(prediction), dim=1)
+
+    def embed(self, prediction: Tensor) -> Tensor:
+        """(n + 1) / 2 of the unit normals, (B, 3, H, W)."""
+        return (self.activate(prediction) + 1) / 2
+
+    def embed_target(self, target: Tensor) -> Tensor:
+        return ((target + 1) / 2).nan_to_num(0)
+
+    def metric(self) -> NormalsMetric:
+        return NormalsMetric()
+
+    def check(self, target: Tensor) -> None:
+        if target.ndim != 3 or target.shape[0] != 3 or not target.is_floating_point():
+            raise ValueError(f"a normals target is float (3, H, W), found {target.dtype} {tuple(target.shape)}")
+        length = _length(target.as_subclass(Tensor), 0)[0]
+        wrong = length[(length - 1).abs() > 1e-3]
+        if len(wrong):
+            raise ValueError(
+                f"normals have length {float(wrong[0]):.4g} at {len(wrong)} pixels: divide them by their length, "
+                "and mark unknown pixels with NaN"
+            )
+
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        return fitted(shaded((value.as_subclass(Tensor) + 1) / 2), size)
+
+    def parse(self, cell: np.ndarray | str) -> NormalMap:
+        """Files of integers hold n = v / maximum * 2 - 1, floats n itself; black and vectors near zero are unknown."""
+        held = vectors(cell, self.kind)
+        values = held.astype(np.float32)
+        unknown = np.isnan(values).any(0)
+        if held.dtype.kind in "iu":
+            unknown |= (held == 0).all(0)
+            values = values * np.float32(2 / np.iinfo(held.dtype).max) - 1
+        if np.isinf(values).any():
+            raise ValueError("normals are infinite: store unit vectors, and zero vectors where they are not known")
+        length = np.sqrt((values**2).sum(0))
+        unknown |= length < _ZERO
+        length[unknown] = np.nan
+        self._check_lengths(length[~unknown])
+        return as_target(NormalMap, values * (self.signs / length))
+
+    def encode(self, value: Tensor) -> np.ndarray:
+        """uint8 RGB (H, W, 3), (n + 1) * 127.5 in the frame of the files; 128 in all channels (no vector) unknown."""
+        values = value.as_subclass(Tensor).cpu().numpy() * self.signs
+        return np.rint((np.nan_to_num(values) + 1) * 127.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        return 3, *size
+
+    @staticmethod
+    def _check_lengths(lengths: np.ndarray) -> None:
+        """Rounding and JPEG change lengths a little; a wrong coding changes them a lot."""
+        if lengths.size and abs(lengths.mean() - 1) > _TOLERANCE:
+            raise ValueError(
+                f"normals have length {lengths.mean():.3g} on average: store unit vectors as floats in [-1, 1], or as "
+                "8-bit colours (n + 1) * 127.5"
+            )

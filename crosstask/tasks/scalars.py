@@ -1,0 +1,158 @@
+"""Numbers of a whole image, valence and arousal say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from crosstask.tasks.base import Task
+from crosstask.tasks.metrics.scalars import ScalarsMetric, concordance
+from crosstask.tasks.names import SEPARATOR, class_names
+from crosstask.tasks.pictures import card
+from crosstask.tasks.selection import Selected, full_precision, select
+from crosstask.tasks.targets import Target, as_target
+from crosstask.tasks.term import Term
+
+_FLOOR = 1e-8
+
+
+class Scalars(Target):
+    """Numbers, float32 (k,), NaN unknown."""
+
+
+def _ccc(known: Selected) -> Tensor:
+    ccc = concordance(known.prediction, known.target, known.weight, _FLOOR)
+    return ((1 - ccc) * known.weight.sum(0)).sum()
+
+
+def _smooth_l1(known: Selected) -> Tensor:
+    losses = F.smooth_l1_loss(known.prediction, known.target.to(known.prediction), reduction="none")
+    return (losses * known.weight).sum()
+
+
+_LOSSES: dict[str, Callable[[Selected], Tensor]] = {"ccc": _ccc, "smooth_l1": _smooth_l1}
+
+
+class Regression(Task):
+    """Several numbers per image. The raw prediction holds the numbers themselves.
+
+    The loss ``ccc`` is one minus the concordance correlation coefficient of each component over the known samples of
+    the call, counted as often as there are such samples. It describes a batch, not a sample: it is *not* additive, so
+    that accumulation over micro-batches or ranks averages their coefficients, and one sample alone teaches nothing.
+    ``smooth_l1`` is additive.
+
+    Args:
+        name: name of the task.
+        names: the names of the components, or how many there are.
+        loss: ccc or smooth_l1.
+        ranges: lowest and highest value of each component; labels outside are refused, decided values clipped.
+
+    Raises:
+        ValueError: an option is not valid.
+    """
+
+    kind = "scalars"
+    target_type: ClassVar = Scalars
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        names: int | list[str],
+        loss: Literal["ccc", "smooth_l1"] = "ccc",
+        ranges: list[tuple[float, float]] | None = None,
+    ) -> None:
+        if loss not in _LOSSES:
+            raise ValueError(f"loss is {loss!r}: choose one of {', '.join(_LOSSES)}")
+        self.name = name
+        self._names = class_names(names, "names")
+        self.channels = len(self._names)
+        self._loss = _LOSSES[loss]
+        if ranges is not None and (len(ranges) != self.channels or not all(low < high for low, high in ranges)):
+            raise ValueError(f"ranges is {ranges}: give (lowest, highest) for each of the {self.channels} components")
+        self.ranges = ranges
+
+    @property
+    def classes(self) -> list[str]:
+        return self._names
+
+    def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        known = select(prediction, target, self.known(target), weight)
+        return Term(self._loss(known), self.count(target, weight))
+
+    def activate(self, prediction: Tensor) -> Tensor:
+        return full_precision(prediction)
+
+    def decide(self, prediction: Tensor) -> Tensor:
+        if self.ranges is None:
+            return self.activate(prediction)
+        low, high = torch.tensor(self.ranges, device=prediction.device).T
+        return self.activate(prediction).clamp(low, high)
+
+    def embed(self, prediction: Tensor) -> Tensor:
+        """The numbers, (B, k)."""
+        return self.activate(prediction)
+
+    def embed_target(self, target: Tensor) -> Tensor:
+        return target.nan_to_num(0)
+
+    def metric(self) -> ScalarsMetric:
+        return ScalarsMetric(self._names, self.decide)
+
+    def check(self, target: Tensor) -> None:
+        if tuple(target.shape) != (self.channels,) or not target.is_floating_point():
+            raise ValueError(
+                f"a scalars target is float ({self.channels},), found {target.dtype} {tuple(target.shape)}"
+            )
+        for name, value, (low, high) in zip(self._names, target.tolist(), self._ranges(), strict=True):
+            if math.isinf(value) or value < low or value > high:
+                raise ValueError(f"{name} is {value:.4g}, outside {low:g} to {high:g}: correct the label or the ranges")
+
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        bars = []
+        for name, number, (low, high) in zip(self._names, value.tolist(), self._ranges(), strict=True):
+            low, high = (low, high) if math.isfinite(low) else (-1.0, 1.0)
+            bars.append((name, f"{number:.3g}", (number - low) / (high - low)))
+        return card(bars, size)
+
+    def parse(self, cell: np.ndarray | str) -> Scalars:
+        """Numbers joined by ``;``, blank where unknown, or an array of ``channels`` numbers."""
+        if isinstance(cell, str):
+            parts = [part.strip() for part in cell.split(SEPARATOR)] if cell.strip() else [""] * self.channels
+            if len(parts) != self.channels:
+                raise ValueError(
+                    f"{cell!r} holds {len(parts)} numbers, not the {self.channels} of {', '.join(self._names)}: join "
+                    f"them by '{SEPARATOR}' and leave unknown ones blank"
+                )
+            cell = np.array([_number(part) for part in parts])
+        target = as_target(Scalars, cell.astype(np.float32))
+        self.check(target)
+        return target
+
+    def encode(self, value: Tensor) -> dict[str, Any]:
+        """``cell``, the numbers as a table holds them, and the ``values`` by name (None unknown)."""
+        numbers = {
+            name: None if number != number else float(f"{number:.6g}")
+            for name, number in zip(self._names, value.tolist(), strict=True)
+        }
+        cell = SEPARATOR.join("" if number is None else f"{number:.6g}" for number in numbers.values())
+        return {"cell": cell, "values": numbers}
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        return (self.channels,)
+
+    def _ranges(self) -> list[tuple[float, float]]:
+        return self.ranges or [(-math.inf, math.inf)] * self.channels
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text) if text else math.nan
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number: correct the cell, or leave the component blank") from None

@@ -1,0 +1,119 @@
+"""Semantic segmentation: one class per pixel."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from crosstask.tasks.classification import Classification
+from crosstask.tasks.files import plane
+from crosstask.tasks.metrics.segmentation import SegmentationMetric
+from crosstask.tasks.pictures import coloured, fitted, palette
+from crosstask.tasks.targets import Map, as_target
+
+
+class SemanticMap(Map):
+    """Class ids, int64 (H, W), -1 unknown."""
+
+    UNKNOWN = -1
+
+
+class Segmentation(Classification):
+    """One of several classes for each pixel; cross-entropy, mIoU.
+
+    The raw prediction holds logits. A mean of weighted losses divides by the summed class weights of the pixels, as
+    ``torch.nn.CrossEntropyLoss`` does.
+
+    Args:
+        name: name of the task.
+        classes: the names of the classes, or how many there are.
+        ignore: id of unknown pixels in the files; -1 is unknown anyway. Not used with ``remap``.
+        class_weights: weight of each class in the loss; all 1 by default.
+        label_smoothing: how much of a label is spread over all classes, in [0, 1).
+        remap: class of each id in the files, where they differ; ids that are not listed are unknown.
+
+    Raises:
+        ValueError: an option is not valid.
+    """
+
+    kind = "segmentation"
+    target_type: ClassVar = SemanticMap
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        classes: int | list[str],
+        ignore: int = 255,
+        class_weights: list[float] | None = None,
+        label_smoothing: float = 0.0,
+        remap: dict[int, int] | None = None,
+    ) -> None:
+        super().__init__(name, classes, class_weights, label_smoothing)
+        self.ignore = ignore
+        self.remap = remap
+        if remap is None and not self.channels <= ignore < 2**16:
+            raise ValueError(
+                f"ignore is {ignore}: the {self.channels} class ids come first, so give an id of {self.channels} to 65535 "
+                "(-1 is always unknown), or list the classes in remap"
+            )
+        self._unknown = ignore if remap is None else 255 if self.channels < 256 else 65535
+        self._table = None if remap is None else _table(remap, self.channels)
+
+    def metric(self) -> SegmentationMetric:
+        return SegmentationMetric(self._classes)
+
+    def check(self, target: Tensor) -> None:
+        if target.ndim != 2 or target.is_floating_point():
+            raise ValueError(f"a segmentation target is integer (H, W), found {target.dtype} {tuple(target.shape)}")
+        self._check_range(target.as_subclass(Tensor).numpy())
+
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        return fitted(coloured(value.as_subclass(Tensor), palette(self.channels)), size)
+
+    def parse(self, cell: np.ndarray | str) -> SemanticMap:
+        ids = plane(cell, self.kind)
+        if ids.dtype.kind == "f":
+            if (ids != np.rint(ids))[~np.isnan(ids)].any():
+                raise ValueError("class ids are fractions: store whole numbers, not probabilities or scaled ids")
+            ids = np.where(np.isnan(ids), SemanticMap.UNKNOWN, ids)
+        ids = ids.astype(np.int64)
+        if self._table is not None:
+            listed = (ids >= 0) & (ids < len(self._table))
+            return as_target(SemanticMap, np.where(listed, self._table[np.where(listed, ids, 0)], SemanticMap.UNKNOWN))
+        ids[ids == self.ignore] = SemanticMap.UNKNOWN
+        self._check_range(ids)
+        return as_target(SemanticMap, ids)
+
+    def encode(self, value: Tensor) -> np.ndarray:
+        """Class ids (H, W) as uint8, or uint16 for many classes. Unknown is ``ignore``, or 255 (65535) with a remap."""
+        ids = value.as_subclass(Tensor).cpu().numpy()
+        highest = max(self._unknown, self.channels - 1)
+        return np.where(ids < 0, self._unknown, ids).astype(np.uint8 if highest < 256 else np.uint16)
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        return size
+
+    def _check_range(self, ids: np.ndarray) -> None:
+        lowest, highest = int(ids.min()), int(ids.max())
+        if lowest >= SemanticMap.UNKNOWN and highest < self.channels:
+            return
+        wrong = highest if highest >= self.channels else lowest
+        raise ValueError(
+            f"class id {wrong} at {int((ids == wrong).sum())} pixels, but {self.name} has {self.channels} classes "
+            f"(0 to {self.channels - 1}, {self.ignore} unknown): correct the file, set ignore: {wrong}, raise the "
+            "number of classes, or map ids with remap"
+        )
+
+
+def _table(remap: dict[int, int], count: int) -> np.ndarray:
+    wrong = {file_id: index for file_id, index in remap.items() if file_id < 0 or not 0 <= index < count}
+    if not remap or wrong:
+        found = "nothing" if not remap else ", ".join(f"{key}: {index}" for key, index in wrong.items())
+        raise ValueError(f"remap holds {found}: map ids of the files, 0 or more, to classes 0 to {count - 1}")
+    table = np.full(max(remap) + 1, SemanticMap.UNKNOWN, dtype=np.int64)
+    for file_id, index in remap.items():
+        table[file_id] = index
+    return table
