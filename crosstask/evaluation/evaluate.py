@@ -1,0 +1,121 @@
+"""From a network and labelled images to a table of numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sized
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from crosstask.data.sample import Batch
+from crosstask.evaluation.results import Number, Results, TaskResults
+from crosstask.tasks.base import Task
+from crosstask.tasks.metric import Metric
+
+Progress = Callable[[int, int | None], object]
+"""Called with how many are done and how many there are in all (None where that is not known)."""
+
+
+@torch.inference_mode()
+def evaluate(
+    network: nn.Module,
+    batches: Iterable[Batch],
+    tasks: Mapping[str, Task],
+    *,
+    device: torch.device | str = "cpu",
+    autocast: torch.dtype | None = None,
+    all_gather: Callable[[object], list[object]] | None = None,
+    progress: Progress | None = None,
+    resamples: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+    settings: Mapping[str, str] | None = None,
+) -> Results:
+    """Measure ``network`` on ``batches`` with the metric of each task.
+
+    Neither the order of the images, nor how they are batched or spread over ranks, changes the results: the rows of
+    all images are brought into the order of their ids first. An image seen twice (by a sampler that fills its last
+    batch) counts once.
+
+    Args:
+        network: images (B, 3, H, W) to raw predictions by task, at the size of the images; an
+            :class:`~crosstask.evaluation.inference.Inference` for tiles, several scales and flips.
+        batches: batches of one size each; sizes may differ between batches.
+        tasks: the tasks to measure.
+        device: where to compute; the network is expected to be there.
+        autocast: compute under autocast with this type (``torch.bfloat16``, say).
+        all_gather: with several ranks, each of which has its share of ``batches``: a function that returns the objects
+            of all ranks, such as one around ``torch.distributed.all_gather_object``. Every rank returns all results.
+        progress: called after each batch with the batches done and their number.
+        resamples: resamples of the bootstrap over images; 0 for none, intervals are then NaN.
+        level: level of the bootstrap intervals.
+        seed: seed of the bootstrap.
+        settings: how the network was run, kept with the results.
+    """
+    metrics = {name: task.metric() for name, task in tasks.items()}
+    ids: list[str] = []
+    total = len(batches) if isinstance(batches, Sized) else None
+    with evaluating(network):
+        for done, batch in enumerate(batches, 1):
+            batch = batch.to(device)
+            with autocasting(device, autocast):
+                predictions = network(batch.images)
+            for name, metric in metrics.items():
+                metric.update(predictions[name], batch.targets[name])
+            ids += batch.ids
+            if progress is not None:
+                progress(done, total)
+    shares = [(ids, {name: metric.all_rows() for name, metric in metrics.items()})]
+    if all_gather is not None:
+        shares = all_gather(shares[0])  # type: ignore[assignment]
+    ids = [name for share, _ in shares for name in share]
+    first = {name: index for index, name in reversed(list(enumerate(ids)))}
+    ids = sorted(first)
+    order = torch.tensor([first[name] for name in ids], dtype=torch.long)
+    measured = {}
+    for name, metric in metrics.items():
+        parts = [rows[name] for _, rows in shares if len(rows[name])]
+        rows = torch.cat(parts)[order] if parts else torch.zeros(0, 0, dtype=torch.float64)
+        measured[name] = _results(tasks[name], metric, rows, ids, resamples, level, seed)
+    return Results(tasks=measured, images=len(ids), level=level, settings=dict(settings or {}))
+
+
+def autocasting(device: torch.device | str, dtype: torch.dtype | None) -> AbstractContextManager[object]:
+    """Autocast to ``dtype`` on ``device``; nothing where it is None."""
+    return nullcontext() if dtype is None else torch.autocast(torch.device(device).type, dtype)
+
+
+@contextmanager
+def evaluating(network: nn.Module):
+    """``network`` in evaluation mode, and back in the modes its parts had."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield network
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _results(
+    task: Task, metric: Metric, rows: Tensor, ids: list[str], resamples: int, level: float, seed: int
+) -> TaskResults:
+    counts = [metric.known(row[None]) for row in rows]
+    labelled = [index for index, count in enumerate(counts) if count]
+    metric.rows = [rows[labelled]] if labelled else []
+    values = Metric.compute(metric)
+    intervals = metric.intervals(resamples, seed, level) if resamples else dict.fromkeys(values, (math.nan, math.nan))
+    scores = {ids[index]: metric.summary(rows[index : index + 1])[metric.primary] for index in labelled}
+    return TaskResults(
+        kind=task.kind,
+        protocol=metric.protocol,
+        primary=metric.primary,
+        numbers={name: Number(values[name], *intervals[name], sign) for name, sign in metric.better.items()},
+        known=sum(counts),
+        images=len(labelled),
+        per_class=metric.per_class() if labelled else {},
+        absent=metric.absent() if labelled else [],
+        scores=scores,
+    )

@@ -1,0 +1,217 @@
+"""A network as one file that runs without crosstask: a ``torch.export`` program, and ONNX."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+import crosstask
+from crosstask.errors import RunError, UserError
+from crosstask.evaluation.evaluate import evaluating
+from crosstask.evaluation.exported import FORMAT, METADATA, load_exported
+from crosstask.tasks.base import Task
+
+_AXES = {"batch": 0, "height": 2, "width": 3}
+_DYNAMIC: tuple[tuple[str, ...], ...] = (("batch", "height", "width"), ("batch",), ())
+
+
+class Natural(nn.Module):
+    """A network that speaks in natural values: images (B, 3, H, W) to probabilities, metres, unit vectors by task.
+
+    Args:
+        network: images to raw predictions by task.
+        tasks: the tasks whose ``activate`` turns the raw predictions into natural values.
+    """
+
+    def __init__(self, network: nn.Module, tasks: Mapping[str, Task]) -> None:
+        super().__init__()
+        self.network = network
+        self.tasks = dict(tasks)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        predictions = self.network(images)
+        return {name: task.activate(predictions[name]) for name, task in self.tasks.items()}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What :func:`export` wrote.
+
+    Attributes:
+        program: the ``.pt2`` file.
+        onnx: the ONNX file; None where none was asked for.
+        dynamic: the axes that may have any length when the files are run.
+        difference: per task, the largest absolute difference to the network over all images it was checked on.
+    """
+
+    program: Path
+    onnx: Path | None
+    dynamic: tuple[str, ...]
+    difference: dict[str, float]
+
+
+def export(
+    network: nn.Module,
+    tasks: Mapping[str, Task],
+    path: Path | str,
+    *,
+    size: tuple[int, int],
+    onnx: bool = False,
+    tolerance: float = 1e-4,
+    overwrite: bool = False,
+) -> Export:
+    """Write ``network`` to ``path`` (``.pt2``) and, on demand, to the same name with ``.onnx``.
+
+    The files take ``images`` (B, 3, H, W), float32 RGB in [0, 1], and return the *natural values* of each task by name:
+    class probabilities (B, C, H, W), metres, unit vectors, tag probabilities (B, C). Batch, height and width may be
+    anything where the network can be exported that way; otherwise only the batch, or nothing. Names of tasks and
+    classes, units and what the input has to be are inside, as JSON (see :func:`metadata`).
+
+    Each file is loaded again and compared with the network, on another batch size and another image size too.
+
+    Args:
+        network: images to raw predictions by task; it is copied to the CPU and stays as it is.
+        tasks: the tasks to export.
+        path: where to write; the ending becomes ``.pt2``.
+        size: height and width of the images the network is meant for.
+        onnx: also write ONNX; needs the ``export`` extra.
+        tolerance: how much a value may differ from the network's, relative to the largest value of the task (or to 1
+            where that is below 1).
+        overwrite: replace files that are there.
+
+    Raises:
+        UserError: a file is there already, or the ``export`` extra is missing.
+        RunError: the network cannot be exported, or a written file does not compute the same.
+    """
+    program = Path(path).with_suffix(".pt2")
+    model = program.with_suffix(".onnx") if onnx else None
+    files = [file for file in (program, model) if file is not None]
+    if model is not None:
+        _need("onnx", "onnxscript", "onnxruntime")
+    for file in files:
+        if file.exists() and not overwrite:
+            raise UserError(f"{file}: is there already: give another path, or --overwrite")
+    natural = Natural(copy.deepcopy(network).cpu().float(), tasks).requires_grad_(False)
+    with evaluating(natural), torch.no_grad():
+        images = _images(2, size)
+        exported, dynamic = _exported(natural, images)
+        content = metadata(tasks, size, dynamic)
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        torch.export.save(exported, program, extra_files={METADATA: json.dumps(content)})
+        difference = _check(natural, load_exported(program), program, size, dynamic, tolerance)
+        if model is not None:
+            _write_onnx(exported, model, content)
+            other = _check(natural, load_exported(model), model, size, dynamic, tolerance)
+            difference = {name: max(difference[name], other[name]) for name in difference}
+    return Export(program, model, dynamic, difference)
+
+
+def metadata(tasks: Mapping[str, Task], size: tuple[int, int], dynamic: tuple[str, ...]) -> dict[str, Any]:
+    """What a reader of the file needs to know: the input, and for each output its kind, unit and classes."""
+    return {
+        "format": FORMAT,
+        "crosstask": getattr(crosstask, "__version__", ""),
+        "input": {
+            "name": "images",
+            "axes": ["batch", "channel", "height", "width"],
+            "values": "RGB, float32 in [0, 1]; the network normalises them itself",
+            "size": list(size),
+            "dynamic": list(dynamic),
+        },
+        "outputs": {
+            name: {
+                "kind": task.kind,
+                "axes": ["batch", "channel", "height", "width"] if task.dense else ["batch", "channel"],
+                "values": "natural values: probabilities where there are classes, else the unit",
+                "unit": task.unit,
+                "classes": task.classes,
+            }
+            for name, task in tasks.items()
+        },
+    }
+
+
+def _exported(natural: Natural, images: Tensor) -> tuple[ExportedProgram, tuple[str, ...]]:
+    """The program with as many dynamic axes as the network allows, and their names."""
+    for dynamic in _DYNAMIC:
+        shapes = {"images": {_AXES[name]: Dim(name) for name in dynamic}}
+        try:
+            with _quiet():
+                return torch.export.export(natural, (images,), dynamic_shapes=shapes, strict=False), dynamic
+        except Exception as error:  # torch.export has no common base for what it refuses
+            reason = error
+    raise RunError(
+        f"the network cannot be exported ({_first_line(reason)}): its forward must not depend on the values of tensors"
+    ) from reason
+
+
+def _write_onnx(exported: ExportedProgram, path: Path, content: dict[str, Any]) -> None:
+    names = list(content["outputs"])
+    try:
+        with _quiet():
+            model = torch.onnx.export(exported, dynamo=True, input_names=["images"], output_names=names, verbose=False)
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise RunError(
+            f"the network cannot be written as ONNX ({_first_line(error)}): use the .pt2 file, or another encoder"
+        ) from error
+    assert model is not None
+    model.model.metadata_props[METADATA] = json.dumps(content)
+    model.save(path)
+
+
+def _check(
+    natural: Natural, loaded: nn.Module, path: Path, size: tuple[int, int], dynamic: tuple[str, ...], tolerance: float
+) -> dict[str, float]:
+    """The largest absolute difference per task between the file and the network it came from."""
+    batches = (2, 1, 3) if "batch" in dynamic else (2,)
+    sizes = [size]
+    if "height" in dynamic:
+        sizes.append((size[0] + size[0] // 3, size[1] // 2 + 1))
+    difference = dict.fromkeys(natural.tasks, 0.0)
+    for batch, shape in [(batches[0], size), *((batch, shape) for shape in sizes for batch in batches[1:])]:
+        images = _images(batch, shape)
+        expected, found = natural(images), loaded(images)
+        for name in natural.tasks:
+            gap = (expected[name] - found[name]).abs().max().item()
+            difference[name] = max(difference[name], gap)
+            if not gap <= tolerance * max(1.0, expected[name].abs().max().item()):
+                raise RunError(
+                    f"{path}: differs from the network by {gap:.3g} in {name} for {batch} images of "
+                    f"{shape[0]}x{shape[1]}: do not use the file, or allow more with --tolerance (now {tolerance:g})"
+                )
+    return difference
+
+
+def _images(batch: int, size: tuple[int, int]) -> Tensor:
+    return torch.rand(batch, 3, *size, generator=torch.Generator().manual_seed(batch))
+
+
+def _need(*packages: str) -> None:
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise UserError(f"ONNX needs {', '.join(missing)}: pip install 'crosstask[export]', or leave --onnx out")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporters say to their own developers."""
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, FutureWarning, UserWarning):
+            warnings.filterwarnings("ignore", category=category, module=r"(torch|onnx|copyreg|ast)")
+        yield

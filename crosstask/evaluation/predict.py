@@ -1,0 +1,202 @@
+"""Predictions of images as files: a PNG per dense task, JSON for image-level ones, pictures, and a table of all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from crosstask.data.decode import load_image
+from crosstask.data.table import RESERVED, Table, write_table
+from crosstask.errors import DataError, RunError, UserError
+from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
+from crosstask.evaluation.sheet import fit, sheet, shrunk
+from crosstask.evaluation.sources import file_names, find_images
+from crosstask.tasks.base import Task
+
+PICTURES = "pictures"
+TABLE = "table.csv"
+VALUES = "predictions.jsonl"
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What :func:`predict` did.
+
+    Attributes:
+        done: ids of the images that were predicted.
+        broken: why the others could not be, one line each, by id.
+    """
+
+    done: list[str]
+    broken: dict[str, str]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all went well, 1 if any image was broken."""
+        return int(bool(self.broken))
+
+
+@torch.inference_mode()
+def predict(
+    network: nn.Module,
+    tasks: Mapping[str, Task],
+    images: Sequence[Path | str],
+    out: Path | str,
+    *,
+    device: torch.device | str = "cpu",
+    autocast: torch.dtype | None = None,
+    overwrite: bool = False,
+    pictures: bool = True,
+    progress: Progress | None = None,
+) -> Predicted:
+    """Predict images of any size, each at its own, and write::
+
+        out/TASK/ID.png         dense tasks: class ids, 16-bit depth in millimetres, normals, saliency
+        out/predictions.jsonl   image-level tasks: one object per image
+        out/pictures/ID.png     the image and the picture of each task, side by side
+        out/table.csv           a table of all this, by which the predictions can serve as labels
+
+    A broken image is reported in the result, and the rest is finished. Everything that was predicted is in the table
+    even when the run is interrupted.
+
+    Args:
+        network: images (B, 3, H, W) to raw predictions by task; an
+            :class:`~crosstask.evaluation.inference.Inference` for tiles, several scales and flips.
+        tasks: the tasks to write.
+        images: folders, tables, patterns or files, see :func:`~crosstask.evaluation.sources.find_images`.
+        out: the folder to write into.
+        device: where to compute; the network is expected to be there.
+        autocast: compute under autocast with this type.
+        overwrite: write into a folder that is not empty, over what has the same name.
+        pictures: also write side-by-side pictures.
+        progress: called after each image with the images done and their number.
+
+    Raises:
+        UserError: no image is found, the folder is not empty, or a task has a name that is taken.
+        RunError: a file cannot be written.
+    """
+    out = Path(out)
+    sources = find_images(images)
+    taken = [name for name in tasks if name in RESERVED | {PICTURES}]
+    if taken:
+        raise UserError(f"a task is named {taken[0]!r}, a name the output uses itself: give the task another name")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not overwrite:
+        raise UserError(f"{out}: is there already and not empty: give another folder, or --overwrite")
+    writer = Writer(tasks, out, sources, pictures)
+    broken: dict[str, str] = {}
+
+    def computed(pool: Executor) -> Iterator[tuple[str, Tensor, dict[str, Tensor]]]:
+        for (name, path), image in zip(sources.items(), _ahead(pool, load_image, sources.values()), strict=True):
+            try:
+                with autocasting(device, autocast):
+                    predictions = network(image.result().as_subclass(Tensor)[None].to(device))
+                yield name, image.result(), _values(tasks, predictions)
+            except (DataError, ArithmeticError) as error:
+                broken[name] = str(error)
+            except torch.OutOfMemoryError:
+                broken[name] = f"{path}: does not fit into the memory of {device}: cut it into tiles, --tile 1024 say"
+
+    rows: list[dict[str, str]] = []
+    said: list[dict[str, Any]] = []
+    try:
+        with evaluating(network), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            for written in _ahead(pool, writer, computed(pool)):
+                row, entry = written.result()
+                rows.append(row)
+                said.append({"id": row["id"], "image": row["image"], **entry})
+                if progress is not None:
+                    progress(len(rows) + len(broken), len(sources))
+        if not all(task.dense for task in tasks.values()):
+            (out / VALUES).write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said), "utf-8")
+    except OSError as error:
+        raise RunError(f"{error.filename or out}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if rows:
+            write_table(Table(out / TABLE, ("id", "image", *tasks), rows))
+    return Predicted([row["id"] for row in rows], broken)
+
+
+def _values(tasks: Mapping[str, Task], predictions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The values of one image.
+
+    Raises:
+        ArithmeticError: a prediction is not finite.
+    """
+    for name in tasks:
+        if not predictions[name].isfinite().all():
+            raise ArithmeticError(
+                f"the network predicts NaN or infinity for {name}: use other weights, or full precision"
+            )
+    return {name: task.decide(predictions[name].float())[0].cpu() for name, task in tasks.items()}
+
+
+class Writer:
+    """Writes what was predicted of one image; called from several threads.
+
+    Args:
+        tasks: the tasks.
+        out: the folder.
+        sources: the images by id.
+        pictures: whether to write side-by-side pictures.
+    """
+
+    def __init__(self, tasks: Mapping[str, Task], out: Path, sources: Mapping[str, Path], pictures: bool) -> None:
+        self.tasks = tasks
+        self.out = out
+        self.sources = sources
+        self.pictures = pictures
+        self.names = file_names(list(sources))
+
+    @torch.inference_mode()
+    def __call__(self, item: tuple[str, Tensor, dict[str, Tensor]]) -> tuple[dict[str, str], dict[str, Any]]:
+        """The row of the table and what there is to say of the image-level tasks."""
+        name, image, values = item
+        row = {"id": name, "image": Path(os.path.relpath(self.sources[name], self.out)).as_posix()}
+        said: dict[str, Any] = {}
+        for key, task in self.tasks.items():
+            encoded = task.encode(values[key])
+            if isinstance(encoded, dict):
+                row[key] = encoded["cell"]
+                said[key] = encoded
+            else:
+                row[key] = self._save(Image.fromarray(encoded), f"{key}/{self.names[name]}.png")
+        if self.pictures:
+            self._save(self._sheet(image, values), f"{PICTURES}/{self.names[name]}.png")
+        return row, said
+
+    def _save(self, image: Image.Image, name: str) -> str:
+        path = self.out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+        return name
+
+    def _sheet(self, image: Tensor, values: Mapping[str, Tensor]) -> Image.Image:
+        size = fit((image.shape[-2], image.shape[-1]))
+        panels = [("image", shrunk(image, size))]
+        panels += [(name, task.picture(values[name], size)) for name, task in self.tasks.items()]
+        return sheet(panels)
+
+
+def _ahead(
+    pool: Executor, function: Callable[[_Item], _Result], items: Iterable[_Item], depth: int = 4
+) -> Iterator[Future[_Result]]:
+    """``function`` of each item, in order, at most ``depth`` of them ahead of what is asked for."""
+    waiting: deque[Future[_Result]] = deque()
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > depth:
+            yield waiting.popleft()
+    yield from waiting

@@ -1,0 +1,92 @@
+"""Which images a user means: a folder, a table, globs or single files."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from crosstask.data.formats import FORMATS
+from crosstask.data.table import read_table
+from crosstask.errors import UserError
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif", ".jp2", ".npy", ".npz"}
+)
+"""Endings of the files in a folder that are taken for images."""
+
+
+def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
+    """The images that ``inputs`` name, by id, in the order they are named; the same file counts once.
+
+    A folder stands for the images in it and in its sub-folders, a table for its column ``image``, a pattern
+    (``'shots/**/*.jpg'``) for what it matches, a file for itself. Ids are those of the table's rows; otherwise the path
+    below the folder, or the name of the file, without its ending where that is unique.
+
+    Raises:
+        UserError: an input names nothing, or no image at all is found.
+    """
+    images: dict[str, Path] = {}
+    seen: set[Path] = set()
+    for given in inputs:
+        for name, path in _expanded(Path(given)):
+            real = path.resolve()
+            if real in seen:
+                continue
+            seen.add(real)
+            images[_unused(name, path, images)] = path
+    if not images:
+        named = ", ".join(map(str, inputs)) or "nothing"
+        raise UserError(f"{named}: no image found: give a folder of images, a table, a pattern or files")
+    return images
+
+
+def file_name(name: str) -> str:
+    """An id as a relative path that is a valid name on every system and stays where it is put.
+
+    >>> file_name("../rgb/a: 1?.jpg")
+    'rgb/a_ 1_.jpg'
+    """
+    parts = [part for part in re.split(r"[/\\\\]+", name) if part not in ("", ".", "..")]
+    return "/".join(re.sub(r'[<>:"|?*\x00-\x1f]', "_", part) for part in parts) or "_"
+
+
+def file_names(ids: Sequence[str]) -> dict[str, str]:
+    """A :func:`file_name` for each id, numbered where two would be the same."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for identifier in ids:
+        name = base = file_name(identifier)
+        count = 1
+        while name.lower() in taken:
+            count += 1
+            name = f"{base}-{count}"
+        taken.add(name.lower())
+        names[identifier] = name
+    return names
+
+
+def _expanded(given: Path) -> list[tuple[str, Path]]:
+    if given.is_dir():
+        files = sorted(path for path in given.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        below = [(path.relative_to(given), path) for path in files]
+        return [
+            (name.with_suffix("").as_posix(), path) for name, path in below if not any(p[0] == "." for p in name.parts)
+        ]
+    if given.suffix.lower() in FORMATS and (given.is_file() or not glob.has_magic(str(given))):
+        table = read_table(given)
+        return [(name, table.resolve(index, "image")) for index, name in enumerate(table.ids)]
+    if given.is_file():
+        return [(given.stem, given)]
+    found = sorted(Path(name) for name in glob.glob(str(given), recursive=True) if Path(name).is_file())
+    if not found:
+        raise UserError(f"{given}: no such file or folder, and nothing matches it: check the path")
+    return [(path.stem, path) for path in found]
+
+
+def _unused(name: str, path: Path, images: dict[str, Path]) -> str:
+    for candidate in (name, name + path.suffix, path.as_posix()):
+        if candidate not in images:
+            return candidate
+    raise UserError(f"{path}: its id {name!r} is that of {images[name]} too: give each image an id in a table")
