@@ -136,7 +136,7 @@ def _is_deep_colour(image: Image.Image) -> bool:
 
 
 def _deep_colour(path: Path) -> np.ndarray:
-    """The pixels of such a PNG, uint16. Pillow keeps 8 bits: first the high ones, then, of swapped bytes, the low ones."""
+    """The pixels of such a PNG, uint16. Pillow keeps 8 bits: the high ones, and of swapped bytes the low ones."""
     halves = []
     for order in ("16B", "16L"):
         with _open(path) as image:
