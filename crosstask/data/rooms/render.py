@@ -1,0 +1,145 @@
+"""Exact geometry by ray casting: depth, normals and instances of every pixel, for all solids of a room at once.
+
+Each solid is tested only against the pixels of its projected bounding box. The (solid, pixel) pairs of all solids of a
+kind form one long ragged list, so that a picture takes a fixed, small number of array operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosstask.data.rooms.furniture import MATERIALS
+from crosstask.data.rooms.scene import SHELL, Scene
+from crosstask.data.rooms.solids import KINDS, Solid
+
+# floor, ceiling, left (facing +x), right (-x), far (+z) and near wall (-z)
+_SHELL_NORMALS = np.array([[0, 0, 1, -1, 0, 0], [1, -1, 0, 0, 0, 0], [0, 0, 0, 0, 1, -1]], dtype=float)
+
+
+@dataclass
+class Geometry:
+    """What the rays of an image hit; N = H * W pixels.
+
+    Attributes:
+        size: H, W.
+        depth: (N,) z in metres.
+        normal: (3, N) unit, house frame, facing the camera.
+        point: (3, N) the hit, house frame.
+        surface: (2, N) coordinates along the surface in metres, which move with the object.
+        instance: (N,) the faces of the room, then the items.
+        material: (N,) floor, ceiling, walls, then ``MATERIALS`` per item.
+    """
+
+    size: tuple[int, int]
+    depth: np.ndarray
+    normal: np.ndarray
+    point: np.ndarray
+    surface: np.ndarray
+    instance: np.ndarray
+    material: np.ndarray
+
+
+@dataclass
+class _Pairs:
+    """M pairs of a solid of one kind and a ray that may hit it: pixel and solid (M,), ray (3, M) in the item's frame,
+    and the depth (M,) at which it does, infinite where it does not."""
+
+    kind: type[Solid]
+    pixel: np.ndarray
+    solid: np.ndarray
+    ray: np.ndarray
+    depth: np.ndarray
+
+    def winners(self, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pixel, solid (L,) and ray (3, L) of the pairs that are the nearest hit, given the nearest ``depth`` (N,)."""
+        won = np.flatnonzero(self.depth == depth[self.pixel])
+        return self.pixel[won], self.solid[won], self.ray[:, won]
+
+
+def cast(scene: Scene, size: tuple[int, int]) -> Geometry:
+    """Cast a ray through the centre of every pixel of an image of ``size`` (H, W)."""
+    solids = scene.solids
+    rays = scene.camera.rays(size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth, instance = _shell(scene, rays)
+        hits = _hits(scene, rays, size, depth)
+        point = scene.camera.position[:, None] + depth * rays
+        normal = _SHELL_NORMALS.take(instance, axis=1)
+        material = np.minimum(instance, 2)
+        sideways, level = (instance == 2) | (instance == 3), instance < 2
+        surface = np.stack([np.where(sideways, point[2], point[0]), np.where(level, point[2], point[1])])
+        for pairs in hits:
+            pixel, solid, ray = pairs.winners(depth)
+            origin = solids.origin[:, solid]
+            facing, surface[:, pixel] = pairs.kind.surface(solids.shape[:, solid], origin, origin + depth[pixel] * ray)
+            cos, sin = solids.cos[solid], solids.sin[solid]
+            normal[:, pixel] = cos * facing[0] + sin * facing[2], facing[1], cos * facing[2] - sin * facing[0]
+            instance[pixel] = solids.item[solid] + len(SHELL)
+            material[pixel] = 3 + MATERIALS * solids.item[solid] + solids.material[solid]
+    return Geometry(size, depth, normal, point, surface, instance, material)
+
+
+def cast_instances(scene: Scene, size: tuple[int, int]) -> np.ndarray:
+    """The instances (N,) of :func:`cast` alone."""
+    rays = scene.camera.rays(size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth, instance = _shell(scene, rays)
+        for pairs in _hits(scene, rays, size, depth):
+            pixel, solid, _ = pairs.winners(depth)
+            instance[pixel] = scene.solids.item[solid] + len(SHELL)
+    return instance
+
+
+def _shell(scene: Scene, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Depth (N,) at which rays leave the empty room, and through which face (N,)."""
+    width, height, length = scene.extent
+    sides = []
+    for axis, (low, high) in enumerate(((-width / 2, width / 2), (0, height), (-length, 0))):
+        at = scene.camera.position[axis]
+        sides.append(np.where(rays[axis] > 0, high - at, low - at) / rays[axis])
+    x, y, z = sides
+    depth = np.minimum(np.minimum(x, y), z)
+    face = np.where(y == depth, rays[1] > 0, np.where(x == depth, 2 + (rays[0] > 0), 4 + (rays[2] > 0)))
+    return depth, face
+
+
+def _hits(scene: Scene, rays: np.ndarray, size: tuple[int, int], depth: np.ndarray) -> list[_Pairs]:
+    """Test all solids, kind by kind, and lower ``depth`` (N,) in place to the nearest hit."""
+    windows = _windows(scene, size)
+    grid = np.arange(size[0] * size[1]).reshape(size)
+    found = []
+    for name, kind in KINDS.items():
+        chosen = np.flatnonzero((scene.solids.kind == name) & (windows[1] > windows[0]) & (windows[3] > windows[2]))
+        if chosen.size:
+            pairs = _pair(scene, kind, chosen, [grid[a:b, c:d].ravel() for a, b, c, d in windows[:, chosen].T.tolist()], rays)
+            np.minimum.at(depth, pairs.pixel, pairs.depth)
+            found.append(pairs)
+    return found
+
+
+def _pair(
+    scene: Scene, kind: type[Solid], chosen: np.ndarray, pixels: list[np.ndarray], rays: np.ndarray
+) -> _Pairs:
+    """Pair each of the ``chosen`` solids with its ``pixels`` and find where their rays hit it."""
+    pixel = np.concatenate(pixels)
+    solid = chosen.repeat([window.size for window in pixels])
+    x, y, z = rays.take(pixel, axis=1)
+    cos, sin = scene.solids.cos[solid], scene.solids.sin[solid]
+    ray = np.stack([cos * x - sin * z, y, sin * x + cos * z])
+    depth = kind.enter(scene.solids.shape.take(solid, axis=1), scene.solids.origin.take(solid, axis=1), ray)
+    return _Pairs(kind, pixel, solid, ray, depth)
+
+
+def _windows(scene: Scene, size: tuple[int, int]) -> np.ndarray:
+    """First and end row, first and end column (4, K) of the pixels that solids span; all of them for a solid that
+    reaches behind the camera."""
+    u, v, depth = scene.camera.project(scene.solids.corners, size)
+    behind = (depth < 1e-3).any(axis=1)
+    edges = []
+    for values, end in ((v, size[0]), (u, size[1])):
+        edges.append(np.where(behind, 0, np.ceil(values.min(axis=1))).clip(0, end))
+        edges.append(np.where(behind, end, np.floor(values.max(axis=1)) + 1).clip(0, end))
+    return np.array(edges, dtype=int)

@@ -1,0 +1,118 @@
+"""Where rays enter boxes, frusta (upright cylinders and cone stumps) and balls, and the surface found there.
+
+Every function takes M (solid, ray) pairs: ``shape`` (6, M) as in :class:`~crosstask.data.rooms.furniture.Part`, ``origin``
+(3, M) and ``ray`` (3, M). Origins are outside the solid. ``enter`` gives the ray parameter (M,) of the first hit,
+infinite for a miss or a hit behind the origin; ``surface`` gives the outward unit normal (3, M) at ``point`` (3, M) on
+the solid, and two coordinates in metres (2, M) along its surface.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+NEAR = 1e-6
+"""Hits closer than this are behind the origin, and points closer than this to a cap are on it."""
+
+
+class Solid(Protocol):
+    """A kind of solid."""
+
+    @staticmethod
+    def enter(shape: np.ndarray, origin: np.ndarray, ray: np.ndarray) -> np.ndarray: ...
+
+    @staticmethod
+    def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+class Box:
+    """Slab test: a ray is inside from the last of the three slabs it enters to the first it leaves."""
+
+    @staticmethod
+    def enter(shape: np.ndarray, origin: np.ndarray, ray: np.ndarray) -> np.ndarray:
+        inverse = 1 / ray
+        middle = (shape[:3] - origin) * inverse
+        half = np.abs(shape[3:] * inverse)
+        near = (middle - half).max(axis=0)
+        far = (middle + half).min(axis=0)
+        return np.where((near < far) & (near > NEAR), near, np.inf)
+
+    @staticmethod
+    def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        half = shape[3:]
+        visible = np.abs(origin - shape[:3]) > half
+        scaled = (point - shape[:3]) / half
+        axis = np.where(visible, np.abs(scaled), -np.inf).argmax(axis=0)
+        pair = np.arange(axis.size)
+        normal = np.zeros_like(point)
+        normal[axis, pair] = np.sign(scaled[axis, pair])
+        return normal, point[np.array([[2, 0, 0], [1, 2, 1]]).take(axis, axis=1), pair]
+
+
+class Frustum:
+    """An upright cone stump: radius r(y) = start + slope * y between its caps."""
+
+    @staticmethod
+    def enter(shape: np.ndarray, origin: np.ndarray, ray: np.ndarray) -> np.ndarray:
+        bottom, top = shape[2:4]
+        start, slope = _cone(shape)
+        x, z = origin[0] - shape[0], origin[2] - shape[1]
+        radius = start + slope * origin[1]
+        square = ray[0] ** 2 + ray[2] ** 2 - (slope * ray[1]) ** 2
+        half = x * ray[0] + z * ray[2] - radius * slope * ray[1]
+        root = np.sqrt(half**2 - square * (x**2 + z**2 - radius**2))
+        nearest = np.full(root.shape, np.inf)
+        for side in ((-half - root) / square, (root - half) / square):
+            y = origin[1] + side * ray[1]
+            nearest = np.where((y >= bottom) & (y <= top) & (side > NEAR) & (side < nearest), side, nearest)
+        level = np.where(origin[1] > top, top, bottom)
+        cap = (level - origin[1]) / ray[1]
+        on_cap = (x + cap * ray[0]) ** 2 + (z + cap * ray[2]) ** 2 <= (start + slope * level) ** 2
+        return np.where(on_cap & (cap > NEAR) & (cap < nearest), cap, nearest)
+
+    @staticmethod
+    def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        bottom, top = shape[2:4]
+        start, slope = _cone(shape)
+        x, z = point[0] - shape[0], point[2] - shape[1]
+        on_top = (origin[1] > top) & (point[1] > top - NEAR)
+        on_bottom = (origin[1] < bottom) & (point[1] < bottom + NEAR)
+        cap = on_top | on_bottom
+        radius = start + slope * point[1]
+        scale = np.where(cap, 0, 1 / (np.maximum(radius, NEAR) * np.sqrt(1 + slope**2)))
+        upright = on_top * 1.0 - on_bottom
+        normal = np.stack([x * scale, np.where(cap, upright, -slope / np.sqrt(1 + slope**2)), z * scale])
+        around = np.arctan2(x, z) * np.maximum(shape[4], shape[5])
+        return normal, np.where(cap, (x, z), (around, point[1]))
+
+
+class Ball:
+    @staticmethod
+    def enter(shape: np.ndarray, origin: np.ndarray, ray: np.ndarray) -> np.ndarray:
+        offset = origin - shape[:3]
+        square = _dot(ray, ray)
+        half = _dot(offset, ray)
+        depth = (-half - np.sqrt(half**2 - square * (_dot(offset, offset) - shape[3] ** 2))) / square
+        return np.where(depth > NEAR, depth, np.inf)
+
+    @staticmethod
+    def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        offset = point - shape[:3]
+        normal = offset / np.sqrt(_dot(offset, offset))
+        around = np.arctan2(offset[0], offset[2]) * shape[3]
+        return normal, np.stack([around, np.arcsin(normal[1].clip(-1, 1)) * shape[3]])
+
+
+KINDS: dict[str, type[Solid]] = {"box": Box, "frustum": Frustum, "ball": Ball}
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _cone(shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Radius at y = 0 and its change per metre of height."""
+    bottom, top, low, high = shape[2:]
+    slope = (high - low) / (top - bottom)
+    return low - slope * bottom, slope
