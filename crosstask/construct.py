@@ -31,7 +31,10 @@ def construct(cls: type[T], options: Mapping[str, Any] | None, where: str, **pro
 
 
 def resolve(
-    cls: type, options: Mapping[str, Any] | None, where: str, provided: Mapping[str, Any] = {}  # noqa: B006
+    cls: type,
+    options: Mapping[str, Any] | None,
+    where: str,
+    provided: Mapping[str, Any] = {},  # noqa: B006
 ) -> dict[str, Any]:
     """``options`` validated against the signature of ``cls``, with every default filled in, as plain values.
 
@@ -66,7 +69,9 @@ def _parser(cls: type, provided: Mapping[str, Any]) -> _Parser:
     return parser
 
 
-def _parse(parser: _Parser, cls: type, options: Mapping[str, Any] | None, where: str, provided: Mapping[str, Any]) -> Any:
+def _parse(
+    parser: _Parser, cls: type, options: Mapping[str, Any] | None, where: str, provided: Mapping[str, Any]
+) -> Any:
     if options is None:
         options = {}
     if not isinstance(options, Mapping):
@@ -98,9 +103,13 @@ def _plain_type(kind: str) -> str:
     if literal := re.fullmatch(r"typing\.Literal\[(.+)\]", kind):
         return f"one of {literal[1]}"
     name = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", kind)
-    return {"NoneType": "null", "str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}.get(
-        name, name
-    )
+    return {
+        "NoneType": "null",
+        "str": "text",
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+    }.get(name, name)
 
 
 def import_class(path: str, where: str) -> type:
@@ -116,7 +125,9 @@ def import_class(path: str, where: str) -> type:
         raise RecipeError(f"{where}.class_path: cannot import {path!r}: {error}") from error
 
 
-def look_up(registry: Mapping[str, type[T]], options: Mapping[str, Any], where: str, key: str) -> tuple[type[T], dict[str, Any]]:
+def look_up(
+    registry: Mapping[str, type[T]], options: Mapping[str, Any], where: str, key: str
+) -> tuple[type[T], dict[str, Any]]:
     """The class for ``options``: the registry's entry named by ``key``, or a user's own by ``class_path``.
 
     Returns:

@@ -112,7 +112,9 @@ class Experiment:
         options = self.recipe.training
         if options.iterations is not None:
             return options.iterations
-        return max(round(options.epochs * len(self.splits.train) / (options.batch_size * options.accumulate * world)), 1)
+        return max(
+            round(options.epochs * len(self.splits.train) / (options.batch_size * options.accumulate * world)), 1
+        )
 
     def _loader(self, start: int, rank: int, world: int) -> Iterable[Batch]:
         data, options = self.recipe.data, self.recipe.training
@@ -217,7 +219,9 @@ class TrainedRun:
         chosen = known.get(name)
         if chosen is None:
             there = ", ".join(key for key, value in known.items() if value is not None)
-            raise DataError(f"the data of {self.run.path} has no split {name!r}: measure on one of {there}, or give --table")
+            raise DataError(
+                f"the data of {self.run.path} has no split {name!r}: measure on one of {there}, or give --table"
+            )
         return chosen, name
 
     def evaluation_batches(self, dataset: Dataset) -> Iterable[Batch]:

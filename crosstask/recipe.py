@@ -197,7 +197,9 @@ def _objectives(value: Any) -> dict[str, Any]:
                 raise RecipeError(f"{where}: there is no objective {name!r}; {nearest(str(name), OBJECTIVES)}")
             named["kind"] = name
         schedule, rest = _split_weighting(named)
-        resolved[name] = _entry(OBJECTIVES, rest, where, "kind", ("tasks", "network")) | resolve(Weighting, schedule, where)
+        resolved[name] = _entry(OBJECTIVES, rest, where, "kind", ("tasks", "network")) | resolve(
+            Weighting, schedule, where
+        )
     return resolved
 
 

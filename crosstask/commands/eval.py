@@ -1,9 +1,9 @@
 """Measure a run: prints one table and writes it into the run directory.
 
-    crosstask eval runs/one                     the test split of the run's own data
-    crosstask eval runs/one --split val --flip
-    crosstask eval runs/one --table other.csv --split ""
-    crosstask eval runs/one --prior             beside a predictor that never looks at the image
+crosstask eval runs/one                     the test split of the run's own data
+crosstask eval runs/one --split val --flip
+crosstask eval runs/one --table other.csv --split ""
+crosstask eval runs/one --prior             beside a predictor that never looks at the image
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     candidates = {"results": (inference(run.network, run.tasks, arguments), said)}
     if arguments.prior:
         prior = Prior.fit(run.training_data(), run.tasks)
-        candidates = {"prior": (prior, {"split": split, "predictor": "the training labels' mean or mode at each pixel"})} | candidates
+        candidates = {
+            "prior": (prior, {"split": split, "predictor": "the training labels' mean or mode at each pixel"})
+        } | candidates
     console = Console()
     for name, (network, described) in candidates.items():
         with progress(f"measuring {len(dataset)} images", arguments.quiet) as report:

@@ -23,7 +23,9 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     """Tiles, scales, flips, device."""
     parser.add_argument("--tile", type=int, metavar="PIXELS", help="cut images bigger than this into tiles")
     parser.add_argument("--overlap", type=int, metavar="PIXELS", help="how much tiles overlap (default: a quarter)")
-    parser.add_argument("--scales", default="1", metavar="S,S,...", help="resolutions to average over, e.g. 0.75,1,1.25")
+    parser.add_argument(
+        "--scales", default="1", metavar="S,S,...", help="resolutions to average over, e.g. 0.75,1,1.25"
+    )
     parser.add_argument("--flip", action="store_true", help="also average over the mirrored image")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
 

@@ -1,6 +1,6 @@
 """Export a run as one file other programs can use: a torch.export program, and ONNX on demand.
 
-    crosstask export runs/one --onnx
+crosstask export runs/one --onnx
 """
 
 from __future__ import annotations

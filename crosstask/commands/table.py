@@ -1,10 +1,10 @@
 """Make a table from folders of files: one --NAME pattern per column, matched to the images by name.
 
-    crosstask table nyuv2 --image 'train/rgb/*.jpg' --semantic 'train/semseg13/*.png' --split train --out nyuv2.csv
-    crosstask table nyuv2 --image '{split}/rgb/*.jpg' --depth '{split}/depth/*.png' --split train,test --out nyuv2.csv
-    crosstask table clothes --image 'rgb/*.jpg' --tags tags.json --out clothes.csv       labels by id from JSON
-    crosstask table cells --image 'rgb/*.jpg' --kind labels.csv:label --out cells.csv    ... or from a CSV column
-    crosstask table cells --image 'rgb/*.jpg' --fx 218.5 --fy 218.7 --cx 130 --cy 101 --out cells.csv
+crosstask table nyuv2 --image 'train/rgb/*.jpg' --semantic 'train/semseg13/*.png' --split train --out nyuv2.csv
+crosstask table nyuv2 --image '{split}/rgb/*.jpg' --depth '{split}/depth/*.png' --split train,test --out nyuv2.csv
+crosstask table clothes --image 'rgb/*.jpg' --tags tags.json --out clothes.csv       labels by id from JSON
+crosstask table cells --image 'rgb/*.jpg' --kind labels.csv:label --out cells.csv    ... or from a CSV column
+crosstask table cells --image 'rgb/*.jpg' --fx 218.5 --fy 218.7 --cx 130 --cy 101 --out cells.csv
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 
-
 @dataclass(frozen=True)
 class RoomsOptions:
     """Made-up rooms, drawn on the fly.

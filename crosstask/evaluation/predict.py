@@ -112,20 +112,20 @@ def predict(
     rows: list[dict[str, str]] = []
     said: list[dict[str, Any]] = []
     try:
-        with evaluating(network), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            for written in _ahead(pool, writer, computed(pool)):
-                row, entry = written.result()
-                rows.append(row)
-                said.append({"id": row["id"], "image": row["image"], **entry})
-                if progress is not None:
-                    progress(len(rows) + len(broken), len(sources))
-        if not all(task.dense for task in tasks.values()):
-            (out / VALUES).write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said), "utf-8")
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            with evaluating(network), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+                for written in _ahead(pool, writer, computed(pool)):
+                    row, entry = written.result()
+                    rows.append(row)
+                    said.append({"id": row["id"], "image": row["image"], **entry})
+                    if progress is not None:
+                        progress(len(rows) + len(broken), len(sources))
+        finally:
+            if rows:
+                _write_tables(out, tasks, rows, said)
     except OSError as error:
         raise RunError(f"{error.filename or out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if rows:
-            write_table(Table(out / TABLE, ("id", "image", *tasks), rows))
     return Predicted([row["id"] for row in rows], broken)
 
 
@@ -141,6 +141,12 @@ def _values(tasks: Mapping[str, Task], predictions: Mapping[str, Tensor]) -> dic
                 f"the network predicts NaN or infinity for {name}: use other weights, or full precision"
             )
     return {name: task.decide(predictions[name].float())[0].cpu() for name, task in tasks.items()}
+
+
+def _write_tables(out: Path, tasks: Mapping[str, Task], rows: list[dict[str, str]], said: list[dict[str, Any]]) -> None:
+    if not all(task.dense for task in tasks.values()):
+        (out / VALUES).write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said), "utf-8")
+    write_table(Table(out / TABLE, ("id", "image", *tasks), rows))
 
 
 class Writer:

@@ -80,7 +80,8 @@ class Depth(Task):
         loss: l1, log or scale_invariant.
         unit: metres per stored integer, 0.001 for millimetres; files of floats are in metres already. Predictions are
             written in the same unit.
-        maximum: largest depth in metres a label may have; beyond it the unit is probably wrong.
+        maximum: largest depth in metres a label may have; beyond it the unit is probably wrong. Decided depths are
+            clamped to it.
         typical: a typical depth in metres from which the network starts, the mean of the labels say; learning is faster
             with it. Also the middle of the colours of pictures.
 
@@ -122,7 +123,7 @@ class Depth(Task):
         return self._loss.metres(prediction)
 
     def decide(self, prediction: Tensor) -> Tensor:
-        return self.activate(prediction).clamp(min=FLOOR)
+        return self.activate(prediction).clamp(FLOOR, self.maximum)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Depth over the largest depth of the image, (B, 1, H, W)."""

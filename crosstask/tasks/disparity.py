@@ -66,7 +66,7 @@ class Disparity(Task):
         return full_precision(prediction)
 
     def decide(self, prediction: Tensor) -> Tensor:
-        return self.activate(prediction).clamp(min=0)
+        return self.activate(prediction).clamp(min=self.scale)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Disparity over the largest disparity of the image, (B, 1, H, W)."""

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crosstask.tasks.base import Task
+from crosstask.tasks.files import numbers
 from crosstask.tasks.metrics.scalars import ScalarsMetric, concordance
 from crosstask.tasks.names import SEPARATOR, class_names
 from crosstask.tasks.pictures import card
@@ -131,7 +132,7 @@ class Regression(Task):
                     f"them by '{SEPARATOR}' and leave unknown ones blank"
                 )
             cell = np.array([_number(part) for part in parts])
-        target = as_target(Scalars, cell.astype(np.float32))
+        target = as_target(Scalars, numbers(cell, self.kind).astype(np.float32))
         self.check(target)
         return target
 

@@ -56,8 +56,8 @@ class Segmentation(Classification):
         self.remap = remap
         if remap is None and not self.channels <= ignore < 2**16:
             raise ValueError(
-                f"ignore is {ignore}: the {self.channels} class ids come first, so give an id of {self.channels} to 65535 "
-                "(-1 is always unknown), or list the classes in remap"
+                f"ignore is {ignore}: the {self.channels} class ids come first, so give an id of {self.channels} "
+                "to 65535 (-1 is always unknown), or list the classes in remap"
             )
         self._unknown = ignore if remap is None else 255 if self.channels < 256 else 65535
         self._table = None if remap is None else _table(remap, self.channels)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crosstask.tasks.base import Task
+from crosstask.tasks.files import numbers
 from crosstask.tasks.metrics.tags import TagsMetric
 from crosstask.tasks.names import SEPARATOR, class_names, index_of
 from crosstask.tasks.pictures import card
@@ -91,7 +92,7 @@ class Tagging(Task):
     def parse(self, cell: np.ndarray | str) -> Tags:
         """A cell of names or indices, or an array of ``channels`` numbers in [0, 1]."""
         if not isinstance(cell, str):
-            target = as_target(Tags, cell.astype(np.float32))
+            target = as_target(Tags, numbers(cell, self.kind).astype(np.float32))
             self.check(target)
             return target
         if not cell.strip():

@@ -50,7 +50,7 @@ class Outcome:
     best_iteration: int | None
 
 
-PRECISIONS = {"32": "32-true", "64": "64-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def make_fabric(options: TrainingOptions) -> Fabric:

@@ -50,7 +50,7 @@ class TrainingOptions:
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
     warmup: int = 0
     clip: float | None = None
-    precision: Literal["32", "bf16", "fp16", "64"] = "32"
+    precision: Literal["32", "bf16", "fp16"] = "32"
     channels_last: bool = True
     compile: bool = False
     ema: float | None = None

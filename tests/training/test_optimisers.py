@@ -28,7 +28,10 @@ def test_vectors_are_not_decayed_and_frozen_parameters_are_left_out():
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     module[0].bias.requires_grad_(False)
     optimiser = build_optimiser(module, TrainingOptions(weight_decay=0.1))
-    assert [(g["weight_decay"], [p.ndim for p in g["params"]]) for g in optimiser.param_groups] == [(0.1, [4]), (0.0, [1, 1])]
+    assert [(g["weight_decay"], [p.ndim for p in g["params"]]) for g in optimiser.param_groups] == [
+        (0.1, [4]),
+        (0.0, [1, 1]),
+    ]
     assert isinstance(optimiser, torch.optim.AdamW)
 
 

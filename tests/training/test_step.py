@@ -14,22 +14,22 @@ from tests.training.toys import UNEVEN, concatenated, gradients, learner, toy_ba
 
 
 def single() -> Fabric:
-    return Fabric(accelerator="cpu", devices=1, precision="64-true")
+    return Fabric(accelerator="cpu", devices=1)
 
 
 def close(found: dict, expected: dict) -> None:
     assert found.keys() == expected.keys()
     for name in expected:
-        torch.testing.assert_close(found[name], expected[name], rtol=1e-6, atol=1e-12, msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            found[name], expected[name], rtol=1e-6, atol=1e-12, msg=lambda m, n=name: f"{n}: {m}"
+        )
 
 
 def test_gradients_are_those_of_the_mean_over_known_entries():
     batch = toy_batch(UNEVEN[0])
-    model = learner().double()
+    model = learner()
     predictions = model.network(batch.images)
-    loss = sum(
-        task.loss(predictions[name], batch.targets[name]).mean() for name, task in toy_tasks().items()
-    )
+    loss = sum(task.loss(predictions[name], batch.targets[name]).mean() for name, task in toy_tasks().items())
     loss.backward()
     close(gradients(single(), [batch]), {name: p.grad for name, p in model.named_parameters()})
 
@@ -40,7 +40,7 @@ def test_accumulation_equals_one_big_batch():
 
 
 def test_two_processes_equal_one(tmp_path):
-    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn", precision="64-true")
+    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn")
     fabric.launch(two_process_worker, str(tmp_path))
     batches = [toy_batch(labels, seed) for seed, labels in enumerate(UNEVEN)]
     expected = gradients(single(), [concatenated(batches)])
@@ -67,7 +67,9 @@ def test_a_loss_that_is_not_finite_names_term_and_samples():
 def test_running_means_weigh_by_count():
     means = RunningMeans()
     for total, count in ((6.0, 3.0), (10.0, 1.0)):
-        means.add({"a": Term(torch.tensor(total), torch.tensor(count)), "b": Term(torch.tensor(0.0), torch.tensor(0.0))})
+        means.add(
+            {"a": Term(torch.tensor(total), torch.tensor(count)), "b": Term(torch.tensor(0.0), torch.tensor(0.0))}
+        )
     found, counts = means.read(means.stacked())
     assert found["a"] == 4.0
     assert counts == {"a": 4.0, "b": 0.0}

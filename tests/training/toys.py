@@ -84,7 +84,7 @@ def learner(seed: int = 3) -> Learner:
     torch.manual_seed(seed)
     tasks = toy_tasks()
     network = ToyNetwork(tasks)
-    return Learner(network, {"supervised": Supervised(tasks, network)})
+    return Learner(network, {"supervised": Supervised(tasks, network)}).double()
 
 
 def gradients(fabric: Fabric, batches: list[Batch]) -> dict[str, Tensor]:

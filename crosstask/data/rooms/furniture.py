@@ -147,7 +147,10 @@ def _cabinet(random: Random) -> list[Part]:
     doors = random.choice((1, 2, 2, 3))
     x, deep = doors * random.uniform(0.22, 0.3), random.uniform(0.2, 0.3)
     high = random.uniform(0.75, 1.1) if random.random() < 0.4 else random.uniform(1.6, 2.1)
-    parts = [box((-x, x), (0.07, high), (-deep, deep), 0), box((0.04 - x, x - 0.04), (0, 0.07), (-deep, deep - 0.05), 2)]
+    parts = [
+        box((-x, x), (0.07, high), (-deep, deep), 0),
+        box((0.04 - x, x - 0.04), (0, 0.07), (-deep, deep - 0.05), 2),
+    ]
     step = 2 * x / doors
     for i in range(doors):
         left = -x + i * step

@@ -114,15 +114,15 @@ def _hits(scene: Scene, rays: np.ndarray, size: tuple[int, int], depth: np.ndarr
     for name, kind in KINDS.items():
         chosen = np.flatnonzero((scene.solids.kind == name) & (windows[1] > windows[0]) & (windows[3] > windows[2]))
         if chosen.size:
-            pairs = _pair(scene, kind, chosen, [grid[a:b, c:d].ravel() for a, b, c, d in windows[:, chosen].T.tolist()], rays)
+            pairs = _pair(
+                scene, kind, chosen, [grid[a:b, c:d].ravel() for a, b, c, d in windows[:, chosen].T.tolist()], rays
+            )
             np.minimum.at(depth, pairs.pixel, pairs.depth)
             found.append(pairs)
     return found
 
 
-def _pair(
-    scene: Scene, kind: type[Solid], chosen: np.ndarray, pixels: list[np.ndarray], rays: np.ndarray
-) -> _Pairs:
+def _pair(scene: Scene, kind: type[Solid], chosen: np.ndarray, pixels: list[np.ndarray], rays: np.ndarray) -> _Pairs:
     """Pair each of the ``chosen`` solids with its ``pixels`` and find where their rays hit it."""
     pixel = np.concatenate(pixels)
     solid = chosen.repeat([window.size for window in pixels])

@@ -32,7 +32,7 @@ class CategoryMetric(Metric):
         self.classes = list(classes)
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return torch.stack((prediction.argmax(1), target), 1)
+        return torch.stack((prediction.max(1).indices, target), 1)
 
     def summary(self, rows: Tensor) -> dict[str, float]:
         matrix = self._matrix(rows)

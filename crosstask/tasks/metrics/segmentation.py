@@ -33,7 +33,7 @@ class SegmentationMetric(Metric):
         count = len(self.classes)
         known = target >= 0
         image = torch.arange(len(target), device=target.device)[:, None, None].expand_as(target)
-        cell = (image[known] * count + target[known]) * count + prediction.argmax(1)[known]
+        cell = (image[known] * count + target[known]) * count + prediction.max(1).indices[known]
         return torch.bincount(cell, minlength=len(target) * count**2).reshape(len(target), count**2)
 
     def summary(self, rows: Tensor) -> dict[str, float]:

@@ -1,0 +1,80 @@
+"""Superpixels from scikit-image: no weights, nothing to download."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from crosstask.regions.provider import Provider
+
+
+@dataclass(frozen=True)
+class Slic(Provider):
+    """SLIC: k-means over colour (CIELAB) and place; compact connected regions of about equal size.
+
+    Achanta et al., "SLIC Superpixels Compared to State-of-the-Art Superpixel Methods", TPAMI 2012.
+
+    Args:
+        segments: about how many regions an image is cut into.
+        compactness: how much place counts against colour; higher gives squarer regions.
+        iterations: rounds of k-means; more than 5 hardly move a border.
+        sigma: width of the Gaussian blur before, in pixels; 0 for none.
+    """
+
+    name: ClassVar[str] = "slic"
+    library: ClassVar[str] = "scikit-image"
+
+    segments: int = 100
+    compactness: float = 20.0
+    iterations: int = 5
+    sigma: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._require(self.segments >= 1, "segments", "at least 1")
+        self._require(self.compactness > 0, "compactness", "a number above 0")
+        self._require(self.iterations >= 1, "iterations", "at least 1")
+        self._require(self.sigma >= 0, "sigma", "a number of pixels, 0 for no blur")
+
+    def segment(self, image: np.ndarray) -> np.ndarray:
+        from skimage.segmentation import slic
+
+        return slic(
+            image.astype(np.float32) / 255,
+            n_segments=self.segments,
+            compactness=self.compactness,
+            max_num_iter=self.iterations,
+            sigma=self.sigma,
+            start_label=0,
+        )
+
+
+@dataclass(frozen=True)
+class Felzenszwalb(Provider):
+    """Graph-based segmentation: regions of any size and shape, few where the image is plain.
+
+    Felzenszwalb and Huttenlocher, "Efficient Graph-Based Image Segmentation", IJCV 2004.
+
+    Args:
+        scale: how different neighbours must be to stay apart; higher gives larger regions.
+        sigma: width of the Gaussian blur before, in pixels; 0 for none.
+        min_size: smaller regions are merged into a neighbour, in pixels.
+    """
+
+    name: ClassVar[str] = "felzenszwalb"
+    library: ClassVar[str] = "scikit-image"
+
+    scale: float = 100.0
+    sigma: float = 0.8
+    min_size: int = 50
+
+    def __post_init__(self) -> None:
+        self._require(self.scale > 0, "scale", "a number above 0")
+        self._require(self.sigma >= 0, "sigma", "a number of pixels, 0 for no blur")
+        self._require(self.min_size >= 1, "min_size", "at least 1 pixel")
+
+    def segment(self, image: np.ndarray) -> np.ndarray:
+        from skimage.segmentation import felzenszwalb
+
+        return felzenszwalb(image, scale=self.scale, sigma=self.sigma, min_size=self.min_size)
