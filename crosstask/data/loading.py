@@ -187,6 +187,7 @@ def _unchanged(loaded: _Loaded) -> _Loaded:
 
 
 def _start_worker(_: int) -> None:
-    """One thread per worker; Ctrl-C is answered by the process that trains."""
+    """One thread per worker; Ctrl-C and SIGTERM, sent to a whole group, are answered by the process that trains."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
