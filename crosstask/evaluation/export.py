@@ -104,8 +104,7 @@ def export(
             raise UserError(f"{file}: is there already: give another path, or --overwrite")
     natural = Natural(copy.deepcopy(network).cpu().float(), tasks).requires_grad_(False)
     with evaluating(natural), torch.no_grad():
-        images = _images(2, size)
-        exported, dynamic = _exported(natural, images)
+        exported, dynamic = _exported(natural, size)
         content = metadata(tasks, size, dynamic)
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -143,13 +142,17 @@ def metadata(tasks: Mapping[str, Task], size: tuple[int, int], dynamic: tuple[st
     }
 
 
-def _exported(natural: Natural, images: Tensor) -> tuple[ExportedProgram, tuple[str, ...]]:
+def _exported(natural: Natural, size: tuple[int, int]) -> tuple[ExportedProgram, tuple[str, ...]]:
     """The program with as many dynamic axes as the network allows, and their names."""
     for dynamic in _DYNAMIC:
-        shapes = {"images": {_AXES[name]: Dim(name) for name in dynamic}}
+        shapes = {"images": {_AXES[name]: Dim.DYNAMIC for name in dynamic}}
         try:
             with _quiet():
-                return torch.export.export(natural, (images,), dynamic_shapes=shapes, strict=False), dynamic
+                exported = torch.export.export(natural, (_images(2, size),), dynamic_shapes=shapes, strict=False)
+            module = exported.module()
+            for shape in _shapes(size, dynamic):
+                natural(_images(*shape)), module(_images(*shape))
+            return exported, dynamic
         except Exception as error:  # torch.export has no common base for what it refuses
             reason = error
     raise RunError(
@@ -175,12 +178,8 @@ def _check(
     natural: Natural, loaded: nn.Module, path: Path, size: tuple[int, int], dynamic: tuple[str, ...], tolerance: float
 ) -> dict[str, float]:
     """The largest absolute difference per task between the file and the network it came from."""
-    batches = (2, 1, 3) if "batch" in dynamic else (2,)
-    sizes = [size]
-    if "height" in dynamic:
-        sizes.append((size[0] + size[0] // 3, size[1] // 2 + 1))
     difference = dict.fromkeys(natural.tasks, 0.0)
-    for batch, shape in [(batches[0], size), *((batch, shape) for shape in sizes for batch in batches[1:])]:
+    for batch, shape in _shapes(size, dynamic):
         images = _images(batch, shape)
         expected, found = natural(images), loaded(images)
         for name in natural.tasks:
@@ -192,6 +191,17 @@ def _check(
                     f"{shape[0]}x{shape[1]}: do not use the file, or allow more with --tolerance (now {tolerance:g})"
                 )
     return difference
+
+
+def _shapes(size: tuple[int, int], dynamic: tuple[str, ...]) -> list[tuple[int, tuple[int, int]]]:
+    """The batch and image sizes that a file is checked on."""
+    height, width = size
+    shapes = [(2, size)]
+    if "batch" in dynamic:
+        shapes += [(1, size), (3, size)]
+    if "height" in dynamic:
+        shapes += [(1, (height + height // 3 + 1, width + width // 4 + 2)), (2, (height + 1, 2 * width))]
+    return shapes
 
 
 def _images(batch: int, size: tuple[int, int]) -> Tensor:

@@ -119,5 +119,5 @@ def _load_onnx(path: Path) -> Exported:
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         return OnnxModel(session, json.loads(session.get_modelmeta().custom_metadata_map[METADATA]))
-    except (KeyError, RuntimeError, ValueError) as error:
+    except Exception as error:  # onnxruntime's errors have no common base
         raise UserError(f"{path}: not an exported network ({_why(error)}): {_REMEDY}") from None
