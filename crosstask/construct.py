@@ -15,7 +15,7 @@ from crosstask.errors import RecipeError, nearest
 T = TypeVar("T")
 
 
-def signature_options(cls: type, provided: Mapping[str, Any] = {}) -> dict[str, inspect.Parameter]:  # noqa: B006
+def signature_options(cls: type, provided: Mapping[str, Any] = {}) -> dict[str, inspect.Parameter]:
     """The options a recipe may give for ``cls``: its constructor's parameters without those ``provided`` by code."""
     parameters = inspect.signature(cls).parameters
     return {name: parameter for name, parameter in parameters.items() if name not in provided}
@@ -34,7 +34,7 @@ def resolve(
     cls: type,
     options: Mapping[str, Any] | None,
     where: str,
-    provided: Mapping[str, Any] = {},  # noqa: B006
+    provided: Mapping[str, Any] = {},
 ) -> dict[str, Any]:
     """``options`` validated against the signature of ``cls``, with every default filled in, as plain values.
 

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     said = settings(arguments, split=split, weights=run.weights)
     candidates = {"results": (inference(run.network, run.tasks, arguments), said)}
     if arguments.prior:
-        prior = Prior.fit(run.training_data(), run.tasks)
+        prior = Prior.fit(run.training_batches(), run.tasks, run.recipe.data.size)
         candidates = {
             "prior": (prior, {"split": split, "predictor": "the training labels' mean or mode at each pixel"})
         } | candidates

@@ -72,6 +72,14 @@ class Task(abc.ABC):
     def decide(self, prediction: Tensor) -> Tensor:
         """The prediction in the format of a target (class ids, metres, unit vectors, probabilities)."""
 
+    def values(self, target: Tensor) -> Tensor:
+        """A target in the format of :meth:`activate`, (B, C, ...); NaN where unknown."""
+        return target
+
+    def invert(self, values: Tensor) -> Tensor:
+        """A raw prediction that activates to ``values``."""
+        return values
+
     @abc.abstractmethod
     def embed(self, prediction: Tensor) -> Tensor:
         """The prediction as a float map or vector another network can read, (B, C, ...); differentiable."""

@@ -62,6 +62,13 @@ class Classification(Task):
     def decide(self, prediction: Tensor) -> Tensor:
         return prediction.max(1).indices  # ten times as fast as argmax over this axis on a CPU
 
+    def values(self, target: Tensor) -> Tensor:
+        """One-hot, (B, C, ...); all NaN where unknown."""
+        return self.embed_target(target).where((target >= 0).unsqueeze(1), torch.nan)
+
+    def invert(self, values: Tensor) -> Tensor:
+        return full_precision(values).clamp(min=1e-6).log()
+
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C, ...)."""
         return self.activate(prediction)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from crosstask.tasks.base import Task
@@ -57,13 +58,13 @@ def _exponential(prediction: Tensor) -> Tensor:
 class _Loss(NamedTuple):
     total: Callable[[Selected], Tensor]
     metres: Callable[[Tensor], Tensor]
-    bias: Callable[[float], float]
+    inverse: Callable[[Tensor], Tensor]
 
 
 _LOSSES = {
-    "l1": _Loss(_l1, full_precision, float),
-    "log": _Loss(_log_l1, _exponential, math.log),
-    "scale_invariant": _Loss(_scale_invariant, _exponential, math.log),
+    "l1": _Loss(_l1, full_precision, full_precision),
+    "log": _Loss(_log_l1, _exponential, torch.log),
+    "scale_invariant": _Loss(_scale_invariant, _exponential, torch.log),
 }
 
 
@@ -113,7 +114,7 @@ class Depth(Task):
         self.maximum = maximum
         self.typical = typical
         self._loss = _LOSSES[loss]
-        self.initial = 0.0 if typical is None else self._loss.bias(typical)
+        self.initial = 0.0 if typical is None else float(self._loss.inverse(torch.tensor(typical)))
 
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
@@ -124,6 +125,9 @@ class Depth(Task):
 
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction).clamp(FLOOR, self.maximum)
+
+    def invert(self, values: Tensor) -> Tensor:
+        return self._loss.inverse(values)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Depth over the largest depth of the image, (B, 1, H, W)."""

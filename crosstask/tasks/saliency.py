@@ -53,6 +53,9 @@ class Saliency(Task):
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction)
 
+    def invert(self, values: Tensor) -> Tensor:
+        return full_precision(values).logit(1e-6)
+
     def embed(self, prediction: Tensor) -> Tensor:
         """Probability, (B, 1, H, W)."""
         return self.activate(prediction)

@@ -66,6 +66,9 @@ class Tagging(Task):
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction)
 
+    def invert(self, values: Tensor) -> Tensor:
+        return full_precision(values).logit(1e-6)
+
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C)."""
         return self.activate(prediction)

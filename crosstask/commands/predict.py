@@ -1,0 +1,53 @@
+"""Predict images: class ids, 16-bit depth in millimetres, normals as PNG, tags and categories as JSON.
+
+crosstask predict runs/one photos/ --out predictions
+crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --tile 512 --flip
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+
+HELP = "predict a folder, a table or patterns of images"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_run_options(parser)
+    parser.add_argument("images", nargs="+", help="folders, tables, patterns or files")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write into")
+    parser.add_argument("--overwrite", action="store_true", help="write into a folder that is not empty")
+    parser.add_argument("--no-pictures", action="store_true", help="leave out the side-by-side pictures")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_inference_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import sys
+
+    from crosstask.commands.console_progress import progress
+    from crosstask.commands.evaluation_options import device, inference
+    from crosstask.evaluation.predict import predict
+    from crosstask.experiment import load_run
+
+    run = load_run(arguments.path, arguments.weights)
+    with progress("predicting", arguments.quiet) as report:
+        predicted = predict(
+            inference(run.network, run.tasks, arguments),
+            run.tasks,
+            arguments.images,
+            arguments.out,
+            device=device(arguments.device),
+            overwrite=arguments.overwrite,
+            pictures=not arguments.no_pictures,
+            progress=report,
+        )
+    for reason in predicted.broken.values():
+        print(f"crosstask: error: {reason}", file=sys.stderr)
+    print(f"predicted {len(predicted.done)} images into {arguments.out}" + _left_out(len(predicted.broken)))
+    return predicted.exit_code
+
+
+def _left_out(count: int) -> str:
+    return f"; {count} could not be read" if count else ""
