@@ -76,8 +76,8 @@ class Segmentation(Classification):
     def parse(self, cell: np.ndarray | str) -> SemanticMap:
         ids = plane(cell, self.kind)
         if ids.dtype.kind == "f":
-            if (ids != np.rint(ids))[~np.isnan(ids)].any():
-                raise ValueError("class ids are fractions: store whole numbers, not probabilities or scaled ids")
+            if not np.array_equal(ids, np.rint(ids), equal_nan=True) or np.isinf(ids).any():
+                raise ValueError("class ids are fractions or infinite: store whole numbers, not probabilities")
             ids = np.where(np.isnan(ids), SemanticMap.UNKNOWN, ids)
         ids = ids.astype(np.int64)
         if self._table is not None:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+LEAVE_OUT_ON = ("cpu",)
+"""Devices on which images without labels are left out of a loss."""
+
 
 class Selected(NamedTuple):
     """What a loss may look at. Unknown entries hold 0 in all three tensors, so nothing of them can leak.
@@ -57,7 +60,7 @@ def select(prediction: Tensor, target: Tensor, known: Tensor, weight: Tensor | N
     prediction, target = prediction.as_subclass(Tensor), target.as_subclass(Tensor)
     weight = weights(known, weight)
     mask = weight > 0
-    if prediction.device.type == "cpu":
+    if prediction.device.type in LEAVE_OUT_ON:
         labelled = mask.unsqueeze(-1).flatten(1).any(1)
         if not labelled.all():
             prediction, target, weight, mask = prediction[labelled], target[labelled], weight[labelled], mask[labelled]

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import torchmetrics.functional.classification as tmc
+
+from crosstask.tasks import Category, CategoryIndex
+
+NAMES = ["bath", "kitchen", "office"]
+
+
+def test_parse():
+    task = Category("room", classes=NAMES)
+    assert type(task.parse("office")) is CategoryIndex
+    assert task.parse("office").shape == ()
+    cells = (" office ", "2", np.array(2), np.array([2], dtype=np.uint8))
+    assert [int(task.parse(cell)) for cell in cells] == [2, 2, 2, 2]
+    assert int(task.parse("")) == -1
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("kitchn", r"category 'kitchn' is not one of the 3 \(bath, kitchen, office\)"),
+        ("3", "category '3'"),
+        (np.array(7), r"category 7 is not one of the 3 \(0 to 2"),
+        (np.array([1, 2]), "one integer"),
+        (np.array(1.0), "one integer"),
+    ],
+)
+def test_what_parse_refuses(cell, message):
+    with pytest.raises(ValueError, match=message):
+        Category("room", classes=NAMES).parse(cell)
+
+
+@pytest.mark.parametrize("balance", [None, [1.0, 0.5, 2.0]])
+def test_loss_is_that_of_torch(balance):
+    logits = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    target = torch.tensor([0, 2, -1, 1, 1, -1])
+    task = Category("room", classes=3, class_weights=balance, label_smoothing=0.1)
+    weights = None if balance is None else torch.tensor(balance)
+    expected = F.cross_entropy(logits, target, weights, ignore_index=-1, label_smoothing=0.1)
+    torch.testing.assert_close(task.loss(logits, target).mean(), expected)
+
+
+def test_metric_agrees_with_torchmetrics():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, 4, generator=generator)
+    target = torch.randint(-1, 4, (50,), generator=generator)
+    metric = Category("room", classes=4).metric()
+    metric.update(logits, target)
+    options = {"num_classes": 4, "ignore_index": -1}
+    expected = {
+        "accuracy": tmc.multiclass_accuracy(logits, target, average="micro", **options),
+        "balanced_accuracy": tmc.multiclass_accuracy(logits, target, average="macro", **options),
+        "f1": tmc.multiclass_f1_score(logits, target, average="macro", **options),
+    }
+    assert metric.compute() == pytest.approx({name: 100 * value.item() for name, value in expected.items()}, rel=1e-5)
+
+
+def test_categories_without_labels_are_left_out_and_named():
+    metric = Category("room", classes=NAMES).metric()
+    metric.update(torch.eye(3)[[0, 0, 1]], torch.tensor([0, 1, 1]))
+    assert metric.absent() == ["office"]
+    assert metric.compute()["balanced_accuracy"] == 75
+    assert metric.per_class()["kitchen"] == 50
+
+
+def test_encode():
+    task = Category("room", classes=NAMES)
+    assert task.encode(torch.tensor(1)) == {"cell": "kitchen", "index": 1}
+    assert task.encode(torch.tensor(-1)) == {"cell": "", "index": -1}
+    found = task.encode(torch.tensor([0.25, 0.5, 0.25]))
+    assert found == {
+        "cell": "kitchen",
+        "index": 1,
+        "probabilities": {"bath": 0.25, "kitchen": 0.5, "office": 0.25},
+    }
+
+
+def test_picture_of_probabilities():
+    task = Category("room", classes=NAMES)
+    assert task.picture(torch.tensor([0.2, 0.5, 0.3]), (40, 60)).shape == (3, 40, 60)

@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+import torch
+
+from crosstask.tasks import Depth, DepthMap
+from crosstask.tasks.metrics.distance import DepthMetric
+from tests.shared import shared
+
+
+@pytest.fixture
+def reference():
+    with np.load(shared("fixtures/rdc/metrics_losses.npz")) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def label(array):
+    return torch.tensor(np.where(array == 0, np.nan, array))
+
+
+def test_loss_and_metric_agree_with_the_released_ones(reference):
+    task = Depth("d")
+    prediction, target = torch.tensor(reference["depth_pred"]), label(reference["depth_gt"])
+    assert task.loss(prediction, target).mean().item() == pytest.approx(reference["sup_loss_batch"][1], rel=1e-6)
+    metric = task.metric()
+    metric.update(prediction, target)
+    numbers = metric.compute()
+    assert metric.known(metric.all_rows()) == reference["depth_nvalid"]
+    assert numbers["abs"] == pytest.approx(reference["depth_l1"], rel=1e-5)
+    unclamped = DepthMetric(lambda values: values)
+    unclamped.update(prediction, target)
+    assert unclamped.compute()["rel"] == pytest.approx(reference["depth_error_abs_rel"][1], rel=1e-5)
+    released = DepthMetric(lambda values: values.clamp(min=1e-9))
+    released.update(prediction, target)
+    assert released.compute()["rmse"] == pytest.approx(reference["depth_rmse"], rel=1e-5)
+    assert released.compute()["log_rmse"] == pytest.approx(reference["depth_log_rmse"], rel=1e-5)
+
+
+def test_embedding_agrees_with_the_released_one():
+    with np.load(shared("fixtures/rdc/preprocess.npz")) as arrays:
+        embedded = Depth("d").embed_target(label(arrays["depth"]))
+        np.testing.assert_allclose(embedded.numpy(), arrays["gt_depth"], rtol=1e-6)
+
+
+def test_metric_agrees_with_a_loop_over_pixels():
+    generator = torch.Generator().manual_seed(0)
+    prediction = torch.rand(2, 1, 4, 5, generator=generator) * 4 - 0.5
+    target = torch.rand(2, 1, 4, 5, generator=generator) * 4 + 0.1
+    target[0, 0, :2] = torch.nan
+    metric = Depth("d").metric()
+    metric.update(prediction, target)
+    pairs = [(max(p, 1e-3), g) for p, g in zip(prediction.flatten().tolist(), target.flatten().tolist(), strict=True)]
+    pairs = [(p, g) for p, g in pairs if g == g]
+    count = len(pairs)
+    expected = {
+        "abs": sum(abs(p - g) for p, g in pairs) / count,
+        "rel": sum(abs(p - g) / g for p, g in pairs) / count,
+        "rmse": (sum((p - g) ** 2 for p, g in pairs) / count) ** 0.5,
+        "log_rmse": (sum(np.log(p / g) ** 2 for p, g in pairs) / count) ** 0.5,
+    }
+    for power in (1, 2, 3):
+        expected[f"delta{power}"] = 100 * sum(max(p / g, g / p) < 1.25**power for p, g in pairs) / count
+    assert metric.compute() == pytest.approx(expected, rel=1e-5)
+
+
+def test_logarithmic_losses():
+    generator = torch.Generator().manual_seed(0)
+    raw = torch.randn(2, 1, 3, 4, generator=generator)
+    target = torch.rand(2, 1, 3, 4, generator=generator) + 0.5
+    target[0, 0, 0] = torch.nan
+    logarithmic, invariant = Depth("d", loss="log"), Depth("d", loss="scale_invariant")
+    torch.testing.assert_close(logarithmic.activate(raw), raw.exp())
+    difference = logarithmic.activate(raw).log() - target.log()
+    torch.testing.assert_close(logarithmic.loss(raw, target).mean(), difference.abs().nanmean())
+    total = 0.0
+    for image in difference:
+        known = image[~image.isnan()]
+        total += len(known) * ((known**2).mean() - known.mean() ** 2 / 2)
+    torch.testing.assert_close(invariant.loss(raw, target).total, total)
+
+
+def test_scale_invariance():
+    raw, target = torch.zeros(1, 1, 3, 4), torch.rand(1, 1, 3, 4, generator=torch.Generator().manual_seed(0)) + 0.5
+    losses = [Depth("d", loss="scale_invariant").loss((target * scale).log(), target).mean() for scale in (1, 2, 4)]
+    assert losses[0].item() == pytest.approx(0, abs=1e-6)
+    assert losses[1].item() == pytest.approx(np.log(2) ** 2 / 2, rel=1e-5)
+    assert losses[2].item() == pytest.approx(np.log(4) ** 2 / 2, rel=1e-5)
+    assert Depth("d", loss="scale_invariant").loss(raw, target).total > 0
+
+
+@pytest.mark.parametrize("loss", ["l1", "log", "scale_invariant"])
+def test_a_network_that_starts_from_the_typical_depth_predicts_it(loss):
+    task = Depth("d", loss=loss, typical=2.8)
+    start = torch.full((1, 1, 2, 2), task.initial)
+    torch.testing.assert_close(task.decide(start), torch.full((1, 1, 2, 2), 2.8))
+    assert task.initial != 0
+    assert Depth("d", loss=loss).initial == 0
+
+
+def test_parse():
+    task = Depth("d")
+    assert task.parse(np.array([[0, 1500]], dtype=np.uint16)).tolist()[0][0][1] == 1.5
+    stored = task.parse(np.array([[0, 65535]], dtype=np.uint16))
+    assert type(stored) is DepthMap
+    assert stored.shape == (1, 1, 2)
+    assert stored[0].isnan().tolist() == [[True, False]]
+    metres = task.parse(np.array([[0.0, np.nan, 1.5]]))
+    assert metres.dtype == torch.float32
+    assert metres[0].isnan().tolist() == [[True, True, False]]
+    assert metres[0, 0, 2] == 1.5
+    assert Depth("d", unit=0.5).parse(np.array([[3]], dtype=np.uint8))[0, 0, 0] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([[-1.0, 2.0]]), r"negative \(-1\) at 1 pixels: store 0 or NaN"),
+        (np.array([[-3, 2]], dtype=np.int32), "negative"),
+        (np.array([[np.inf, 2.0]]), "infinite at 1 pixels"),
+        (np.zeros((2, 3, 4, 1)), r"found \(2, 3, 4, 1\)"),
+    ],
+)
+def test_what_parse_refuses(array, message):
+    with pytest.raises(ValueError, match=message):
+        Depth("d").parse(array)
+
+
+def test_check_suspects_the_unit():
+    millimetres = Depth("d", unit=1.0).parse(np.array([[2500]], dtype=np.uint16))
+    with pytest.raises(ValueError, match=r"reaches 2500 m.*is the unit right \(unit: 1"):
+        Depth("d", unit=1.0).check(millimetres)
+    with pytest.raises(ValueError, match="depth is -1"):
+        Depth("d").check(torch.full((1, 2, 2), -1.0))
+
+
+def test_encode_is_in_millimetres():
+    encoded = Depth("d").encode(torch.tensor([[[1.2344, torch.nan, 100.0, 1e-5]]]))
+    assert encoded.tolist() == [[1234, 0, 65535, 1]]
+    assert encoded.dtype == np.uint16
+
+
+@pytest.mark.parametrize("options", [{"unit": 0.0}, {"maximum": -1.0}, {"typical": 0.0}, {"loss": "l2"}])
+def test_what_options_are_refused(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=f"{name} is"):
+        Depth("d", **options)
+
+
+def test_pictures_of_one_task_share_one_scale():
+    task = Depth("d", typical=2.0)
+    near, far = torch.full((1, 1, 1), 1.0), torch.full((1, 1, 1), 4.0)
+    both = task.picture(torch.cat((near, far), 2))
+    assert (both[:, :, :1] == task.picture(near)).all()
+    assert (both[:, :, 1:] == task.picture(far)).all()
+    assert task.picture(far).sum() > task.picture(near).sum()

@@ -1,0 +1,94 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+import torchmetrics.functional.classification as tmc
+
+from crosstask.tasks import Tagging, Tags
+
+NAMES = ["cat", "dog", "sofa"]
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("cat;sofa", [1, 0, 1]),
+        (" cat ; sofa ", [1, 0, 1]),
+        ("0;2", [1, 0, 1]),
+        ("-", [0, 0, 0]),
+        ("", [NAN, NAN, NAN]),
+        ("cat;?dog", [1, NAN, 0]),
+        ("?1", [0, NAN, 0]),
+        ("dog;", [0, 1, 0]),
+        (np.array([1, 0, 1]), [1, 0, 1]),
+        (np.array([1.0, np.nan, 0.5]), [1, NAN, 0.5]),
+    ],
+)
+def test_parse(cell, expected):
+    parsed = Tagging("t", classes=NAMES).parse(cell)
+    assert type(parsed) is Tags
+    np.testing.assert_array_equal(parsed, np.array(expected, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("cat;bird", r"tag 'bird' is not one of the 3 \(cat, dog, sofa\): correct the cell"),
+        ("3", "tag '3'"),
+        ("-1", "tag '-1'"),
+        (np.zeros(4), r"float \(3,\), found"),
+        (np.array([0.0, 2.0, 1.0]), "a tag is 2"),
+    ],
+)
+def test_what_parse_refuses(cell, message):
+    with pytest.raises(ValueError, match=message):
+        Tagging("t", classes=NAMES).parse(cell)
+
+
+@pytest.mark.parametrize("names", [["-"], ["?x"], [" x"], [""], []])
+def test_names_that_a_cell_cannot_hold_are_refused(names):
+    with pytest.raises(ValueError, match="classes"):
+        Tagging("t", classes=names)
+
+
+def test_a_name_comes_before_an_index():
+    assert Tagging("t", classes=["1", "0"]).parse("1").tolist() == [1, 0]
+
+
+def test_encode():
+    encoded = Tagging("t", classes=NAMES).encode(torch.tensor([0.75, NAN, 0.25]))
+    assert encoded == {"cell": "cat;?dog", "probabilities": {"cat": 0.75, "dog": None, "sofa": 0.25}}
+    assert Tagging("t", classes=NAMES).encode(torch.zeros(3))["cell"] == "-"
+    assert Tagging("t", classes=NAMES).encode(torch.full((3,), NAN))["cell"] == ""
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_metric_agrees_with_torchmetrics(ties):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(40, 4, generator=generator)
+    logits = logits.round() if ties else logits
+    truth = (torch.rand(40, 4, generator=generator) > 0.6).float()
+    truth[torch.rand(40, 4, generator=generator) < 0.2] = NAN
+    truth[:, 3] = truth[:, 3] * 0
+    metric = Tagging("t", classes=["a", "b", "c", "d"]).metric()
+    metric.update(logits, truth)
+    precisions, scores = [], []
+    for tag in range(4):
+        known = ~truth[:, tag].isnan()
+        share, label = logits[known, tag].sigmoid(), truth[known, tag].long()
+        if tag < 3:
+            precisions.append(100 * tmc.binary_average_precision(share, label).item())
+        scores.append(100 * tmc.binary_f1_score(share, label).item())
+    assert [metric.per_class()[name] for name in "abc"] == pytest.approx(precisions, rel=1e-5)
+    assert metric.absent() == ["d"]
+    assert metric.compute() == pytest.approx({"map": np.mean(precisions), "f1": np.mean(scores)}, rel=1e-5)
+
+
+def test_picture_draws_a_bar_per_tag():
+    task = Tagging("t", classes=NAMES)
+    empty, full = task.picture(torch.zeros(3), (60, 90)), task.picture(torch.ones(3), (60, 90))
+    assert (empty != full).float().mean() > 0.5
+    assert task.picture(torch.ones(3)).shape == (3, 192, 256)
+    assert Tagging("t", classes=100).picture(torch.rand(100), (5, 7)).shape == (3, 5, 7)
