@@ -10,7 +10,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 
 _STEP = 3
-_JUMP = 0.05
+_BEND = 0.03
 _FOCAL = 0.85
 
 
@@ -28,10 +28,12 @@ def normals_of_depth(depth: Tensor, intrinsics: Tensor) -> Tensor:
         intrinsics: fx, fy, cx, cy.
 
     Returns:
-        (3, H, W) unit vectors, x right, y up, z to the viewer; NaN near borders, jumps of the depth and unknown pixels.
+        (3, H, W) unit vectors, x right, y up, z to the viewer; NaN near borders, edges of surfaces and unknown pixels.
     """
     fx, fy, cx, cy = intrinsics.tolist()
-    z = nnf.avg_pool2d(depth.as_subclass(Tensor)[None], 3, 1, 1, count_include_pad=False)[0, 0]
+    # of a plane, the inverse depth is linear in the pixels
+    inverse = nnf.avg_pool2d(1 / depth.as_subclass(Tensor)[None], 3, 1, 1, count_include_pad=False)[0, 0]
+    z = 1 / inverse
     rows, columns = z.shape
     x = (torch.arange(columns) - cx) / fx * z
     y = (torch.arange(rows)[:, None] - cy) / fy * z
@@ -39,14 +41,18 @@ def normals_of_depth(depth: Tensor, intrinsics: Tensor) -> Tensor:
     out = torch.full_like(points, torch.nan)
     if min(rows, columns) <= 2 * _STEP:
         return out
-    inner = (..., slice(_STEP, -_STEP), slice(_STEP, -_STEP))
-    right = points[..., _STEP:-_STEP, 2 * _STEP :] - points[..., _STEP:-_STEP, : -2 * _STEP]
-    down = points[..., 2 * _STEP :, _STEP:-_STEP] - points[..., : -2 * _STEP, _STEP:-_STEP]
+    core, before, after = slice(_STEP, -_STEP), slice(None, -2 * _STEP), slice(2 * _STEP, None)
+    inner = (..., core, core)
+    right = points[..., core, after] - points[..., core, before]
+    down = points[..., after, core] - points[..., before, core]
     # y and z change sign from the frame of the pixels (down, forward), so down x right faces the viewer
     normal = torch.linalg.cross(down, right, dim=0) * torch.tensor([1.0, -1.0, -1.0])[:, None, None]
     normal = normal / (normal**2).sum(0).sqrt()
-    jump = torch.maximum(right[2].abs(), down[2].abs()) > _JUMP * _STEP * z[inner]
-    out[inner] = normal.masked_fill(jump, torch.nan)
+    bend = torch.maximum(
+        (inverse[core, after] + inverse[core, before] - 2 * inverse[inner]).abs(),
+        (inverse[after, core] + inverse[before, core] - 2 * inverse[inner]).abs(),
+    )
+    out[inner] = normal.masked_fill(bend > _BEND * inverse[inner], torch.nan)
     return out
 
 
