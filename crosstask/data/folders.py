@@ -58,7 +58,11 @@ class Listing:
 
 
 def table_from_folders(
-    root: Path | str, patterns: Mapping[str, str], split: str | None = None, path: Path | str | None = None
+    root: Path | str,
+    patterns: Mapping[str, str],
+    split: str | None = None,
+    path: Path | str | None = None,
+    constants: Mapping[str, float] | None = None,
 ) -> Listing:
     """List the files in a folder as a table, not written yet.
 
@@ -69,6 +73,7 @@ def table_from_folders(
             :func:`~crosstask.data.entries.read_entries`). ``image`` is needed. ``{split}`` stands for the split.
         split: written to every row.
         path: where the table will be, ``root/table.csv`` by default; its cells are relative to that.
+        constants: numbers that are the same in every row, the intrinsics ``fx fy cx cy`` say.
 
     Raises:
         DataError: a pattern that finds nothing, labels of which none belongs to an image, a file that cannot be read.
@@ -92,6 +97,7 @@ def table_from_folders(
     columns = {"id": images.ids(), "image": relative(images.paths)}
     if split:
         columns["split"] = [split] * len(images.paths)
+    columns |= {name: [f"{value:.10g}"] * len(images.paths) for name, value in (constants or {}).items()}
     matches = {}
     for column, pattern in patterns.items():
         if column == "image":
@@ -128,6 +134,7 @@ def make_table(
     out: Path | str,
     splits: Sequence[str] = (),
     append: bool = False,
+    constants: Mapping[str, float] | None = None,
 ) -> Listing:
     """List the files in a folder and write the table: what ``crosstask table`` does.
 
@@ -137,6 +144,7 @@ def make_table(
         out: the table, ``.csv``, ``.jsonl`` or ``.parquet``.
         splits: names of the splits; for several of them the patterns hold ``{split}``.
         append: add the rows to the table ``out`` instead of writing a new one.
+        constants: numbers that are the same in every row, the intrinsics ``fx fy cx cy`` say.
 
     Raises:
         DataError: ``out`` exists and ``append`` is not set, or the other way round; see :func:`table_from_folders`.
@@ -151,7 +159,7 @@ def make_table(
     table = read_table(out) if append else None
     matches: dict[str, dict[str, Match]] = {}
     for split in splits or (None,):
-        listing = table_from_folders(root, patterns, split, out)
+        listing = table_from_folders(root, patterns, split, out, constants)
         table = listing.table if table is None else _append(table, listing.table)
         matches |= listing.matches
     assert table is not None

@@ -86,6 +86,13 @@ def test_splits_in_one_go_equal_splits_one_after_the_other(tmp_path):
     assert [row["split"] for row in first.rows] == ["train", "train", "test"]
 
 
+def test_constants_are_in_every_row(tmp_path):
+    touch(tmp_path, "a/1.jpg", "a/2.jpg")
+    make_table(tmp_path, {"image": "a/*.jpg"}, tmp_path / "t.csv", constants={"fx": 218.46648470315787, "cx": 130})
+    table = read_table(tmp_path / "t.csv")
+    assert [(row["fx"], row["cx"]) for row in table.rows] == [("218.4664847", "130")] * 2
+
+
 def test_appending_adds_columns(tmp_path):
     touch(tmp_path, "a/1.jpg", "b/2.jpg", "d/2.png")
     make_table(tmp_path, {"image": "a/*.jpg"}, tmp_path / "t.csv")
