@@ -41,7 +41,7 @@ class RegionIndex:
         id: (R,) int64, the id each region has in its image.
         image: (R,) int64.
         count: (R,) int64, pixels.
-        pixel: (N,) int64, positions in the flattened (B, H, W) map of the pixels that lie in a region, region by region.
+        pixel: (N,) int64, positions in the flattened (B, H, W) map of the pixels in regions, region by region.
     """
 
     shape: torch.Size
@@ -104,7 +104,8 @@ def region_moments(features: Tensor, regions: Tensor | RegionIndex, *, minimum: 
         )
     if features.dtype != torch.float64:
         features = features.float()
-    mean, covariance = _RegionMoments.apply(features, _Tiles(index))
+    with torch.autocast(features.device.type, enabled=False):
+        mean, covariance = _RegionMoments.apply(features, _Tiles(index))
     return Moments(mean, covariance, index.count, index.image)
 
 
@@ -114,7 +115,7 @@ class _Tiles:
     Attributes:
         region: (T,) the region of each tile, ascending.
         pixel: (T * TILE,) the pixel in each slot; a padding slot repeats a pixel of its region.
-        padding: the slots that are padding.
+        padding: (T, 1, TILE) bool, the slots that are padding.
         target: (T * TILE,) where the gradient of each slot goes; for padding, one behind the last pixel.
     """
 

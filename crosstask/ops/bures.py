@@ -1,0 +1,171 @@
+"""Factors of covariances and the fidelity tr (S S')^(1/2) of pairs of them, with gradients that stay finite.
+
+For factors S = A A^T, S' = B B^T the fidelity is the nuclear norm of X = A^T B, that is <X, P> with P the polar
+factor of X. Since P is the best of all orthogonal matrices, d/dA = B P^T without a derivative of P.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from crosstask.ops.polar import accurate_schedule, polar_factor, schedule
+
+
+def covariance_factor(covariance: Tensor) -> Tensor:
+    """A = V diag(sqrt(eigenvalues)) with A A^T = S; eigenvalues below rounding count as zero, so no ridge is needed.
+
+    The gradient K with respect to S should satisfy 2 K A = G for a gradient G that arrives at A. Where G is inexact no
+    symmetric K does; the one nearest in the least-squares sense solves K S + S K = (G A^T + A G^T) / 2, a division in
+    the eigenbasis, bounded on the support of S. For the features x behind S it is the projection of their gradient
+    G A^-1 x on those that a function of S can have, while the symmetric part of G A^-1 would leak
+    1 / sqrt(smallest eigenvalue).
+
+    Args:
+        covariance: (R, C, C), symmetric, positive semi-definite. What is not finite gives NaN.
+
+    Returns:
+        (R, C, C); columns by ascending eigenvalue, zero ones first.
+    """
+    return _Factor.apply(covariance)
+
+
+ROUNDING = {torch.float32: 2.4e-7, torch.float64: 1e-13}
+"""Eigenvalues below this part of the largest are rounding: a smaller bound keeps noise, a larger one drops signal."""
+
+
+class _Factor(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, covariance: Tensor) -> Tensor:
+        finite = covariance.isfinite().flatten(1).all(1)
+        symmetric = (covariance + covariance.mT).mul_(0.5)
+        values, vectors = torch.linalg.eigh(symmetric.masked_fill_(~finite[:, None, None], 0))
+        values = values.masked_fill_(values <= ROUNDING[values.dtype] * values[:, -1:], 0)
+        values = values.masked_fill_(~finite[:, None], torch.nan)
+        ctx.save_for_backward(values, vectors)
+        return vectors * values.sqrt()[:, None]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> Tensor:
+        values, vectors = ctx.saved_tensors
+        with torch.autocast(grad.device.type, enabled=False):
+            rotated = torch.bmm(vectors.mT, grad) * values.sqrt()[:, None]
+            sums = 2 * (values[:, :, None] + values[:, None])
+            solution = ((rotated + rotated.mT) / sums).masked_fill_(sums == 0, 0)
+            return vectors @ solution @ vectors.mT
+
+
+class _Chunk(NamedTuple):
+    """Pairs handled together: their positions in the list, and how many columns of either side are not zero."""
+
+    pairs: Tensor
+    rank_a: int
+    rank_b: int
+
+
+def pair_fidelity(a: Tensor, b: Tensor, first: Tensor, second: Tensor, *, memory: int) -> Tensor:
+    """Fidelities of listed pairs.
+
+    Args:
+        a, b: (A, C, C) and (B, C, C) factors whose zero columns come first.
+        first, second: (N,) int64, which a meets which b.
+        memory: bytes of polar factors (float16 for float32 inputs) kept for the backward pass; others are redone.
+
+    Returns:
+        (N,) nuclear norms of A_i^T B_j.
+    """
+    return _PairFidelity.apply(a, b, first, second, memory)
+
+
+class _PairFidelity(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a: Tensor, b: Tensor, first: Tensor, second: Tensor, memory: int) -> Tensor:
+        norm_a, norm_b = _norms(a), _norms(b)
+        unit_a, unit_b = a / norm_a, b / norm_b
+        value = a.new_empty(len(first))
+        ctx.chunks, polars = _chunks(a, b, first, second), []
+        differentiable = any(ctx.needs_input_grad)
+        for chunk in ctx.chunks:
+            product = _products(unit_a, unit_b, first, second, chunk)
+            polar = polar_factor(product)
+            value[chunk.pairs] = torch.linalg.vecdot(product.flatten(1), polar.flatten(1))
+            if differentiable and memory > 0:
+                polars.append(polar.half() if polar.dtype == torch.float32 else polar)
+                memory -= polars[-1].nbytes
+        ctx.save_for_backward(a, b, first, second, *polars)
+        return value * norm_a[first, 0, 0] * norm_b[second, 0, 0]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+        a, b, first, second, *polars = ctx.saved_tensors
+        grad_a, grad_b = (
+            torch.zeros_like(x) if need else None for x, need in zip((a, b), ctx.needs_input_grad[:2], strict=True)
+        )
+        unit_a, unit_b = (a / _norms(a), b / _norms(b)) if len(polars) < len(ctx.chunks) else (a, b)
+        with torch.autocast(grad.device.type, enabled=False):
+            for index, chunk in enumerate(ctx.chunks):
+                if index < len(polars):
+                    polar = polars[index].to(a.dtype)
+                else:
+                    polar = polar_factor(_products(unit_a, unit_b, first, second, chunk))
+                polar = polar * grad[chunk.pairs, None, None]
+                i, j = first[chunk.pairs], second[chunk.pairs]
+                if grad_a is not None:
+                    right = b.index_select(0, j)[..., -chunk.rank_b :]
+                    grad_a[..., -chunk.rank_a :].index_add_(0, i, torch.bmm(right, polar.mT))
+                if grad_b is not None:
+                    left = a.index_select(0, i)[..., -chunk.rank_a :]
+                    grad_b[..., -chunk.rank_b :].index_add_(0, j, torch.bmm(left, polar))
+        return grad_a, grad_b, None, None, None
+
+
+def aligned_factors(factor: Tensor, reference: Tensor) -> Tensor:
+    """E = A Q, Q = polar(A^T R) held constant: factors of the same covariances, turned towards one reference R.
+
+    <E_i, E_j> never exceeds the fidelity of i and j and equals it where S_i, S_j and the reference commute (linearised
+    optimal transport): one matrix product for all pairs.
+
+    Args:
+        factor: (R, C, C).
+        reference: (C, C).
+
+    Returns:
+        (R, C, C).
+    """
+    with torch.no_grad():
+        polynomials = schedule(5e-4, 7) if factor.dtype == torch.float32 else accurate_schedule(factor.dtype)
+        unit, target = factor / _norms(factor), reference / _norms(reference[None])[0]
+        turns = [polar_factor(part.mT @ target, polynomials) for part in unit.split(_chunk_size(factor))]
+    return torch.bmm(factor, torch.cat(turns)) if turns else factor
+
+
+def _norms(factor: Tensor) -> Tensor:
+    """Frobenius norms (R, 1, 1), at least the smallest normal number."""
+    return factor.flatten(1).norm(dim=1).clamp_min(torch.finfo(factor.dtype).tiny)[:, None, None]
+
+
+def _products(a: Tensor, b: Tensor, first: Tensor, second: Tensor, chunk: _Chunk) -> Tensor:
+    """A_i^T B_j without zero columns, (N, rank_a, rank_b)."""
+    left = a.index_select(0, first[chunk.pairs])[..., -chunk.rank_a :]
+    right = b.index_select(0, second[chunk.pairs])[..., -chunk.rank_b :]
+    return torch.bmm(left.mT, right)
+
+
+def _chunk_size(factor: Tensor) -> int:
+    """Matrices per chunk: four buffers of them stay in the cache of a CPU core, or keep a GPU busy."""
+    return max(1, 2 ** (24 if factor.is_cuda else 17) // factor.shape[-1] ** 2)
+
+
+def _chunks(a: Tensor, b: Tensor, first: Tensor, second: Tensor) -> list[_Chunk]:
+    """Pairs in chunks of similar rank: narrow left sides, then narrow right sides, each by width."""
+    if len(first) == 0:
+        return []
+    rank_a, rank_b = ((x != 0).any(-2).sum(-1).clamp_min_(1)[index] for x, index in ((a, first), (b, second)))
+    order = torch.where(rank_a <= rank_b, rank_a, a.shape[-1] + rank_b).argsort(stable=True)
+    parts = order.split(_chunk_size(a))
+    widths = torch.stack([torch.stack([rank_a[part].max(), rank_b[part].max()]) for part in parts]).tolist()
+    return [_Chunk(part, *width) for part, width in zip(parts, widths, strict=True)]
