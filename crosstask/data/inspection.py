@@ -20,6 +20,7 @@ from crosstask.errors import DataError
 from crosstask.tasks import CategoryIndex, DepthMap, NormalMap, SemanticMap, Tags, Target, Task
 
 Size = tuple[int, int]
+_ENOUGH = 96
 
 
 class Fault(NamedTuple):
@@ -170,10 +171,14 @@ class _Row:
             self.fault("fx", "invalid", f"the intrinsics {cells} are not numbers of pixels")
             return
         size = (depth.shape[-2], depth.shape[-1])
-        derived = normals_of_depth(depth, intrinsics if intrinsics.isfinite().all() else pinhole_guess(size))
+        if not intrinsics.isfinite().all():
+            intrinsics = pinhole_guess(size)
+        stride = max(min(size) // _ENOUGH, 1)
+        thin = (slice(None), slice(None, None, stride), slice(None, None, stride))
+        derived = normals_of_depth(depth.as_subclass(Tensor)[thin], intrinsics / stride)
         for name, target in targets.items():
             if isinstance(target, NormalMap) and target.shape[-2:] == size:
-                self.facts.frames[name] = agreement(target.as_subclass(Tensor)[:, ::2, ::2], derived[:, ::2, ::2])
+                self.facts.frames[name] = agreement(target.as_subclass(Tensor)[thin], derived)
 
 
 _shared: tuple[Table, Mapping[str, Task], bool]
