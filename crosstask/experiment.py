@@ -1,4 +1,4 @@
-"""A recipe and a run directory, brought together: train, and load again what was trained."""
+"""A recipe and a run directory, brought together."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +17,17 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from crosstask import __version__
-from crosstask.data.dataset import Dataset, TableDataset
 from crosstask.data.loading import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
-from crosstask.data.splits import Splits, label_counts, load_splits
-from crosstask.data.table import read_table, write_table
+from crosstask.data.splits import label_counts, load_splits
+from crosstask.data.table import write_table
 from crosstask.data.transforms import augmentation, evaluation
-from crosstask.errors import DataError, UserError
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
 from crosstask.networks.describe import describe
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive
-from crosstask.tasks.base import Task
-from crosstask.training.checkpoint import load_weights
 from crosstask.training.fit import Outcome, Trainer, make_fabric
 from crosstask.training.run import Run
 
@@ -172,90 +166,3 @@ def _gather_objects(share: object) -> list[object]:
     gathered: list[object] = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(gathered, share)
     return gathered
-
-
-@dataclass(frozen=True)
-class TrainedRun:
-    """A run as it is measured and used.
-
-    Attributes:
-        run: the run directory.
-        recipe: its recipe.
-        tasks: the tasks by name.
-        network: the network with the chosen weights, in evaluation mode.
-        weights: which checkpoint they are from, best or last.
-    """
-
-    run: Run
-    recipe: Recipe
-    tasks: dict[str, Task]
-    network: MultiTaskNetwork
-    weights: str
-
-    @cached_property
-    def splits(self) -> Splits:
-        """The data of the recipe."""
-        return load_splits(self.recipe.data, self.tasks)
-
-    def evaluation_data(self, split: str | None = None, table: str | None = None) -> tuple[Dataset, str]:
-        """The samples to measure on and the name of their split.
-
-        Args:
-            split: name of a split of the table; "" for all its rows; None for the recipe's test split.
-            table: another table than the recipe's.
-
-        Raises:
-            DataError: there is no such split.
-        """
-        data = self.recipe.data
-        name = data.test_split if split is None else split
-        if table is not None:
-            return TableDataset(read_table(table), self.tasks, name or None, confined=data.confined), name
-        known = {
-            data.test_split: self.splits.test,
-            data.validation_split: self.splits.validation,
-            data.train_split: self.splits.train,
-        }
-        chosen = known.get(name)
-        if chosen is None:
-            there = ", ".join(key for key, value in known.items() if value is not None)
-            raise DataError(
-                f"the data of {self.run.path} has no split {name!r}: measure on one of {there}, or give --table"
-            )
-        return chosen, name
-
-    def evaluation_batches(self, dataset: Dataset) -> Iterable[Batch]:
-        """Batches of ``dataset`` at the recipe's evaluation size."""
-        data = self.recipe.data
-        transform = evaluation(data.evaluation_size)
-        return evaluation_loader(
-            dataset, transform, batch_size=self.recipe.training.batch_size, workers=data.workers, rank=0, world=1
-        )
-
-    def training_batches(self) -> Iterator[Batch]:
-        """The training samples once, as they are, with the labels the run was allowed to see."""
-        return iter(self.evaluation_batches(self.splits.train))
-
-
-def load_run(path: str | Path, weights: str | None = None) -> TrainedRun:
-    """What was trained in the run directory ``path``.
-
-    Args:
-        weights: best or last; best where there is one for None.
-
-    Raises:
-        UserError: there is no run or no checkpoint, or the weights do not fit the recipe.
-    """
-    run = Run(path)
-    run.require()
-    recipe = Recipe.load(run.recipe_path)
-    tasks = recipe.tasks()
-    network = recipe.network(tasks)
-    chosen = weights or ("best" if run.checkpoints.has("best") else "last")
-    file = run.checkpoints.find(chosen) / "network.safetensors"
-    try:
-        network.load_state_dict(load_weights(file))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:160]
-        raise UserError(f"{file} does not fit the recipe of the run: {reason}") from error
-    return TrainedRun(run, recipe, tasks, network.eval(), chosen)

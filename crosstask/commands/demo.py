@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands import eval as eval_command
     from crosstask.commands import train
     from crosstask.evaluation.gallery import gallery
-    from crosstask.experiment import load_run
+    from crosstask.trained import load_run
     from crosstask.training.run import Run
 
     quiet = ["--quiet"] if arguments.quiet else []

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.evaluation_options import device, inference, settings
     from crosstask.evaluation.evaluate import evaluate
     from crosstask.evaluation.prior import Prior
-    from crosstask.experiment import load_run
+    from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights)
     dataset, split = run.evaluation_data(arguments.split, arguments.table)

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from crosstask.evaluation.export import export
-    from crosstask.experiment import load_run
+    from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights)
     written = export(

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device, inference
     from crosstask.evaluation.predict import predict
-    from crosstask.experiment import load_run
+    from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights)
     with progress("predicting", arguments.quiet) as report:

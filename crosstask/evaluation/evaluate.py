@@ -105,7 +105,7 @@ def _results(
     counts = [metric.known(row[None]) for row in rows]
     labelled = [index for index, count in enumerate(counts) if count]
     metric.rows = [rows[labelled]] if labelled else []
-    values = Metric.compute(metric)
+    values = metric.compute()
     intervals = metric.intervals(resamples, seed, level) if resamples else dict.fromkeys(values, (math.nan, math.nan))
     scores = {ids[index]: metric.summary(rows[index : index + 1])[metric.primary] for index in labelled}
     return TaskResults(

@@ -12,12 +12,11 @@ import math
 from typing import ClassVar
 
 import torch
-import torchmetrics
 from torch import Tensor
 
 
-class Metric(torchmetrics.Metric, abc.ABC):
-    """Base of all task metrics; synchronised over ranks by torchmetrics.
+class Metric(abc.ABC):
+    """Base of all task metrics. Over ranks, the rows are gathered before anything is computed.
 
     Attributes:
         protocol: how the numbers are measured, in a few words; printed beside each of them.
@@ -26,17 +25,13 @@ class Metric(torchmetrics.Metric, abc.ABC):
         additive: whether the number over a set depends on the sum of the rows alone.
     """
 
-    full_state_update = False
     protocol: ClassVar[str]
     better: ClassVar[dict[str, int]]
     primary: ClassVar[str]
     additive: ClassVar[bool] = True
 
-    rows: list[Tensor]
-
     def __init__(self) -> None:
-        super().__init__()
-        self.add_state("rows", default=[], dist_reduce_fx="cat")
+        self.rows: list[Tensor] = []
 
     @abc.abstractmethod
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -67,8 +62,6 @@ class Metric(torchmetrics.Metric, abc.ABC):
 
     def all_rows(self) -> Tensor:
         """The rows of all images so far, (N, S); (0, 0) where there is none."""
-        if isinstance(self.rows, Tensor):
-            return self.rows
         return torch.cat(self.rows) if self.rows else torch.zeros(0, 0, dtype=torch.float64)
 
     def compute(self) -> dict[str, float]:
