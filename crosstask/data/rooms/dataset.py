@@ -14,7 +14,7 @@ from crosstask.data.rooms.vocabulary import CLASSES, MEASURES, OBJECTS, TYPES
 from crosstask.data.sample import Sample
 from crosstask.errors import RecipeError, nearest
 from crosstask.tasks.base import Task
-from crosstask.tasks.targets import Regions, Target, as_target
+from crosstask.tasks.targets import Regions, as_target
 
 
 class RoomsDataset:

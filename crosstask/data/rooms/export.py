@@ -18,8 +18,8 @@ from crosstask.tasks.base import Task
 def export_rooms(splits: Mapping[str, RoomsDataset], folder: Path | str) -> Table:
     """Write images, labels and ``table.csv`` into a folder.
 
-    Labels are written as their tasks write predictions (``Task.encode``): class ids as PNG, depth as 16-bit PNG, normals
-    as colours, tags and category as text; a label that is not known (see ``RoomsDataset.keep``) is a blank cell.
+    Labels are written as their tasks write predictions (``Task.encode``): class ids as PNG, depth as 16-bit PNG,
+    normals as colours, tags and category as text; a label that was dropped (``RoomsDataset.keep``) is a blank cell.
 
     Args:
         splits: data sets by the name of their split.

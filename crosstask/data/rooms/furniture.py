@@ -10,6 +10,9 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+Bounds = tuple[float, float, float, float, float, float]
+"""Lower and upper corner of a box: x, y, z, x, y, z."""
+
 
 class Part(NamedTuple):
     """One solid of an object.
@@ -19,21 +22,13 @@ class Part(NamedTuple):
         shape: box: centre x, y, z and half sizes x, y, z; frustum: axis x, z, bottom y, top y, bottom radius, top
             radius; ball: centre x, y, z, radius, 0, 0.
         material: which of the object's materials it is made of.
+        bounds: x, y, z of the lower and of the upper corner of the smallest box around it.
     """
 
     kind: str
     shape: tuple[float, float, float, float, float, float]
     material: int
-
-    def bounds(self) -> tuple[float, float, float, float, float, float]:
-        """x, y, z of the lower and of the upper corner of the smallest box around it."""
-        a, b, c, d, e, f = self.shape
-        if self.kind == "box":
-            return a - d, b - e, c - f, a + d, b + e, c + f
-        if self.kind == "ball":
-            return a - d, b - d, c - d, a + d, b + d, c + d
-        radius = max(e, f)
-        return a - radius, c, b - radius, a + radius, d, b + radius
+    bounds: Bounds
 
 
 MATERIALS = 3
@@ -42,18 +37,20 @@ MATERIALS = 3
 
 def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], material: int = 0) -> Part:
     """A box from its extent along each axis."""
-    middle = [(low + high) / 2 for low, high in (x, y, z)]
-    half = [(high - low) / 2 for low, high in (x, y, z)]
-    return Part("box", (*middle, *half), material)  # type: ignore[arg-type]
+    (x0, x1), (y0, y1), (z0, z1) = x, y, z
+    shape = ((x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2, (x1 - x0) / 2, (y1 - y0) / 2, (z1 - z0) / 2)
+    return Part("box", shape, material, (x0, y0, z0, x1, y1, z1))
 
 
 def frustum(x: float, z: float, y: tuple[float, float], radii: tuple[float, float], material: int = 0) -> Part:
     """An upright cylinder or cone stump from its heights and radii (bottom, top)."""
-    return Part("frustum", (x, z, *y, *radii), material)
+    wide = max(radii)
+    return Part("frustum", (x, z, *y, *radii), material, (x - wide, y[0], z - wide, x + wide, y[1], z + wide))
 
 
 def ball(x: float, y: float, z: float, radius: float, material: int = 0) -> Part:
-    return Part("ball", (x, y, z, radius, 0.0, 0.0), material)
+    bounds = (x - radius, y - radius, z - radius, x + radius, y + radius, z + radius)
+    return Part("ball", (x, y, z, radius, 0.0, 0.0), material, bounds)
 
 
 def _legs(x: float, z: float, height: float, thickness: float, material: int) -> list[Part]:

@@ -11,7 +11,7 @@ import numpy as np
 from crosstask.data.rooms import furniture
 from crosstask.data.rooms.furniture import Part
 from crosstask.data.rooms.render import cast_instances
-from crosstask.data.rooms.scene import NOMINAL, SHELL, Bounds, Camera, Item, Scene, bounds_of, turned
+from crosstask.data.rooms.scene import NOMINAL, Bounds, Camera, Item, Scene, bounds_of, turned
 from crosstask.data.rooms.vocabulary import CLASSES, FREESTANDING, MOST, OBJECTS, RELATEDNESS
 
 VISIBLE = 4
@@ -20,7 +20,9 @@ VISIBLE = 4
 _KNOWN_FOR = 0.75  # P(object | type) from which a type of room tends to have several of the object
 _TRIES = 14
 _CLEARANCE = 0.04
-_ORDER = ("door", "sofa", "cabinet", "shelf", "table", "chair", "pillar", "lamp", "plant", "box", "ball", "painting", "rug")  # fmt: skip
+_ORDER = (
+    "door", "sofa", "cabinet", "shelf", "table", "chair", "pillar", "lamp", "plant", "box", "ball", "painting", "rug",
+)  # fmt: skip
 
 Place = tuple[tuple[float, float, float], float]
 
@@ -54,12 +56,19 @@ def _contents(random: Random) -> tuple[int, np.ndarray]:
 def _salient(scene: Scene, instances: np.ndarray) -> int:
     """The free-standing item with the largest visible area in the nominal frame, each pixel weighted by
     exp(-2 (r / half the height)^2) with r its distance from the middle of the frame."""
-    height, width = NOMINAL
-    v, u = np.mgrid[:height, :width]
-    radius = ((v - (height - 1) / 2) ** 2 + (u - (width - 1) / 2) ** 2) / (height / 2) ** 2
-    area = np.bincount(instances, np.exp(-2 * radius).ravel(), minlength=len(SHELL) + len(scene.items))
-    area *= np.isin(scene.classes, [CLASSES.index(label) for label in FREESTANDING])
+    area = np.bincount(instances, _CENTRALITY, minlength=len(scene.classes)) * _CAN_BE_SALIENT[scene.classes]
     return int(area.argmax()) if area.max() > 0 else -1
+
+
+def _centrality() -> np.ndarray:
+    """Weight of each pixel of the nominal frame, (N,)."""
+    height, width = NOMINAL
+    v, u = np.arange(height) - (height - 1) / 2, np.arange(width) - (width - 1) / 2
+    return np.exp(-2 * (v[:, None] ** 2 + u**2) / (height / 2) ** 2).ravel()
+
+
+_CENTRALITY = _centrality()
+_CAN_BE_SALIENT = np.array([label in FREESTANDING for label in CLASSES])
 
 
 def _camera(random: Random, width: float, length: float) -> Camera:
@@ -128,7 +137,7 @@ class _Furnisher:
             drop = random.uniform(0.5, 0.95)
             return furniture.pendant_lamp(random, drop), lambda: self._hang(drop)
         parts = furniture.BUILDERS[label](random)
-        deep = -bounds_of(parts)[2]
+        deep = -min(part.bounds[2] for part in parts)
         if label == "painting":
             return parts, lambda: self._against_wall(0.031, random.uniform(1.2, 1.5))
         if label in ("door", "cabinet", "shelf") or (label == "sofa" and random.random() < 0.7):

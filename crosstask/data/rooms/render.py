@@ -6,7 +6,6 @@ kind form one long ragged list, so that a picture takes a fixed, small number of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +26,8 @@ class Geometry:
         size: H, W.
         depth: (N,) z in metres.
         normal: (3, N) unit, house frame, facing the camera.
-        point: (3, N) the hit, house frame.
-        surface: (2, N) coordinates along the surface in metres, which move with the object.
+        point: (3, N) the hit, house frame; float32, for painting.
+        surface: (2, N) coordinates along the surface in metres, which move with the object; float32, for painting.
         instance: (N,) the faces of the room, then the items.
         material: (N,) floor, ceiling, walls, then ``MATERIALS`` per item.
     """
@@ -66,17 +65,22 @@ def cast(scene: Scene, size: tuple[int, int]) -> Geometry:
     with np.errstate(divide="ignore", invalid="ignore"):
         depth, instance = _shell(scene, rays)
         hits = _hits(scene, rays, size, depth)
-        point = scene.camera.position[:, None] + depth * rays
+        point = rays.astype(np.float32)
+        point *= depth.astype(np.float32)
+        point += scene.camera.position.astype(np.float32)[:, None]
         normal = _SHELL_NORMALS.take(instance, axis=1)
         material = np.minimum(instance, 2)
-        sideways, level = (instance == 2) | (instance == 3), instance < 2
-        surface = np.stack([np.where(sideways, point[2], point[0]), np.where(level, point[2], point[1])])
+        surface = point[:2].copy()
+        np.copyto(surface[0], point[2], where=(instance == 2) | (instance == 3))
+        np.copyto(surface[1], point[2], where=instance < 2)
         for pairs in hits:
             pixel, solid, ray = pairs.winners(depth)
             origin = solids.origin[:, solid]
-            facing, surface[:, pixel] = pairs.kind.surface(solids.shape[:, solid], origin, origin + depth[pixel] * ray)
+            (x, y, z), along = pairs.kind.surface(solids.shape[:, solid], origin, origin + depth[pixel] * ray)
             cos, sin = solids.cos[solid], solids.sin[solid]
-            normal[:, pixel] = cos * facing[0] + sin * facing[2], facing[1], cos * facing[2] - sin * facing[0]
+            for axis, values in enumerate((cos * x + sin * z, y, cos * z - sin * x)):
+                normal[axis][pixel] = values
+            surface[0][pixel], surface[1][pixel] = along
             instance[pixel] = solids.item[solid] + len(SHELL)
             material[pixel] = 3 + MATERIALS * solids.item[solid] + solids.material[solid]
     return Geometry(size, depth, normal, point, surface, instance, material)
@@ -111,12 +115,14 @@ def _hits(scene: Scene, rays: np.ndarray, size: tuple[int, int], depth: np.ndarr
     windows = _windows(scene, size)
     grid = np.arange(size[0] * size[1]).reshape(size)
     found = []
-    for name, kind in KINDS.items():
-        chosen = np.flatnonzero((scene.solids.kind == name) & (windows[1] > windows[0]) & (windows[3] > windows[2]))
+    shown = (windows[1] > windows[0]) & (windows[3] > windows[2])
+    for number, kind in enumerate(KINDS.values()):
+        chosen = np.flatnonzero(shown & (scene.solids.kind == number))
         if chosen.size:
-            pairs = _pair(
-                scene, kind, chosen, [grid[a:b, c:d].ravel() for a, b, c, d in windows[:, chosen].T.tolist()], rays
-            )
+            pixels = [
+                grid[top:bottom, left:right].ravel() for top, bottom, left, right in windows[:, chosen].T.tolist()
+            ]
+            pairs = _pair(scene, kind, chosen, pixels, rays)
             np.minimum.at(depth, pairs.pixel, pairs.depth)
             found.append(pairs)
     return found
@@ -129,17 +135,18 @@ def _pair(scene: Scene, kind: type[Solid], chosen: np.ndarray, pixels: list[np.n
     x, y, z = rays.take(pixel, axis=1)
     cos, sin = scene.solids.cos[solid], scene.solids.sin[solid]
     ray = np.stack([cos * x - sin * z, y, sin * x + cos * z])
-    depth = kind.enter(scene.solids.shape.take(solid, axis=1), scene.solids.origin.take(solid, axis=1), ray)
+    depth = kind.enter(scene.solids.shape, scene.solids.origin, solid, ray)
     return _Pairs(kind, pixel, solid, ray, depth)
 
 
 def _windows(scene: Scene, size: tuple[int, int]) -> np.ndarray:
     """First and end row, first and end column (4, K) of the pixels that solids span; all of them for a solid that
     reaches behind the camera."""
-    u, v, depth = scene.camera.project(scene.solids.corners, size)
-    behind = (depth < 1e-3).any(axis=1)
+    corners = scene.solids.corners
+    u, v, depth = (values.reshape(8, -1) for values in scene.camera.project(corners.reshape(3, -1), size))
+    behind = depth.min(axis=0) < 1e-3
     edges = []
     for values, end in ((v, size[0]), (u, size[1])):
-        edges.append(np.where(behind, 0, np.ceil(values.min(axis=1))).clip(0, end))
-        edges.append(np.where(behind, end, np.floor(values.max(axis=1)) + 1).clip(0, end))
-    return np.array(edges, dtype=int)
+        edges.append(np.where(behind, 0, np.minimum(np.maximum(np.ceil(values.min(axis=0)), 0), end)))
+        edges.append(np.where(behind, end, np.minimum(np.maximum(np.floor(values.max(axis=0)) + 1, 0), end)))
+    return np.array(edges).astype(int)

@@ -12,7 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from crosstask.data.rooms.furniture import Part
+from crosstask.data.rooms.furniture import Bounds, Part
+from crosstask.data.rooms.solids import KINDS
 from crosstask.data.rooms.vocabulary import CLASSES
 
 NOMINAL = (32, 48)
@@ -50,12 +51,11 @@ class Camera:
         )
 
     def project(self, points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pixel coordinates u, v and depth (...) of points (..., 3) in the house frame."""
+        """Pixel coordinates u, v and depth (N,) of points (3, N) in the house frame."""
         fx, fy, cx, cy = self.intrinsics(size)
-        local = (points - self.position) @ self.rotation
-        depth = -local[..., 2]
+        x, y, z = self.rotation.T @ (points - self.position[:, None])
         with np.errstate(divide="ignore", invalid="ignore"):
-            return cx + fx * local[..., 0] / depth, cy - fy * local[..., 1] / depth, depth
+            return cx - fx * x / z, cy + fy * y / z, -z
 
     def rays(self, size: tuple[int, int]) -> np.ndarray:
         """Directions (3, H * W) in the house frame with unit depth: the point at depth t is position + t * ray."""
@@ -66,13 +66,9 @@ class Camera:
         return (up[:, None] * y + (right * x - z)).reshape(3, -1)
 
 
-Bounds = tuple[float, float, float, float, float, float]
-"""Lower and upper corner of a box: x, y, z, x, y, z."""
-
-
 def bounds_of(parts: list[Part]) -> Bounds:
     """The smallest box around parts, in their own frame."""
-    columns = list(zip(*(part.bounds() for part in parts), strict=True))
+    columns = list(zip(*(part.bounds for part in parts), strict=True))
     return (*map(min, columns[:3]), *map(max, columns[3:]))  # type: ignore[return-value]
 
 
@@ -130,7 +126,7 @@ class Scene:
     @cached_property
     def classes(self) -> np.ndarray:
         """Class id of each instance."""
-        return np.array([CLASSES.index(label) for label in (*SHELL, *(item.label for item in self.items))])
+        return np.array([CLASSES.index(label) for label in (*SHELL, *[item.label for item in self.items])])
 
     @cached_property
     def solids(self) -> Solids:
@@ -140,19 +136,17 @@ class Scene:
         position = np.array([item.position for item in self.items]).reshape(-1, 3)[owners]
         yaw = np.array([item.yaw for item in self.items], dtype=float)[owners]
         cos, sin = np.cos(yaw), np.sin(yaw)
-        corners = np.array([part.bounds() for part in parts]).reshape(-1, 6)[:, _CORNERS]
-        x, y, z = corners[..., 0], corners[..., 1], corners[..., 2]
-        c, s = cos[:, None], sin[:, None]
+        x, y, z = np.array([part.bounds for part in parts]).reshape(-1, 6).T[_CORNERS]
         right, up, back = (self.camera.position - position).T
         return Solids(
-            kind=np.array([part.kind for part in parts], dtype=str),
+            kind=np.array([_KINDS.index(part.kind) for part in parts], dtype=int),
             shape=np.array([part.shape for part in parts]).reshape(-1, 6).T,
             item=np.array(owners, dtype=int),
             material=np.array([part.material for part in parts], dtype=int),
             cos=cos,
             sin=sin,
             origin=np.stack([cos * right - sin * back, up, sin * right + cos * back]),
-            corners=np.stack([c * x + s * z, y, c * z - s * x], axis=-1) + position[:, None],
+            corners=np.stack([cos * x + sin * z, y, cos * z - sin * x]) + position.T[:, None],
         )
 
 
@@ -161,14 +155,14 @@ class Solids:
     """K solids.
 
     Attributes:
-        kind: (K,) names.
+        kind: (K,) index into ``KINDS``.
         shape: (6, K), see :class:`~crosstask.data.rooms.furniture.Part`.
         item: (K,) the item each belongs to.
         material: (K,) which of the item's materials it is made of.
         cos: (K,) of the item's yaw.
         sin: (K,) of the item's yaw.
         origin: (3, K) the camera in the item's frame.
-        corners: (K, 8, 3) corners of a box around it, in the house frame.
+        corners: (3, 8, K) corners of a box around it, in the house frame.
     """
 
     kind: np.ndarray
@@ -181,4 +175,5 @@ class Solids:
     corners: np.ndarray
 
 
-_CORNERS = np.array([[x, y, z] for x in (0, 3) for y in (1, 4) for z in (2, 5)])
+_KINDS = list(KINDS)
+_CORNERS = np.array([[x, y, z] for x in (0, 3) for y in (1, 4) for z in (2, 5)]).T

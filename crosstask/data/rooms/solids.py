@@ -1,9 +1,9 @@
 """Where rays enter boxes, frusta (upright cylinders and cone stumps) and balls, and the surface found there.
 
-Every function takes M (solid, ray) pairs: ``shape`` (6, M) as in :class:`~crosstask.data.rooms.furniture.Part`, ``origin``
-(3, M) and ``ray`` (3, M). Origins are outside the solid. ``enter`` gives the ray parameter (M,) of the first hit,
-infinite for a miss or a hit behind the origin; ``surface`` gives the outward unit normal (3, M) at ``point`` (3, M) on
-the solid, and two coordinates in metres (2, M) along its surface.
+K solids have shapes (6, K), as in :class:`~crosstask.data.rooms.furniture.Part`, and see the origin of the rays, which
+is outside of them, at (3, K). ``enter`` gives the ray parameter (M,) at which ray (3, M) enters the solid of index
+(M,), infinite for a miss or a hit behind the origin. ``surface`` gives, for a point (3, K) on each solid, the outward
+unit normal (3, K) and two coordinates in metres (2, K) along the surface.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Solid(Protocol):
     """A kind of solid."""
 
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, ray: np.ndarray) -> np.ndarray: ...
+    def enter(shape: np.ndarray, origin: np.ndarray, solid: np.ndarray, ray: np.ndarray) -> np.ndarray: ...
 
     @staticmethod
     def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
@@ -30,45 +30,47 @@ class Box:
     """Slab test: a ray is inside from the last of the three slabs it enters to the first it leaves."""
 
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, ray: np.ndarray) -> np.ndarray:
+    def enter(shape: np.ndarray, origin: np.ndarray, solid: np.ndarray, ray: np.ndarray) -> np.ndarray:
         inverse = 1 / ray
-        middle = (shape[:3] - origin) * inverse
-        half = np.abs(shape[3:] * inverse)
+        middle = (shape[:3] - origin).take(solid, axis=1) * inverse
+        half = shape[3:].take(solid, axis=1) * np.abs(inverse)
         near = (middle - half).max(axis=0)
         far = (middle + half).min(axis=0)
         return np.where((near < far) & (near > NEAR), near, np.inf)
 
     @staticmethod
     def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        half = shape[3:]
-        visible = np.abs(origin - shape[:3]) > half
-        scaled = (point - shape[:3]) / half
-        axis = np.where(visible, np.abs(scaled), -np.inf).argmax(axis=0)
-        pair = np.arange(axis.size)
-        normal = np.zeros_like(point)
-        normal[axis, pair] = np.sign(scaled[axis, pair])
-        return normal, point[np.array([[2, 0, 0], [1, 2, 1]]).take(axis, axis=1), pair]
+        scaled = (point - shape[:3]) / shape[3:]
+        x, y, z = np.where(np.abs(origin - shape[:3]) > shape[3:], np.abs(scaled), 0)  # of the faces the origin sees
+        on_x = (x >= y) & (x >= z)
+        on_y = ~on_x & (y >= z)
+        on = np.stack([on_x, on_y, ~(on_x | on_y)])
+        along = np.stack([np.where(on_x, point[2], point[0]), np.where(on_y, point[2], point[1])])
+        return np.copysign(on, scaled), along
 
 
 class Frustum:
     """An upright cone stump: radius r(y) = start + slope * y between its caps."""
 
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, ray: np.ndarray) -> np.ndarray:
-        bottom, top = shape[2:4]
+    def enter(shape: np.ndarray, origin: np.ndarray, solid: np.ndarray, ray: np.ndarray) -> np.ndarray:
         start, slope = _cone(shape)
-        x, z = origin[0] - shape[0], origin[2] - shape[1]
-        radius = start + slope * origin[1]
-        square = ray[0] ** 2 + ray[2] ** 2 - (slope * ray[1]) ** 2
-        half = x * ray[0] + z * ray[2] - radius * slope * ray[1]
-        root = np.sqrt(half**2 - square * (x**2 + z**2 - radius**2))
+        level = np.where(origin[1] > shape[3], shape[3], shape[2])  # height of the cap that may be seen
+        x, z, radius = origin[0] - shape[0], origin[2] - shape[1], start + slope * origin[1]
+        constants = np.stack([
+            x, z, slope, radius * slope, x**2 + z**2 - radius**2, shape[2] - origin[1], shape[3] - origin[1],
+            level - origin[1], (start + slope * level) ** 2,
+        ])  # fmt: skip
+        x, z, slope, lean, outside, bottom, top, level, rim = constants.take(solid, axis=1)
+        square = ray[0] * ray[0] + ray[2] * ray[2] - (slope * ray[1]) ** 2
+        half = x * ray[0] + z * ray[2] - lean * ray[1]
+        root = np.sqrt(half * half - square * outside)
         nearest = np.full(root.shape, np.inf)
         for side in ((-half - root) / square, (root - half) / square):
-            y = origin[1] + side * ray[1]
-            nearest = np.where((y >= bottom) & (y <= top) & (side > NEAR) & (side < nearest), side, nearest)
-        level = np.where(origin[1] > top, top, bottom)
-        cap = (level - origin[1]) / ray[1]
-        on_cap = (x + cap * ray[0]) ** 2 + (z + cap * ray[2]) ** 2 <= (start + slope * level) ** 2
+            rise = side * ray[1]
+            nearest = np.where((rise >= bottom) & (rise <= top) & (side > NEAR) & (side < nearest), side, nearest)
+        cap = level / ray[1]
+        on_cap = (x + cap * ray[0]) ** 2 + (z + cap * ray[2]) ** 2 <= rim
         return np.where(on_cap & (cap > NEAR) & (cap < nearest), cap, nearest)
 
     @staticmethod
@@ -89,11 +91,12 @@ class Frustum:
 
 class Ball:
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, ray: np.ndarray) -> np.ndarray:
+    def enter(shape: np.ndarray, origin: np.ndarray, solid: np.ndarray, ray: np.ndarray) -> np.ndarray:
         offset = origin - shape[:3]
+        outside = (_dot(offset, offset) - shape[3] ** 2).take(solid)
         square = _dot(ray, ray)
-        half = _dot(offset, ray)
-        depth = (-half - np.sqrt(half**2 - square * (_dot(offset, offset) - shape[3] ** 2))) / square
+        half = _dot(offset.take(solid, axis=1), ray)
+        depth = (-half - np.sqrt(half * half - square * outside)) / square
         return np.where(depth > NEAR, depth, np.inf)
 
     @staticmethod

@@ -30,8 +30,8 @@ class Look:
 
     Attributes:
         colour: (3, M) RGB.
-        texture: (6, M) amplitude, frequency along and across (1/m), phases, cosine of the direction.
-        pattern: (M,) index into ``PATTERNS``.
+        texture: (5, M) amplitude, frequency along and across (1/m), phase along and across.
+        pattern: (M,) index into ``PATTERNS``, negative for a plain surface.
         lights: (L, 3) positions, house frame.
         power: (3, L) RGB strength.
         ambient: strength of the light from everywhere.
@@ -56,8 +56,8 @@ def sample_look(seed: int, index: int, scene: Scene) -> Look:
         frequency = math.exp(random.uniform(math.log(1.5), math.log(7)))
         ratio = random.uniform(0.5, 2.0)
         phases = random.uniform(0, 1), random.uniform(0, 1)
-        textures.append((random.uniform(0.03, CONTRAST), frequency, frequency * ratio, *phases, random.randrange(2)))
-        patterns.append(random.randrange(len(PATTERNS)))
+        textures.append((random.uniform(0.03, CONTRAST), frequency, frequency * ratio, *phases))
+        patterns.append(random.randrange(-_PLAIN, len(PATTERNS)))
     width, height, length = scene.extent
     lights = [
         (random.uniform(-0.4, 0.4) * width, random.uniform(0.8, 0.97) * height, -random.uniform(0.1, 0.8) * length)
@@ -69,7 +69,7 @@ def sample_look(seed: int, index: int, scene: Scene) -> Look:
         colour=np.array(colours, dtype=np.float32).T,
         texture=np.array(textures, dtype=np.float32).T,
         pattern=np.array(patterns),
-        lights=np.array(lights),
+        lights=np.array(lights, dtype=np.float32),
         power=np.repeat(power, len(lights), axis=1).astype(np.float32),
         ambient=random.uniform(0.5, 0.62),
     )
@@ -77,13 +77,18 @@ def sample_look(seed: int, index: int, scene: Scene) -> Look:
 
 def paint(scene: Scene, geometry: Geometry, look: Look) -> np.ndarray:
     """RGB (3, N) float32 in [0, 1]."""
-    toward = scene.camera.position[:, None] - geometry.point
-    distance = np.sqrt((toward**2).sum(axis=0))
-    slant = (toward * geometry.normal).sum(axis=0) / distance
-    footprint = geometry.depth / scene.camera.intrinsics(geometry.size)[0] / np.maximum(slant, 0.15)
-    colour = look.colour.take(geometry.material, axis=1) + _texture(geometry, look, footprint.astype(np.float32))
-    light = _light(geometry, look) * (_corners(scene, geometry) * _contact(scene, geometry))
-    return np.clip(colour * light, 0, 1)
+    point, normal = geometry.point, geometry.normal.astype(np.float32)
+    toward = scene.camera.position.astype(np.float32)[:, None] - point
+    slant = _dot(toward, normal) / np.sqrt(_dot(toward, toward))
+    focal = scene.camera.intrinsics(geometry.size)[0]
+    footprint = geometry.depth.astype(np.float32) / (focal * np.maximum(slant, 0.15))
+    colour = look.colour.take(geometry.material, axis=1)
+    colour += _texture(geometry, look, footprint)
+    shade = _corners(scene, point, normal)
+    _darken_ground(scene, point, shade)
+    colour *= _light(look, point, normal)
+    colour *= shade
+    return np.clip(colour, 0, 1, out=colour)
 
 
 def _texture(geometry: Geometry, look: Look, footprint: np.ndarray) -> np.ndarray:
@@ -92,20 +97,20 @@ def _texture(geometry: Geometry, look: Look, footprint: np.ndarray) -> np.ndarra
     pattern = look.pattern.take(geometry.material)
     for number, function in enumerate(PATTERNS):
         pixel = np.flatnonzero(pattern == number)
-        amplitude, along, across, phase, shift, swap = look.texture.take(geometry.material[pixel], axis=1)
-        a, b = geometry.surface.take(pixel, axis=1).astype(np.float32)
-        a, b = np.where(swap, b, a) * along + phase, np.where(swap, a, b) * across + shift
-        blur = footprint[pixel] * np.maximum(along, across)
-        change[pixel] = amplitude * function(a, b, blur) * np.maximum(1 - blur, 0)
+        if pixel.size:
+            amplitude, along, across, phase, shift = look.texture.take(geometry.material.take(pixel), axis=1)
+            a, b = geometry.surface.take(pixel, axis=1)
+            blur = footprint.take(pixel) * np.maximum(along, across)
+            change[pixel] = amplitude * np.maximum(1 - blur, 0) * function(a * along + phase, b * across + shift, blur)
     return change
-
-
-def _plain(a: np.ndarray, b: np.ndarray, blur: np.ndarray) -> np.ndarray:
-    return np.zeros_like(a)
 
 
 def _stripes(a: np.ndarray, b: np.ndarray, blur: np.ndarray) -> np.ndarray:
     return _wave(a, blur)
+
+
+def _bands(a: np.ndarray, b: np.ndarray, blur: np.ndarray) -> np.ndarray:
+    return _wave(b, blur)
 
 
 def _checks(a: np.ndarray, b: np.ndarray, blur: np.ndarray) -> np.ndarray:
@@ -126,8 +131,9 @@ def _clouds(a: np.ndarray, b: np.ndarray, blur: np.ndarray) -> np.ndarray:
 
 
 PATTERNS: tuple[Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray], ...] = (
-    _plain, _plain, _stripes, _checks, _planks, _clouds,
+    _stripes, _bands, _checks, _planks, _clouds,
 )  # fmt: skip
+_PLAIN = 2  # a surface is plain as often as it has either of so many patterns
 
 
 def _wave(a: np.ndarray, blur: np.ndarray) -> np.ndarray:
@@ -140,43 +146,46 @@ def _hash(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
     return np.modf(np.abs(np.sin(a * 12.9898 + b * 78.233)) * 437.585)[0]
 
 
-def _light(geometry: Geometry, look: Look) -> np.ndarray:
+def _light(look: Look, point: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Light (3, N) that falls on each pixel: ambient, a little more from above, and the lamps'."""
-    normal, point = geometry.normal.astype(np.float32), geometry.point.astype(np.float32)
-    total = np.repeat(look.ambient + 0.06 * normal[1:2], 3, axis=0)
-    for position, power in zip(look.lights.astype(np.float32), look.power.T, strict=True):
+    ambient = look.ambient + 0.06 * normal[1]
+    total = np.stack([ambient, ambient, ambient])
+    for position, power in zip(look.lights, look.power.T, strict=True):
         toward = position[:, None] - point
-        square = (toward**2).sum(axis=0)
-        lambert = np.maximum((toward * normal).sum(axis=0), 0) / np.sqrt(square)
-        total += power[:, None] * (lambert / (1 + 0.12 * square))
+        square = _dot(toward, toward)
+        lambert = np.maximum(_dot(toward, normal), 0) / (np.sqrt(square) * (1 + 0.12 * square))
+        for channel, strength in zip(total, power.tolist(), strict=True):
+            channel += strength * lambert
     return total
 
 
-def _corners(scene: Scene, geometry: Geometry) -> np.ndarray:
+def _corners(scene: Scene, point: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Darkening (N,) near walls, floor and ceiling, for surfaces that are not those themselves."""
     width, height, length = scene.extent
-    shade = np.ones(geometry.depth.shape, dtype=np.float32)
+    shade = np.ones(point.shape[1], dtype=np.float32)
     for axis, low, high in ((0, -width / 2, width / 2), (1, 0.0, height), (2, -length, 0.0)):
-        at, facing = geometry.point[axis].astype(np.float32), geometry.normal[axis].astype(np.float32)
-        shade *= 1 - 0.3 * np.exp((np.float32(low) - at) * 4) * (1 - np.maximum(facing, 0))
-        shade *= 1 - 0.3 * np.exp((at - np.float32(high)) * 4) * (1 - np.maximum(-facing, 0))
+        near_low, near_high = np.exp((low - point[axis]) * 4), np.exp((point[axis] - high) * 4)
+        shade *= 1 - 0.3 * near_low * (1 - np.maximum(normal[axis], 0))
+        shade *= 1 - 0.3 * near_high * (1 + np.minimum(normal[axis], 0))
     return shade
 
 
-def _contact(scene: Scene, geometry: Geometry) -> np.ndarray:
-    """Soft shadows (N,) that things throw on the floor they stand on."""
-    shade = np.ones(geometry.depth.shape, dtype=np.float32)
-    ground = np.flatnonzero(geometry.point[1] < 0.03)
-    x, _, z = geometry.point[:, ground].astype(np.float32)
-    dark = np.ones(ground.shape, dtype=np.float32)
-    for item in scene.items:
-        if item.label == "rug" or item.position[1] > 0.5:
-            continue
-        cos, sin = math.cos(item.yaw), math.sin(item.yaw)
-        right, front = x - item.position[0], z - item.position[2]
-        low_x, _, low_z, high_x, _, high_z = item.local
-        dx = np.abs(cos * right - sin * front - (low_x + high_x) / 2) - (high_x - low_x) / 2
-        dz = np.abs(sin * right + cos * front - (low_z + high_z) / 2) - (high_z - low_z) / 2
-        dark *= 1 - 0.5 * np.exp(-40 * (np.maximum(dx, 0) ** 2 + np.maximum(dz, 0) ** 2))
-    shade[ground] = dark
-    return shade
+def _darken_ground(scene: Scene, point: np.ndarray, shade: np.ndarray) -> None:
+    """Multiply ``shade`` (N,) by the soft shadows that things throw on the floor they stand on."""
+    standing = [item for item in scene.items if item.label != "rug" and item.position[1] < 0.5]
+    if not standing:
+        return
+    ground = np.flatnonzero(point[1] < 0.03)
+    yaw = np.array([item.yaw for item in standing])
+    cos, sin = (values.astype(np.float32)[:, None] for values in (np.cos(yaw), np.sin(yaw)))
+    position = np.array([item.position for item in standing], dtype=np.float32)
+    low_x, _, low_z, high_x, _, high_z = np.array([item.local for item in standing], dtype=np.float32).T[..., None]
+    right, front = point[0].take(ground) - position[:, :1], point[2].take(ground) - position[:, 2:]
+    x, z = cos * right - sin * front, sin * right + cos * front
+    dx = np.maximum(np.maximum(low_x - x, x - high_x), 0)
+    dz = np.maximum(np.maximum(low_z - z, z - high_z), 0)
+    shade[ground] *= (1 - 0.5 * np.exp(-40 * (dx * dx + dz * dz))).prod(axis=0)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
