@@ -69,7 +69,7 @@ class Camera:
 def bounds_of(parts: list[Part]) -> Bounds:
     """The smallest box around parts, in their own frame."""
     columns = list(zip(*(part.bounds for part in parts), strict=True))
-    return (*map(min, columns[:3]), *map(max, columns[3:]))  # type: ignore[return-value]
+    return (*map(min, columns[:3]), *map(max, columns[3:]))
 
 
 @dataclass(frozen=True)
