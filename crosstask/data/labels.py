@@ -9,7 +9,9 @@ A protocol is a word in a recipe:
 - ``fraction:p``: of each task a random share ``p`` of its labels, at least one, drawn independently for each task; a
   smaller ``p`` keeps a subset of what a larger one keeps;
 - ``lists:FILE``: of each task the labels of the samples that a JSON file ``{"task": ["id", ...], ...}`` lists for it;
-  samples that are not in the data (held out, of another split) are passed over.
+  samples that are not in the data (held out, of another split) are passed over;
+- ``file:FILE``: the assignment of Li et al.'s repository and those that follow it, ``one.pth`` or ``random.pth``: see
+  :mod:`crosstask.data.assignments`.
 
 Draws depend on the seed, the id of a sample and the name of a task, never on the order of the rows.
 """
@@ -24,6 +26,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from crosstask.data.assignments import read_assignment
 from crosstask.errors import DataError, RecipeError, nearest
 from crosstask.seeding import derive
 
@@ -81,7 +84,7 @@ def assign(labelled: Tensor, protocol: str, seed: int, ids: Sequence[str], tasks
         kept = PLAIN[protocol](labels)
     else:
         raise RecipeError(
-            f"labels: {protocol!r} is no label protocol: write full, one, random, fraction:p or lists:FILE"
+            f"labels: {protocol!r} is no label protocol: write full, one, random, fraction:p, lists:FILE or file:FILE"
         )
     keep = torch.zeros(labelled.shape, dtype=torch.bool)
     for sample, chosen in enumerate(kept):
@@ -168,6 +171,11 @@ def _lists(labels: Labels, argument: str) -> Kept:
     return kept
 
 
+def _file(labels: Labels, argument: str) -> Kept:
+    kept = read_assignment(Path(argument), labels.ids, labels.tasks).tolist()
+    return [{task for task in there if row[task]} for there, row in zip(labels.there, kept, strict=True)]
+
+
 def read_lists(path: Path) -> dict[str, list[str]]:
     """A JSON file ``{"task": ["id", ...], ...}``.
 
@@ -184,4 +192,4 @@ def read_lists(path: Path) -> dict[str, list[str]]:
 
 
 PLAIN: dict[str, Callable[[Labels], Kept]] = {"full": _full, "one": _one, "random": _random}
-WITH_ARGUMENT: dict[str, Callable[[Labels, str], Kept]] = {"fraction": _fraction, "lists": _lists}
+WITH_ARGUMENT: dict[str, Callable[[Labels, str], Kept]] = {"fraction": _fraction, "lists": _lists, "file": _file}

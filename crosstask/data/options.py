@@ -33,7 +33,8 @@ class DataOptions:
         size: height and width of training images.
         evaluation_size: height and width at which images are evaluated; their own size where null.
         labels: which labels of the training rows may be used: full, one (each image keeps one of its labels), random
-            (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels).
+            (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels), lists:FILE or
+            file:FILE (as a file says).
         labels_seed: seed of that choice.
         validation_fraction: part of the training rows held out where the table has no validation split; 0 for none.
         train_split: name of the training split in the table's split column.
