@@ -36,24 +36,28 @@ class Disparity(Task):
         name: name of the task.
         unit: disparity per stored integer; files of floats hold disparities already. Predictions are written in the
             same unit.
+        offset: what is subtracted from stored integers first, 1 for the files of Cityscapes; 0 is unknown in any case.
         typical: a typical disparity from which the network starts, the mean of the labels say. Also the middle of the
             colours of pictures.
 
     Raises:
-        ValueError: an option is not positive.
+        ValueError: an option is not positive, or the offset negative.
     """
 
     kind = "disparity"
     target_type: ClassVar = DisparityMap
     unit = "px"
 
-    def __init__(self, name: str, *, unit: float = 1 / 256, typical: float | None = None) -> None:
+    def __init__(self, name: str, *, unit: float = 1 / 256, offset: int = 0, typical: float | None = None) -> None:
         for option, value in {"unit": unit, "typical": typical}.items():
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{option} is {value}: give a positive number")
+        if not 0 <= offset < 2**15:
+            raise ValueError(f"offset is {offset}: give what is subtracted from stored integers, 0 or more")
         self.name = name
         self.channels = 1
         self.scale = unit
+        self.offset = offset
         self.typical = typical
         self.initial = typical or 0.0
 
@@ -85,11 +89,11 @@ class Disparity(Task):
         return fitted(ramped(octaves(value.as_subclass(Tensor)[0], self.typical or 32.0)), size)
 
     def parse(self, cell: np.ndarray | str) -> DisparityMap:
-        return as_target(DisparityMap, quantity(cell, self.kind, self.scale))
+        return as_target(DisparityMap, quantity(cell, self.kind, self.scale, self.offset))
 
     def encode(self, value: Tensor) -> np.ndarray:
-        """Disparity in units (1/256 pixel by default), uint16 (H, W); 0 unknown, known values clipped to 1..65535."""
-        return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.scale)
+        """Disparity in units (1/256 pixel by default) plus the offset, uint16 (H, W); 0 unknown."""
+        return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.scale, self.offset)
 
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return 1, *size

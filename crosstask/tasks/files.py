@@ -57,15 +57,21 @@ def numbers(array: np.ndarray | str, what: str) -> np.ndarray:
     return array
 
 
-def quantity(array: np.ndarray | str, what: str, unit: float) -> np.ndarray:
-    """A positive quantity, float32 (1, H, W): integers times ``unit``, floats as they are; 0 and NaN become NaN.
+def quantity(array: np.ndarray | str, what: str, unit: float, offset: int = 0) -> np.ndarray:
+    """A positive quantity, float32 (1, H, W): integers less ``offset``, times ``unit``; floats as they are.
+
+    0 and NaN become NaN, and with an ``offset`` all integers up to it.
 
     Raises:
         ValueError: not one value per pixel, or a negative or infinite value.
     """
     stored = plane(array, what)
-    factor = 1.0 if stored.dtype.kind == "f" else unit
-    values = np.multiply(stored, factor, dtype=np.float64).astype(np.float32)
+    if stored.dtype.kind == "f":
+        values = stored.astype(np.float32)
+    elif offset:
+        values = ((stored.astype(np.float64) - offset).clip(0) * unit).astype(np.float32)
+    else:
+        values = np.multiply(stored, unit, dtype=np.float64).astype(np.float32)
     if np.isinf(values).any():
         raise ValueError(f"{what} is infinite at {np.isinf(values).sum()} pixels: store 0 or NaN where it is not known")
     if (values < 0).any():
@@ -77,7 +83,7 @@ def quantity(array: np.ndarray | str, what: str, unit: float) -> np.ndarray:
     return values[None]
 
 
-def stored(values: np.ndarray, unit: float) -> np.ndarray:
-    """What :func:`quantity` reads, as uint16 (H, W): 0 unknown, known values clipped to 1..65535 units."""
-    units = np.rint(values.astype(np.float64) / unit).clip(1, np.iinfo(np.uint16).max)
+def stored(values: np.ndarray, unit: float, offset: int = 0) -> np.ndarray:
+    """What :func:`quantity` reads, as uint16 (H, W): 0 unknown, known values clipped to 1 + ``offset``..65535."""
+    units = np.rint(values.astype(np.float64) / unit + offset).clip(1 + offset, np.iinfo(np.uint16).max)
     return np.where(np.isnan(values), 0, units).astype(np.uint16)
