@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from crosstask import __version__
 from crosstask.errors import UserError
 
-COMMANDS = ("demo", "table", "check", "regions", "train", "eval", "predict", "export", "rooms", "recipes")
+COMMANDS = ("demo", "table", "convert", "check", "regions", "train", "eval", "predict", "export", "rooms", "recipes")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and not getattr(known, "takes_overrides", False):
         top.error(f"unrecognised: {' '.join(rest)}; see crosstask {known.command} --help")
     known.overrides = rest
+    logging.basicConfig(format="crosstask: %(levelname)s: %(message)s", level=logging.WARNING)
     try:
         return known.run(known) or 0
     except UserError as error:
