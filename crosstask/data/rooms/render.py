@@ -55,7 +55,7 @@ class _Pairs:
     def winners(self, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pixel, solid (L,) and ray (3, L) of the pairs that are the nearest hit, given the nearest ``depth`` (N,)."""
         won = np.flatnonzero(self.depth == depth[self.pixel])
-        return self.pixel[won], self.solid[won], self.ray[:, won]
+        return self.pixel[won], self.solid[won], columns(self.ray, won)
 
 
 def cast(scene: Scene, size: tuple[int, int]) -> Geometry:
@@ -68,15 +68,15 @@ def cast(scene: Scene, size: tuple[int, int]) -> Geometry:
         point = rays.astype(np.float32)
         point *= depth.astype(np.float32)
         point += scene.camera.position.astype(np.float32)[:, None]
-        normal = _SHELL_NORMALS.take(instance, axis=1)
+        normal = columns(_SHELL_NORMALS, instance)
         material = np.minimum(instance, 2)
         surface = point[:2].copy()
         np.copyto(surface[0], point[2], where=(instance == 2) | (instance == 3))
         np.copyto(surface[1], point[2], where=instance < 2)
         for pairs in hits:
             pixel, solid, ray = pairs.winners(depth)
-            origin = solids.origin[:, solid]
-            (x, y, z), along = pairs.kind.surface(solids.shape[:, solid], origin, origin + depth[pixel] * ray)
+            origin = columns(solids.origin, solid)
+            (x, y, z), along = pairs.kind.surface(columns(solids.shape, solid), origin, origin + depth[pixel] * ray)
             cos, sin = solids.cos[solid], solids.sin[solid]
             for axis, values in enumerate((cos * x + sin * z, y, cos * z - sin * x)):
                 normal[axis][pixel] = values
@@ -84,6 +84,11 @@ def cast(scene: Scene, size: tuple[int, int]) -> Geometry:
             instance[pixel] = solids.item[solid] + len(SHELL)
             material[pixel] = 3 + MATERIALS * solids.item[solid] + solids.material[solid]
     return Geometry(size, depth, normal, point, surface, instance, material)
+
+
+def columns(array: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """``array[:, index]`` for indices known to be valid, several times faster."""
+    return array.take(index, axis=1, mode="clip")
 
 
 def cast_instances(scene: Scene, size: tuple[int, int]) -> np.ndarray:
@@ -131,12 +136,12 @@ def _hits(scene: Scene, rays: np.ndarray, size: tuple[int, int], depth: np.ndarr
 def _pair(scene: Scene, kind: type[Solid], chosen: np.ndarray, pixels: list[np.ndarray], rays: np.ndarray) -> _Pairs:
     """Pair each of the ``chosen`` solids with its ``pixels`` and find where their rays hit it."""
     pixel = np.concatenate(pixels)
-    solid = chosen.repeat([window.size for window in pixels])
-    x, y, z = rays.take(pixel, axis=1)
-    cos, sin = scene.solids.cos[solid], scene.solids.sin[solid]
+    counts = np.array([window.size for window in pixels])
+    x, y, z = columns(rays, pixel)
+    cos, sin = scene.solids.cos[chosen].repeat(counts), scene.solids.sin[chosen].repeat(counts)
     ray = np.stack([cos * x - sin * z, y, sin * x + cos * z])
-    depth = kind.enter(scene.solids.shape, scene.solids.origin, solid, ray)
-    return _Pairs(kind, pixel, solid, ray, depth)
+    depth = kind.enter(scene.solids.shape[:, chosen], scene.solids.origin[:, chosen], counts, ray)
+    return _Pairs(kind, pixel, chosen.repeat(counts), ray, depth)
 
 
 def _windows(scene: Scene, size: tuple[int, int]) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Where rays enter boxes, frusta (upright cylinders and cone stumps) and balls, and the surface found there.
 
 K solids have shapes (6, K), as in :class:`~crosstask.data.rooms.furniture.Part`, and see the origin of the rays, which
-is outside of them, at (3, K). ``enter`` gives the ray parameter (M,) at which ray (3, M) enters the solid of index
-(M,), infinite for a miss or a hit behind the origin. ``surface`` gives, for a point (3, K) on each solid, the outward
-unit normal (3, K) and two coordinates in metres (2, K) along the surface.
+is outside of them, at (3, K). ``enter`` takes rays (3, M), those of one solid after those of another, as many as its
+count (K,), and gives the ray parameter (M,) at which each enters, infinite for a miss or a hit behind the origin.
+``surface`` gives, for a point (3, K) on each solid, the outward unit normal (3, K) and two coordinates in metres (2, K)
+along the surface.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Solid(Protocol):
     """A kind of solid."""
 
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, solid: np.ndarray, ray: np.ndarray) -> np.ndarray: ...
+    def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray: ...
 
     @staticmethod
     def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
@@ -30,10 +31,10 @@ class Box:
     """Slab test: a ray is inside from the last of the three slabs it enters to the first it leaves."""
 
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, solid: np.ndarray, ray: np.ndarray) -> np.ndarray:
+    def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray:
         inverse = 1 / ray
-        middle = (shape[:3] - origin).take(solid, axis=1) * inverse
-        half = shape[3:].take(solid, axis=1) * np.abs(inverse)
+        middle = (shape[:3] - origin).repeat(counts, axis=1) * inverse
+        half = shape[3:].repeat(counts, axis=1) * np.abs(inverse)
         near = (middle - half).max(axis=0)
         far = (middle + half).min(axis=0)
         return np.where((near < far) & (near > NEAR), near, np.inf)
@@ -53,7 +54,7 @@ class Frustum:
     """An upright cone stump: radius r(y) = start + slope * y between its caps."""
 
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, solid: np.ndarray, ray: np.ndarray) -> np.ndarray:
+    def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray:
         start, slope = _cone(shape)
         level = np.where(origin[1] > shape[3], shape[3], shape[2])  # height of the cap that may be seen
         x, z, radius = origin[0] - shape[0], origin[2] - shape[1], start + slope * origin[1]
@@ -61,7 +62,7 @@ class Frustum:
             x, z, slope, radius * slope, x**2 + z**2 - radius**2, shape[2] - origin[1], shape[3] - origin[1],
             level - origin[1], (start + slope * level) ** 2,
         ])  # fmt: skip
-        x, z, slope, lean, outside, bottom, top, level, rim = constants.take(solid, axis=1)
+        x, z, slope, lean, outside, bottom, top, level, rim = constants.repeat(counts, axis=1)
         square = ray[0] * ray[0] + ray[2] * ray[2] - (slope * ray[1]) ** 2
         half = x * ray[0] + z * ray[2] - lean * ray[1]
         root = np.sqrt(half * half - square * outside)
@@ -91,11 +92,11 @@ class Frustum:
 
 class Ball:
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, solid: np.ndarray, ray: np.ndarray) -> np.ndarray:
+    def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray:
         offset = origin - shape[:3]
-        outside = (_dot(offset, offset) - shape[3] ** 2).take(solid)
+        outside = (_dot(offset, offset) - shape[3] ** 2).repeat(counts)
         square = _dot(ray, ray)
-        half = _dot(offset.take(solid, axis=1), ray)
+        half = _dot(offset.repeat(counts, axis=1), ray)
         depth = (-half - np.sqrt(half * half - square * outside)) / square
         return np.where(depth > NEAR, depth, np.inf)
 

@@ -15,7 +15,7 @@ from random import Random
 import numpy as np
 
 from crosstask.data.rooms.furniture import MATERIALS
-from crosstask.data.rooms.render import Geometry
+from crosstask.data.rooms.render import Geometry, columns
 from crosstask.data.rooms.scene import Scene
 
 CONTRAST = 0.12
@@ -82,7 +82,7 @@ def paint(scene: Scene, geometry: Geometry, look: Look) -> np.ndarray:
     slant = _dot(toward, normal) / np.sqrt(_dot(toward, toward))
     focal = scene.camera.intrinsics(geometry.size)[0]
     footprint = geometry.depth.astype(np.float32) / (focal * np.maximum(slant, 0.15))
-    colour = look.colour.take(geometry.material, axis=1)
+    colour = columns(look.colour, geometry.material)
     colour += _texture(geometry, look, footprint)
     shade = _corners(scene, point, normal)
     _darken_ground(scene, point, shade)
@@ -98,8 +98,8 @@ def _texture(geometry: Geometry, look: Look, footprint: np.ndarray) -> np.ndarra
     for number, function in enumerate(PATTERNS):
         pixel = np.flatnonzero(pattern == number)
         if pixel.size:
-            amplitude, along, across, phase, shift = look.texture.take(geometry.material.take(pixel), axis=1)
-            a, b = geometry.surface.take(pixel, axis=1)
+            amplitude, along, across, phase, shift = columns(look.texture, geometry.material.take(pixel))
+            a, b = columns(geometry.surface, pixel)
             blur = footprint.take(pixel) * np.maximum(along, across)
             change[pixel] = amplitude * np.maximum(1 - blur, 0) * function(a * along + phase, b * across + shift, blur)
     return change
