@@ -15,34 +15,37 @@ from crosstask.errors import UserError
 COMMANDS = ("demo", "table", "convert", "check", "regions", "train", "eval", "predict", "export", "rooms", "recipes")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of all commands, and that of each."""
     top = argparse.ArgumentParser(
         prog="crosstask",
         description="Train one network for many vision tasks when every image is labelled for only some of them.",
         epilog="crosstask COMMAND --help explains a command.",
     )
     top.add_argument("--version", action="version", version=f"crosstask {__version__}")
-    top.add_argument("--debug", action="store_true", help="show the full traceback of an error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    each = {}
     for name in COMMANDS:
         module = importlib.import_module(f"crosstask.commands.{name}")
-        sub = commands.add_parser(
+        each[name] = commands.add_parser(
             name, help=module.HELP, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        sub.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        module.configure(sub)
-        sub.set_defaults(run=module.run, overrides=[])
-    return top
+        each[name].add_argument("--debug", action="store_true", help="show the full traceback of an error")
+        each[name].set_defaults(run=module.run, overrides=[])
+        module.configure(each[name])
+    return top, each
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 2 (something typed or supplied is wrong) or 1 (a fault while running)."""
-    top = parser()
-    known, rest = top.parse_known_args(arguments)
-    if rest and not getattr(known, "takes_overrides", False):
-        top.error(f"unrecognised: {' '.join(rest)}; see crosstask {known.command} --help")
-    known.overrides = rest
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    top, each = parser()
+    command = each.get(typed[0]) if typed else None
+    overrides: list[str] = []
+    if command is not None and command.get_default("takes_overrides"):
+        typed, overrides = separate(typed, set(command._option_string_actions))
+    known = top.parse_args(typed)
+    known.overrides = overrides
     logging.basicConfig(format="crosstask: %(levelname)s: %(message)s", level=logging.WARNING)
     try:
         return known.run(known) or 0
@@ -64,6 +67,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         text = " ".join(str(error).split())[:300]
         return _fail(f"{type(error).__name__}: {text} (this is a fault of crosstask: see it whole with --debug)", 1)
+
+
+def separate(typed: Sequence[str], known: set[str]) -> tuple[list[str], list[str]]:
+    """What a command's own parser knows, and the flags it does not, each with its value.
+
+    >>> separate(["train", "--training.lr", "1", "demo", "--quiet"], {"--quiet"})
+    (['train', 'demo', '--quiet'], ['--training.lr', '1'])
+    """
+    own: list[str] = []
+    others: list[str] = []
+    rest = list(typed)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--") or word.partition("=")[0] in known or word == "--":
+            own.append(word)
+            continue
+        others.append(word)
+        if "=" not in word and rest and not rest[0].startswith("--"):
+            others.append(rest.pop(0))
+    return own, others
 
 
 def _fail(message: str, code: int) -> int:

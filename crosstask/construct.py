@@ -125,10 +125,8 @@ def import_class(path: str, where: str) -> type:
         raise RecipeError(f"{where}.class_path: cannot import {path!r}: {error}") from error
 
 
-def look_up(
-    registry: Mapping[str, type[T]], options: Mapping[str, Any], where: str, key: str
-) -> tuple[type[T], dict[str, Any]]:
-    """The class for ``options``: the registry's entry named by ``key``, or a user's own by ``class_path``.
+def look_up(registry: Mapping[str, type[T]], options: Mapping[str, Any], where: str) -> tuple[type[T], dict[str, Any]]:
+    """The class for ``options``: the registry's entry named by ``kind``, or a user's own by ``class_path``.
 
     Returns:
         The class and the options left for its constructor.
@@ -140,9 +138,9 @@ def look_up(
     if "class_path" in rest:
         cls = import_class(str(rest.pop("class_path")), where)
         return cls, dict(rest.pop("init_args", {}) or {})
-    if key not in rest:
-        raise RecipeError(f"{where}.{key}: missing; valid: {', '.join(sorted(registry))}")
-    name = rest.pop(key)
+    if "kind" not in rest:
+        raise RecipeError(f"{where}.kind: missing; valid: {', '.join(sorted(registry))}")
+    name = rest.pop("kind")
     if name not in registry:
-        raise RecipeError(f"{where}.{key}: there is no {name!r}; {nearest(str(name), registry)}")
+        raise RecipeError(f"{where}.kind: there is no {name!r}; {nearest(str(name), registry)}")
     return registry[name], rest

@@ -36,4 +36,4 @@ def nearest(found: str, valid: Iterable[str]) -> str:
     """
     names = sorted(valid)
     close = difflib.get_close_matches(found, names, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"valid: {', '.join(names)}"
+    return f"did you mean {close[0]!r}?" if close else f"valid: {', '.join(names) or 'none'}"

@@ -82,11 +82,11 @@ class Experiment:
             RunError: see there.
         """
         options = self.recipe.training
+        learner = self.recipe.learner(self.tasks, self.recipe.network(self.tasks))
         if self.main_process and not self.resumed:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")
         fabric = make_fabric(options)
-        learner = self.recipe.learner(self.tasks, self.recipe.network(self.tasks))
         if fabric.global_rank == 0:
             self.run.write("environment.json", json.dumps(self._environment(fabric, learner.network), indent=1))
         trainer = Trainer(
@@ -121,6 +121,7 @@ class Experiment:
             rank=rank,
             world=world,
             workers=data.workers,
+            pin_memory=torch.cuda.is_available() and options.accelerator != "cpu",
             on_error=data.on_error,
         )
 

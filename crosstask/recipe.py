@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from crosstask.balancing import BALANCERS
-from crosstask.construct import build, construct, look_up, resolve
+from crosstask.construct import build, construct, look_up, resolve, signature_options
 from crosstask.data.options import DataOptions
 from crosstask.errors import RecipeError, nearest
 from crosstask.flags import pairs
@@ -66,10 +66,12 @@ class Recipe:
         return cls(
             {
                 "data": resolve(DataOptions, raw.get("data"), "data"),
-                "tasks": {name: _entry(KINDS, options, f"tasks.{name}", "kind", ("name",)) for name, options in raw["tasks"].items()},
-                "network": _entry(NETWORKS, {"kind": "multitask", **(raw.get("network") or {})}, "network", "kind", ("tasks",)),
+                "tasks": {
+                    name: _entry(KINDS, options, f"tasks.{name}", ("name",)) for name, options in raw["tasks"].items()
+                },
+                "network": _entry(NETWORKS, {"kind": "multitask", **(raw.get("network") or {})}, "network", ("tasks",)),
                 "objectives": _objectives(raw.get("objectives") or "supervised"),
-                "balancing": _entry(BALANCERS, {"kind": "fixed", **(raw.get("balancing") or {})}, "balancing", "kind"),
+                "balancing": _entry(BALANCERS, {"kind": "fixed", **(raw.get("balancing") or {})}, "balancing"),
                 "training": resolve(TrainingOptions, raw.get("training"), "training"),
             }
         )  # fmt: skip
@@ -91,14 +93,13 @@ class Recipe:
     def tasks(self) -> dict[str, Task]:
         """The tasks by name, in the recipe's order."""
         return {
-            name: _build(KINDS, options, f"tasks.{name}", "kind", name=name)
-            for name, options in self.sections["tasks"].items()
+            name: _build(KINDS, options, f"tasks.{name}", name=name) for name, options in self.sections["tasks"].items()
         }
 
     def network(self, tasks: Mapping[str, Task]) -> MultiTaskNetwork:
         """A fresh network; its weights depend on the seed alone."""
         torch.manual_seed(derive(self.training.seed, "network"))
-        return _build(NETWORKS, self.sections["network"], "network", "kind", tasks=tasks)
+        return _build(NETWORKS, self.sections["network"], "network", tasks=tasks)
 
     def learner(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> Learner:
         """Network, objectives and balancer, ready to be trained."""
@@ -108,8 +109,8 @@ class Recipe:
             where = f"objectives.{name}"
             schedule, rest = _split_weighting(entry)
             weightings[name] = construct(Weighting, schedule, where)
-            objectives[name] = _build(OBJECTIVES, rest, where, "kind", tasks=tasks, network=network)
-        balancer = _build(BALANCERS, self.sections["balancing"], "balancing", "kind")
+            objectives[name] = _build(OBJECTIVES, rest, where, tasks=tasks, network=network)
+        balancer = _build(BALANCERS, self.sections["balancing"], "balancing")
         return Learner(network, objectives, weightings, balancer)
 
 
@@ -197,9 +198,12 @@ def _objectives(value: Any) -> dict[str, Any]:
                 raise RecipeError(f"{where}: there is no objective {name!r}; {nearest(str(name), OBJECTIVES)}")
             named["kind"] = name
         schedule, rest = _split_weighting(named)
-        resolved[name] = _entry(OBJECTIVES, rest, where, "kind", ("tasks", "network")) | resolve(
-            Weighting, schedule, where
-        )
+        cls, own = look_up(OBJECTIVES, rest, where)
+        valid = {*signature_options(cls, dict.fromkeys(("tasks", "network"))), *Weighting.__dataclass_fields__}
+        for key in own:
+            if key not in valid:
+                raise RecipeError(f"{where}.{key}: no such option (found {own[key]!r}); {nearest(str(key), valid)}")
+        resolved[name] = _entry(OBJECTIVES, rest, where, ("tasks", "network")) | resolve(Weighting, schedule, where)
     return resolved
 
 
@@ -211,19 +215,17 @@ def _split_weighting(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     )
 
 
-def _entry(
-    registry: Mapping[str, type], options: Any, where: str, key: str, provided: Sequence[str] = ()
-) -> dict[str, Any]:
+def _entry(registry: Mapping[str, type], options: Any, where: str, provided: Sequence[str] = ()) -> dict[str, Any]:
     """One entry of a section with its defaults filled in."""
     if not isinstance(options, Mapping):
-        raise RecipeError(f"{where}: expected options such as {key}: {next(iter(registry))}, found {options!r}")
-    cls, rest = look_up(registry, options, where, key)
+        raise RecipeError(f"{where}: expected options such as kind: {next(iter(registry))}, found {options!r}")
+    cls, rest = look_up(registry, options, where)
     resolved = resolve(cls, rest, where, dict.fromkeys(provided))
     if "class_path" in options:
         return {"class_path": options["class_path"], "init_args": resolved}
-    return {key: options[key], **resolved}
+    return {"kind": options["kind"], **resolved}
 
 
-def _build(registry: Mapping[str, type], options: Mapping[str, Any], where: str, key: str, **provided: Any) -> Any:
-    cls, rest = look_up(registry, options, where, key)
+def _build(registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
+    cls, rest = look_up(registry, options, where)
     return build(cls, rest, where, provided)

@@ -71,10 +71,10 @@ def test_what_is_wrong_is_one_line_naming_the_key(options, message):
 
 
 def test_look_up_by_name_or_class_path():
-    assert look_up({"thing": Thing}, {"kind": "thing", "rate": 1}, "tasks.x", "kind") == (Thing, {"rate": 1})
-    cls, options = look_up({}, {"class_path": "fractions.Fraction", "init_args": {"numerator": 1}}, "tasks.x", "kind")
+    assert look_up({"thing": Thing}, {"kind": "thing", "rate": 1}, "tasks.x") == (Thing, {"rate": 1})
+    cls, options = look_up({}, {"class_path": "fractions.Fraction", "init_args": {"numerator": 1}}, "tasks.x")
     assert (cls.__name__, options) == ("Fraction", {"numerator": 1})
     with pytest.raises(RecipeError, match=r"tasks\.x\.kind: there is no 'thin'; did you mean 'thing'"):
-        look_up({"thing": Thing}, {"kind": "thin"}, "tasks.x", "kind")
+        look_up({"thing": Thing}, {"kind": "thin"}, "tasks.x")
     with pytest.raises(RecipeError, match=r"tasks\.x\.class_path: cannot import 'nowhere\.Thing'"):
-        look_up({}, {"class_path": "nowhere.Thing"}, "tasks.x", "kind")
+        look_up({}, {"class_path": "nowhere.Thing"}, "tasks.x")

@@ -26,6 +26,7 @@ from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
 from crosstask.training.selection import Selection
 from crosstask.training.step import accumulate_gradients
+from crosstask.training.tensorboard import TensorBoard
 from crosstask.training.terms import RunningMeans
 
 
@@ -48,6 +49,12 @@ class Outcome:
     status: str
     iteration: int
     best_iteration: int | None
+
+
+def compile_network(network: torch.nn.Module) -> None:
+    """Compile the two halves of the network in place; its weights and their names stay as they are."""
+    for half in ("features", "heads_forward"):
+        setattr(network, half, torch.compile(getattr(network, half)))
 
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -102,13 +109,14 @@ class Trainer:
             learner.network.to(memory_format=torch.channels_last)
         self.ema = EMA(learner.network, options.ema) if options.ema is not None else None
         if options.compile:
-            learner.network.compile()
+            compile_network(learner.network)
         self.learner, self.optimiser = fabric.setup(learner, build_optimiser(learner, options))
         if self.ema is not None:
             self.ema.to(fabric.device)
         self.selection = Selection(options.monitor)
         self.means = RunningMeans()
         self.iteration = 0
+        self.board = TensorBoard(run.path) if options.tensorboard and fabric.global_rank == 0 else None
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -149,6 +157,8 @@ class Trainer:
                 if tired and not last:
                     status = "stopped early"
                     break
+        if self.board is not None:
+            self.board.close()
         best_iteration = self.selection.best_iteration if self.selection.best is not None else None
         return Outcome(status, self.iteration, best_iteration)
 
@@ -244,6 +254,8 @@ class Trainer:
     def _write(self, record: dict[str, Any]) -> None:
         if self.fabric.global_rank == 0:
             self.run.log(record)
+            if self.board is not None:
+                self.board.write(record)
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 

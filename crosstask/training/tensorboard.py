@@ -1,0 +1,44 @@
+"""Records of a run as TensorBoard files, beside metrics.jsonl."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crosstask.errors import UserError
+
+
+class TensorBoard:
+    """Writes every number of a record as a scalar.
+
+    Args:
+        folder: the run directory.
+
+    Raises:
+        UserError: TensorBoard is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise UserError(
+                "training.tensorboard: TensorBoard is not installed: pip install 'crosstask[track]', or set it to false"
+            ) from error
+        self.writer = SummaryWriter(str(folder / "tensorboard"))
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Add a record of metrics.jsonl."""
+        for name, value in _numbers(record, ""):
+            if name not in ("iteration", "kind"):
+                self.writer.add_scalar(f"{record['kind']}/{name}", value, record["iteration"])
+
+    def close(self) -> None:
+        self.writer.close()
+
+
+def _numbers(value: Any, name: str) -> list[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        return [pair for key, entry in value.items() for pair in _numbers(entry, f"{name}/{key}".lstrip("/"))]
+    return [(name, float(value))] if isinstance(value, (int, float)) else []
