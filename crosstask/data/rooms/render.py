@@ -54,7 +54,7 @@ class _Pairs:
 
     def winners(self, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pixel, solid (L,) and ray (3, L) of the pairs that are the nearest hit, given the nearest ``depth`` (N,)."""
-        won = np.flatnonzero(self.depth == depth[self.pixel])
+        won = (self.depth == depth[self.pixel]).nonzero()[0]
         return self.pixel[won], self.solid[won], columns(self.ray, won)
 
 
@@ -122,7 +122,7 @@ def _hits(scene: Scene, rays: np.ndarray, size: tuple[int, int], depth: np.ndarr
     found = []
     shown = (windows[1] > windows[0]) & (windows[3] > windows[2])
     for number, kind in enumerate(KINDS.values()):
-        chosen = np.flatnonzero(shown & (scene.solids.kind == number))
+        chosen = (shown & (scene.solids.kind == number)).nonzero()[0]
         if chosen.size:
             pixels = [
                 grid[top:bottom, left:right].ravel() for top, bottom, left, right in windows[:, chosen].T.tolist()
@@ -139,7 +139,7 @@ def _pair(scene: Scene, kind: type[Solid], chosen: np.ndarray, pixels: list[np.n
     counts = np.array([window.size for window in pixels])
     x, y, z = columns(rays, pixel)
     cos, sin = scene.solids.cos[chosen].repeat(counts), scene.solids.sin[chosen].repeat(counts)
-    ray = np.stack([cos * x - sin * z, y, sin * x + cos * z])
+    ray = np.array([cos * x - sin * z, y, sin * x + cos * z])
     depth = kind.enter(scene.solids.shape[:, chosen], scene.solids.origin[:, chosen], counts, ray)
     return _Pairs(kind, pixel, chosen.repeat(counts), ray, depth)
 

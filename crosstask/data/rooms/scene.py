@@ -145,8 +145,8 @@ class Scene:
             material=np.array([part.material for part in parts], dtype=int),
             cos=cos,
             sin=sin,
-            origin=np.stack([cos * right - sin * back, up, sin * right + cos * back]),
-            corners=np.stack([cos * x + sin * z, y, cos * z - sin * x]) + position.T[:, None],
+            origin=np.array([cos * right - sin * back, up, sin * right + cos * back]),
+            corners=np.array([cos * x + sin * z, y, cos * z - sin * x]) + position.T[:, None],
         )
 
 

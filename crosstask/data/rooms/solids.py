@@ -45,8 +45,8 @@ class Box:
         x, y, z = np.where(np.abs(origin - shape[:3]) > shape[3:], np.abs(scaled), 0)  # of the faces the origin sees
         on_x = (x >= y) & (x >= z)
         on_y = ~on_x & (y >= z)
-        on = np.stack([on_x, on_y, ~(on_x | on_y)])
-        along = np.stack([np.where(on_x, point[2], point[0]), np.where(on_y, point[2], point[1])])
+        on = np.array([on_x, on_y, ~(on_x | on_y)])
+        along = np.array([np.where(on_x, point[2], point[0]), np.where(on_y, point[2], point[1])])
         return np.copysign(on, scaled), along
 
 
@@ -58,7 +58,7 @@ class Frustum:
         start, slope = _cone(shape)
         level = np.where(origin[1] > shape[3], shape[3], shape[2])  # height of the cap that may be seen
         x, z, radius = origin[0] - shape[0], origin[2] - shape[1], start + slope * origin[1]
-        constants = np.stack([
+        constants = np.array([
             x, z, slope, radius * slope, x**2 + z**2 - radius**2, shape[2] - origin[1], shape[3] - origin[1],
             level - origin[1], (start + slope * level) ** 2,
         ])  # fmt: skip
@@ -85,7 +85,7 @@ class Frustum:
         radius = start + slope * point[1]
         scale = np.where(cap, 0, 1 / (np.maximum(radius, NEAR) * np.sqrt(1 + slope**2)))
         upright = on_top * 1.0 - on_bottom
-        normal = np.stack([x * scale, np.where(cap, upright, -slope / np.sqrt(1 + slope**2)), z * scale])
+        normal = np.array([x * scale, np.where(cap, upright, -slope / np.sqrt(1 + slope**2)), z * scale])
         around = np.arctan2(x, z) * np.maximum(shape[4], shape[5])
         return normal, np.where(cap, (x, z), (around, point[1]))
 
@@ -105,7 +105,7 @@ class Ball:
         offset = point - shape[:3]
         normal = offset / np.sqrt(_dot(offset, offset))
         around = np.arctan2(offset[0], offset[2]) * shape[3]
-        return normal, np.stack([around, np.arcsin(normal[1].clip(-1, 1)) * shape[3]])
+        return normal, np.array([around, np.arcsin(normal[1].clip(-1, 1)) * shape[3]])
 
 
 KINDS: dict[str, type[Solid]] = {"box": Box, "frustum": Frustum, "ball": Ball}

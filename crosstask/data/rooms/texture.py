@@ -96,7 +96,7 @@ def _texture(geometry: Geometry, look: Look, footprint: np.ndarray) -> np.ndarra
     change = np.zeros(geometry.depth.shape, dtype=np.float32)
     pattern = look.pattern.take(geometry.material)
     for number, function in enumerate(PATTERNS):
-        pixel = np.flatnonzero(pattern == number)
+        pixel = (pattern == number).nonzero()[0]
         if pixel.size:
             amplitude, along, across, phase, shift = columns(look.texture, geometry.material.take(pixel))
             a, b = columns(geometry.surface, pixel)
@@ -149,7 +149,7 @@ def _hash(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
 def _light(look: Look, point: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Light (3, N) that falls on each pixel: ambient, a little more from above, and the lamps'."""
     ambient = look.ambient + 0.06 * normal[1]
-    total = np.stack([ambient, ambient, ambient])
+    total = np.array([ambient, ambient, ambient])
     for position, power in zip(look.lights, look.power.T, strict=True):
         toward = position[:, None] - point
         square = _dot(toward, toward)
@@ -175,7 +175,7 @@ def _darken_ground(scene: Scene, point: np.ndarray, shade: np.ndarray) -> None:
     standing = [item for item in scene.items if item.label != "rug" and item.position[1] < 0.5]
     if not standing:
         return
-    ground = np.flatnonzero(point[1] < 0.03)
+    ground = (point[1] < 0.03).nonzero()[0]
     yaw = np.array([item.yaw for item in standing])
     cos, sin = (values.astype(np.float32)[:, None] for values in (np.cos(yaw), np.sin(yaw)))
     position = np.array([item.position for item in standing], dtype=np.float32)
