@@ -1,0 +1,111 @@
+"""Any encoder of timm that can give feature maps."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from torch import Tensor, nn
+
+from crosstask.errors import RecipeError
+from crosstask.networks.encoder import IMAGENET_MEAN, IMAGENET_STD, Encoder
+from crosstask.networks.weights import check_loaded, read_weights, reason
+
+FINEST_STRIDE = 4
+
+
+class TimmEncoder(Encoder):
+    """The feature maps of a timm model, those of stride 4 and coarser unless ``out_indices`` picks others.
+
+    Maps of stride 2 and 1 come from a stem that has seen next to nothing, and heads at their size would cost more than
+    the encoder.
+
+    Args:
+        name: a name known to timm, with its tag of weights if there is one (``resnet50.a1_in1k``).
+        pretrained: load the weights timm has for it (downloaded once, then cached).
+        weights: load this file (``.safetensors``, ``.pth``) instead.
+        options: passed to ``timm.create_model``: ``output_stride``, ``out_indices``, ``drop_path_rate``, ``img_size``.
+
+    Raises:
+        RecipeError: an unknown name or option, an encoder without feature maps, or weights that cannot be had.
+    """
+
+    def __init__(
+        self, name: str, pretrained: bool = False, weights: str | None = None, options: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        options = dict(options or {})
+        self.body = _create(name, pretrained, weights, options)
+        strides, channels = self.body.feature_info.reduction(), self.body.feature_info.channels()
+        fine_enough = [index for index, stride in enumerate(strides) if stride >= FINEST_STRIDE]
+        self.levels = fine_enough if fine_enough and "out_indices" not in options else list(range(len(strides)))
+        self.channels = [channels[level] for level in self.levels]
+        self.strides = [strides[level] for level in self.levels]
+        self.multiple = max(level["reduction"] for level in self.body.feature_info.info)
+        self.channels_last = getattr(getattr(self.body, "output_fmt", None), "value", "NCHW") == "NHWC"
+        config = getattr(self.body, "pretrained_cfg", None) or {}
+        self.mean, self.std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = self.body(images)
+        maps = [maps[level] for level in self.levels]
+        return [each.permute(0, 3, 1, 2) for each in maps] if self.channels_last else maps
+
+
+def _create(name: str, pretrained: bool, weights: str | None, options: dict[str, Any]) -> Any:
+    import timm
+
+    if not name.startswith(("hf-hub:", "hf_hub:")) and not timm.is_model(name):
+        raise RecipeError(f"network.encoder: there is no {name!r}; {_nearest(name, timm.list_models())}")
+    tensors = read_weights(weights) if weights is not None else None
+    arguments = {"features_only": True, **options}
+    if tensors is not None:
+        arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": dict(tensors)}}
+    elif pretrained:
+        arguments["pretrained"] = True
+    try:
+        body = _any_size(timm.create_model, name, arguments)
+    except RecipeError:
+        raise
+    except TypeError as error:
+        raise RecipeError(f"network.encoder_options: not valid for encoder {name!r} ({reason(error)})") from error
+    except Exception as error:
+        if weights is not None:
+            raise RecipeError(
+                f"network.weights: {weights!r} does not fit encoder {name!r} ({reason(error)})"
+            ) from error
+        if pretrained:
+            raise RecipeError(
+                f"network.pretrained: no weights for encoder {name!r} could be had ({reason(error)}): give a "
+                "local file as network.weights, or set network.pretrained to false"
+            ) from error
+        raise RecipeError(
+            f"network.encoder: {name!r} cannot give feature maps with options {options or 'left alone'} "
+            f"({reason(error)}): choose another encoder"
+        ) from error
+    if tensors is not None:
+        check_loaded(body, tensors, str(weights))
+    return body
+
+
+def _any_size(create: Any, name: str, arguments: dict[str, Any]) -> nn.Module:
+    """The model; a transformer made for one image size is asked to take any."""
+    import timm
+
+    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    if "img_size" in arguments or not (config and config.fixed_input_size):
+        return create(name, **arguments)
+    try:
+        return create(name, dynamic_img_size=True, **arguments)
+    except TypeError:
+        create(name, **arguments | {"pretrained": False})  # raises again where an option is not valid
+    size = "x".join(map(str, config.input_size[1:]))
+    raise RecipeError(
+        f"network.encoder: {name!r} takes images of one size only ({size} unless told): set network.encoder_options."
+        "img_size to that of your images, or choose another encoder"
+    )
+
+
+def _nearest(name: str, valid: list[str]) -> str:
+    close = difflib.get_close_matches(name, ["small", *valid], n=3)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else "give 'small' or any of timm.list_models()"
