@@ -17,31 +17,36 @@ NAMES = ("nyuv2_npy", "nyuv2_mat", "cityscapes_npy", "cityscapes", "voc", "coco"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=NAMES, metavar="NAME", help=f"data set: {', '.join(NAMES)}")
-    parser.add_argument("root", nargs="?", help="folder (or file) that holds it")
-    parser.add_argument("--out", metavar="TABLE", help="table to write: .csv, .jsonl or .parquet")
+    parser.add_argument("root", metavar="ROOT", help="folder (or file) that holds it")
+    parser.add_argument("--out", required=True, metavar="TABLE", help="table to write: .csv, .jsonl or .parquet")
     parser.add_argument("--files", metavar="FOLDER", help="folder of files that are made (default: TABLE_files)")
     parser.add_argument("--workers", type=int, default=2, help="threads that make files (default: 2)")
     parser.add_argument("--overwrite", action="store_true", help="replace the table if it is there")
-    parser.add_argument("--options", action="store_true", help="explain the data set and its options, and stop")
+    parser.add_argument("--options", action=_Explain, nargs=0, help="explain the data set and its options, and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(takes_overrides=True)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    import inspect
+class _Explain(argparse.Action):
+    """Prints what there is to know of the data set that was named, as ``--version`` would."""
 
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *_: object) -> None:
+        import inspect
+
+        from crosstask.data.adapters import ADAPTERS
+
+        name = getattr(namespace, "name", None)
+        print(inspect.getdoc(ADAPTERS[name]) if name else f"name a data set: {', '.join(NAMES)}")
+        parser.exit()
+
+
+def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct, signature_options
     from crosstask.data.adapters import ADAPTERS, convert
-    from crosstask.errors import UserError
     from crosstask.flags import pairs
 
     adapter = ADAPTERS[arguments.name]
-    if arguments.options:
-        print(inspect.getdoc(adapter))
-        return 0
-    if arguments.root is None or arguments.out is None:
-        raise UserError(f"crosstask convert {arguments.name}: give the folder that holds it, and --out TABLE")
     lists = {name for name, given in signature_options(adapter).items() if "list[" in str(given.annotation)}
     typed = pairs(arguments.overrides, "--option value")
     options = {name: text.split(",") if name in lists else text for name, text in typed}
