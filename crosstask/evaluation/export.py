@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
+from torch.fx.experimental import _config
 
 import crosstask
 from crosstask.errors import RunError, UserError
@@ -23,7 +24,7 @@ from crosstask.evaluation.exported import FORMAT, METADATA, load_exported
 from crosstask.tasks.base import Task
 
 _AXES = {"batch": 0, "height": 2, "width": 3}
-_DYNAMIC: tuple[tuple[str, ...], ...] = (("batch", "height", "width"), ("batch",), ())
+_DYNAMIC: tuple[tuple[str, ...], ...] = (("batch", "height", "width"), ("height", "width"), ("batch",), ())
 
 
 class Natural(nn.Module):
@@ -75,7 +76,8 @@ def export(
 
     The files take ``images`` (B, 3, H, W), float32 RGB in [0, 1], and return the *natural values* of each task by name:
     class probabilities (B, C, H, W), metres, unit vectors, tag probabilities (B, C). Batch, height and width may be
-    anything where the network can be exported that way; otherwise only the batch, or nothing. Names of tasks and
+    anything where the network can be exported that way; otherwise one image of any size, any number of images of
+    ``size``, or one image of it. Names of tasks and
     classes, units and what the input has to be are inside, as JSON (see :func:`metadata`).
 
     Each file is loaded again and compared with the network, on another batch size and another image size too.
@@ -143,15 +145,20 @@ def metadata(tasks: Mapping[str, Task], size: tuple[int, int], dynamic: tuple[st
 
 
 def _exported(natural: Natural, size: tuple[int, int]) -> tuple[ExportedProgram, tuple[str, ...]]:
-    """The program with as many dynamic axes as the network allows, and their names."""
+    """The program with as many dynamic axes as the network allows, and their names.
+
+    Without ``backed_size_oblivious`` an innocent question (is this map contiguous?) asked with the example size would
+    tie the program to sizes for which the answer is the same.
+    """
     for dynamic in _DYNAMIC:
         shapes = {"images": {_AXES[name]: Dim.DYNAMIC for name in dynamic}}
         try:
-            with _quiet():
-                exported = torch.export.export(natural, (_images(2, size),), dynamic_shapes=shapes, strict=False)
+            example, *others = (_images(*shape) for shape in _shapes(size, dynamic))
+            with _quiet(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+                exported = torch.export.export(natural, (example,), dynamic_shapes=shapes, strict=False)
             module = exported.module()
-            for shape in _shapes(size, dynamic):
-                natural(_images(*shape)), module(_images(*shape))
+            for images in others:
+                natural(images), module(images)
             return exported, dynamic
         except Exception as error:  # torch.export has no common base for what it refuses
             reason = error
@@ -194,14 +201,10 @@ def _check(
 
 
 def _shapes(size: tuple[int, int], dynamic: tuple[str, ...]) -> list[tuple[int, tuple[int, int]]]:
-    """The batch and image sizes that a file is checked on."""
+    """The batch and image sizes that a file is checked on; the network is exported with the first."""
     height, width = size
-    shapes = [(2, size)]
-    if "batch" in dynamic:
-        shapes += [(1, size), (3, size)]
-    if "height" in dynamic:
-        shapes += [(1, (height + height // 3 + 1, width + width // 4 + 2)), (2, (height + 1, 2 * width))]
-    return shapes
+    sizes = [size, (height + height // 3 + 1, width + width // 4 + 2)] if "height" in dynamic else [size]
+    return [(batch, each) for batch in ((2, 1, 3) if "batch" in dynamic else (1,)) for each in sizes]
 
 
 def _images(batch: int, size: tuple[int, int]) -> Tensor:

@@ -101,6 +101,16 @@ def test_a_network_of_one_size_is_exported_for_it(tmp_path):
     assert load_exported(written.program)(images(7, (8, 8)))["tags"].shape == (7, 3)
 
 
+def test_a_network_that_treats_one_image_differently_is_exported_for_one(tmp_path):
+    class Choosy(nn.Module):
+        def forward(self, pictures):
+            return {"depth": pictures[:, :1] if len(pictures) == 1 else pictures[:, 1:2]}
+
+    written = export(Choosy(), {"depth": TASKS["depth"]}, tmp_path / "network", size=(8, 8))
+    assert written.dynamic == ("height", "width")
+    assert load_exported(written.program)(images(1, (5, 9)))["depth"].shape == (1, 1, 5, 9)
+
+
 def test_a_network_that_looks_at_values_cannot_be_exported(tmp_path):
     class Branching(nn.Module):
         def forward(self, pictures):

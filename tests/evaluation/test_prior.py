@@ -39,10 +39,14 @@ def test_prior_is_the_mean_or_mode_of_the_known_labels_at_each_pixel():
     prior = Prior.fit([first, second], tasks, (1, 2))
     predictions = prior(torch.rand(4, 3, 1, 2))
     assert tasks["semantic"].decide(predictions["semantic"])[3].tolist() == [[1, 2]]
-    torch.testing.assert_close(tasks["semantic"].activate(predictions["semantic"])[0, :, 0, 0], torch.tensor([1, 2, 0]) / 3, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        tasks["semantic"].activate(predictions["semantic"])[0, :, 0, 0], torch.tensor([1, 2, 0]) / 3, atol=1e-5, rtol=0
+    )
     # the second pixel's depth is never known: it gets the mean over all pixels
     torch.testing.assert_close(tasks["depth"].activate(predictions["depth"])[0, 0], torch.tensor([[2.0, 2.0]]))
-    torch.testing.assert_close(tasks["tags"].activate(predictions["tags"])[0], torch.tensor([0.5, 0.0]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        tasks["tags"].activate(predictions["tags"])[0], torch.tensor([0.5, 0.0]), atol=1e-5, rtol=0
+    )
 
 
 def test_prior_fits_images_of_any_size():
