@@ -92,13 +92,13 @@ class Saliency(Task):
         """
         values = value.as_subclass(Tensor)[0].cpu().numpy()
         unknown = np.isnan(values)
-        if self.ignore is None:
-            if unknown.any():
-                raise ValueError(f"{unknown.sum()} pixels of the saliency are unknown: set ignore to write them")
-            return np.rint(values * 255).astype(np.uint8)
+        if self.ignore is None and unknown.any():
+            raise ValueError(f"{unknown.sum()} pixels of the saliency are unknown: set ignore to write them")
         levels = np.rint(np.nan_to_num(values) * 255).astype(np.uint8)
-        levels[levels == self.ignore] = self.ignore - 1 if self.ignore > 0 else 1
-        levels[unknown] = self.ignore
+        levels[levels == self.ignore] = self.ignore - 1 if self.ignore else 1
+        if levels[~unknown].max(initial=0) <= 1:  # which would be read as a mask of 0 and 1
+            levels[:] = 2 if self.ignore == 0 else 0
+        levels[unknown] = self.ignore or 0
         return levels
 
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:

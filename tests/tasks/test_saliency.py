@@ -83,3 +83,11 @@ def test_unknown_is_never_written_as_a_value_nor_a_value_as_unknown():
 def test_values_out_of_range_are_refused(array):
     with pytest.raises(ValueError, match=r"saliency is .* at 1 pixels: store floats in \[0, 1\]"):
         Saliency("s").parse(array)
+
+
+@pytest.mark.parametrize("ignore", [None, 0, 1, 2, 255])
+@pytest.mark.parametrize("value", [0.0, 0.003, 0.004, 0.008, 1.0])
+def test_a_nearly_black_map_is_not_read_back_as_a_mask(ignore, value):
+    task = Saliency("saliency", ignore=ignore)
+    back = task.parse(task.encode(torch.full((1, 2, 3), value))).as_subclass(torch.Tensor)
+    torch.testing.assert_close(back, torch.full((1, 2, 3), value), rtol=0, atol=2.6 / 255)
