@@ -28,8 +28,9 @@ from crosstask.networks.describe import describe
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive
-from crosstask.training.fit import Outcome, Trainer, make_fabric
+from crosstask.training.fit import Outcome, Trainer
 from crosstask.training.run import Run
+from crosstask.training.runtime import make_fabric
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -87,8 +88,11 @@ class Experiment:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")
         fabric = make_fabric(options)
+        environment = self._environment(fabric, learner.network)
         if fabric.global_rank == 0:
-            self.run.write("environment.json", json.dumps(self._environment(fabric, learner.network), indent=1))
+            self.run.write("environment.json", json.dumps(environment, indent=1))
+            if not self.quiet:
+                print(_summary(environment), file=sys.stderr)
         trainer = Trainer(
             learner=learner,
             loader=self._loader,
@@ -161,6 +165,15 @@ class Experiment:
             "training_samples": len(self.splits.train),
             "training_labels": label_counts(self.splits.train, self.tasks),
         }
+
+
+def _summary(environment: dict[str, Any]) -> str:
+    network = environment["network"]
+    labels = ", ".join(f"{name} {count}" for name, count in environment["training_labels"].items())
+    return (
+        f"network: {network['parameters']:,} parameters, {network['flops'] / 1e9:.2f} GFLOPs per image; "
+        f"{environment['training_samples']} training samples, labelled: {labels}; {environment['device']}"
+    )
 
 
 def _gather_objects(share: object) -> list[object]:

@@ -51,18 +51,19 @@ def weights(run: Path, which: str) -> dict[str, torch.Tensor]:
     return load_file(folder / "network.safetensors")
 
 
+def log(run: Path) -> list[dict]:
+    timing = {"images_per_second", "seconds_per_step", "waiting_for_data"}
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in record.items() if key not in timing} for record in records]
+
+
 def same(run: Path, other: Path) -> None:
     for which in ("last", "best"):
         found, expected = weights(run, which), weights(other, which)
         assert found.keys() == expected.keys()
         for name in expected:
             assert torch.equal(found[name], expected[name]), f"{which}: {name}"
-    timing = {"images_per_second", "seconds_per_step", "waiting_for_data"}
-    records = [
-        [{key: value for key, value in json.loads(line).items() if key not in timing} for line in path.read_text().splitlines()]
-        for path in (run / "metrics.jsonl", other / "metrics.jsonl")
-    ]
-    assert records[0] == records[1]
+    assert log(run) == log(other)
 
 
 def test_killed_and_interrupted_runs_resume_bit_exactly(tmp_path):

@@ -24,6 +24,7 @@ from crosstask.training.optimisers import build_optimiser, learning_rate
 from crosstask.training.options import TrainingOptions
 from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
+from crosstask.training.runtime import compile_network
 from crosstask.training.selection import Selection
 from crosstask.training.step import accumulate_gradients
 from crosstask.training.tensorboard import TensorBoard
@@ -51,27 +52,6 @@ class Outcome:
     best_iteration: int | None
 
 
-def compile_network(network: torch.nn.Module) -> None:
-    """Compile the two halves of the network in place; its weights and their names stay as they are."""
-    for half in ("features", "heads_forward"):
-        setattr(network, half, torch.compile(getattr(network, half)))
-
-
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
-
-
-def make_fabric(options: TrainingOptions) -> Fabric:
-    """The device side of a run; must be launched before anything else happens on several devices."""
-    fabric = Fabric(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        strategy=options.strategy,
-        precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
-    )
-    fabric.launch()
-    return fabric
-
-
 class Trainer:
     """Trains a :class:`Learner` and keeps everything in a run directory.
 
@@ -85,7 +65,7 @@ class Trainer:
         iterations: length of the run.
         options: see :class:`TrainingOptions`.
         run: where everything is written.
-        fabric: launched; see :func:`make_fabric`.
+        fabric: launched; see :func:`~crosstask.training.runtime.make_fabric`.
         quiet: show no progress.
     """
 

@@ -27,7 +27,7 @@ def test_last_and_best_are_kept_and_others_removed(tmp_path):
 
 
 def test_no_checkpoint_is_one_clear_line(tmp_path):
-    with pytest.raises(UserError, match="no best checkpoint in .*: train first"):
+    with pytest.raises(UserError, match=r"no best checkpoint in .*: train first"):
         Checkpoints(tmp_path).find("best")
 
 
