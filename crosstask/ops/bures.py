@@ -83,35 +83,33 @@ def pair_fidelity(a: Tensor, b: Tensor, first: Tensor, second: Tensor, *, memory
 class _PairFidelity(torch.autograd.Function):
     @staticmethod
     def forward(ctx, a: Tensor, b: Tensor, first: Tensor, second: Tensor, memory: int) -> Tensor:
-        norm_a, norm_b = _norms(a), _norms(b)
-        unit_a, unit_b = a / norm_a, b / norm_b
+        size = _norms(a)[first] * _norms(b)[second]
         value = a.new_empty(len(first))
         ctx.chunks, polars = _chunks(a, b, first, second), []
         differentiable = any(ctx.needs_input_grad)
         for chunk in ctx.chunks:
-            product = _products(unit_a, unit_b, first, second, chunk)
+            product = _products(a, b, first, second, chunk) / size[chunk.pairs, None, None]
             polar = polar_factor(product)
             value[chunk.pairs] = torch.linalg.vecdot(product.flatten(1), polar.flatten(1))
             if differentiable and memory > 0:
-                polars.append(polar.half() if polar.dtype == torch.float32 else polar)
+                polars.append(polar.to(_stored(a)))
                 memory -= polars[-1].nbytes
-        ctx.save_for_backward(a, b, first, second, *polars)
-        return value * norm_a[first, 0, 0] * norm_b[second, 0, 0]
+        ctx.save_for_backward(a, b, first, second, size, *polars)
+        return value * size
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
-        a, b, first, second, *polars = ctx.saved_tensors
+        a, b, first, second, size, *polars = ctx.saved_tensors
         grad_a, grad_b = (
             torch.zeros_like(x) if need else None for x, need in zip((a, b), ctx.needs_input_grad[:2], strict=True)
         )
-        unit_a, unit_b = (a / _norms(a), b / _norms(b)) if len(polars) < len(ctx.chunks) else (a, b)
         with torch.autocast(grad.device.type, enabled=False):
             for index, chunk in enumerate(ctx.chunks):
                 if index < len(polars):
                     polar = polars[index].to(a.dtype)
                 else:
-                    polar = polar_factor(_products(unit_a, unit_b, first, second, chunk))
+                    polar = polar_factor(_products(a, b, first, second, chunk) / size[chunk.pairs, None, None])
                 polar = polar * grad[chunk.pairs, None, None]
                 i, j = first[chunk.pairs], second[chunk.pairs]
                 if grad_a is not None:
@@ -123,29 +121,66 @@ class _PairFidelity(torch.autograd.Function):
         return grad_a, grad_b, None, None, None
 
 
-def aligned_factors(factor: Tensor, reference: Tensor) -> Tensor:
-    """E = A Q, Q = polar(A^T R) held constant: factors of the same covariances, turned towards one reference R.
+def linear_fidelity(a: Tensor, b: Tensor, reference: Tensor) -> Tensor:
+    """Fidelities of all pairs by transport through one reference covariance (linearised optimal transport).
 
-    <E_i, E_j> never exceeds the fidelity of i and j and equals it where S_i, S_j and the reference commute (linearised
-    optimal transport): one matrix product for all pairs.
+    The factors E = A Q, Q = polar(A^T R), of the same covariances are turned towards the reference factor R, and
+    <E_i, E_j> is a lower bound of the fidelity of i and j, which is met where both commute with the reference: one
+    matrix product for all pairs. The gradient takes the turns Q as constant.
 
     Args:
-        factor: (R, C, C).
-        reference: (C, C).
+        a, b: (A, C, C) and (B, C, C) factors.
+        reference: (C, C) factor.
 
     Returns:
-        (R, C, C).
+        (A, B).
     """
-    with torch.no_grad():
-        polynomials = schedule(5e-4, 7) if factor.dtype == torch.float32 else accurate_schedule(factor.dtype)
-        unit, target = factor / _norms(factor), reference / _norms(reference[None])[0]
-        turns = [polar_factor(part.mT @ target, polynomials) for part in unit.split(_chunk_size(factor))]
-    return torch.bmm(factor, torch.cat(turns)) if turns else factor
+    return _LinearFidelity.apply(a, b, reference)
+
+
+class _LinearFidelity(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a: Tensor, b: Tensor, reference: Tensor) -> Tensor:
+        turn_a = _turns(a, reference)
+        turn_b = turn_a if b is a else _turns(b, reference)
+        ctx.save_for_backward(a, b, turn_a, turn_b)
+        return _turned(a, turn_a).flatten(1) @ _turned(b, turn_b).flatten(1).T
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        a, b, turn_a, turn_b = ctx.saved_tensors
+        grad_a = grad_b = None
+        with torch.autocast(grad.device.type, enabled=False):
+            if ctx.needs_input_grad[0]:
+                grad_a = _turned((grad @ _turned(b, turn_b).flatten(1)).view_as(a), turn_a.mT)
+            if ctx.needs_input_grad[1]:
+                grad_b = _turned((grad.T @ _turned(a, turn_a).flatten(1)).view_as(b), turn_b.mT)
+        return grad_a, grad_b, None
+
+
+def _turns(factor: Tensor, reference: Tensor) -> Tensor:
+    """polar(A^T R), (R, C, C); float16 for float32 factors."""
+    polynomials = schedule(5e-4, 7) if factor.dtype == torch.float32 else accurate_schedule(factor.dtype)
+    turns = torch.empty_like(factor, dtype=_stored(factor))
+    size, steps = _norms(factor) * reference.norm().clamp_min(1e-18), _chunk_size(factor)
+    for part, scale, out in zip(factor.split(steps), size.split(steps), turns.split(steps), strict=True):
+        out.copy_(polar_factor(part.mT @ reference / scale[:, None, None], polynomials))
+    return turns
+
+
+def _turned(factor: Tensor, turns: Tensor) -> Tensor:
+    return torch.bmm(factor, turns.to(factor.dtype))
+
+
+def _stored(factor: Tensor) -> torch.dtype:
+    """Polar factors lie in [-1, 1]: half precision costs their gradient 5e-4 at most."""
+    return torch.float16 if factor.dtype == torch.float32 else factor.dtype
 
 
 def _norms(factor: Tensor) -> Tensor:
-    """Frobenius norms (R, 1, 1), at least the smallest normal number."""
-    return factor.flatten(1).norm(dim=1).clamp_min(torch.finfo(factor.dtype).tiny)[:, None, None]
+    """Frobenius norms (R,), kept from zero."""
+    return factor.flatten(1).norm(dim=1).clamp_min(1e-18)
 
 
 def _products(a: Tensor, b: Tensor, first: Tensor, second: Tensor, chunk: _Chunk) -> Tensor:

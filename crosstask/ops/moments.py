@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,8 +13,8 @@ from torch import Tensor
 TILE = 128
 """Pixels per matrix product: regions are cut into tiles of this size, the last of each filled up with zeros."""
 
-CHUNK = 2**20
-"""Most elements of a temporary batch of matrices, one per tile."""
+CHUNK = 2**21
+"""Most elements of a temporary batch of tiles or of matrices, one per tile."""
 
 
 class Moments(NamedTuple):
@@ -114,9 +115,8 @@ class _Tiles:
 
     Attributes:
         region: (T,) the region of each tile, ascending.
-        pixel: (T * TILE,) the pixel in each slot; a padding slot repeats a pixel of its region.
-        padding: (T, 1, TILE) bool, the slots that are padding.
-        target: (T * TILE,) where the gradient of each slot goes; for padding, one behind the last pixel.
+        pixel: (T, TILE) the pixel in each slot; a padding slot repeats the last pixel of its region.
+        padding: (T, TILE) bool, the slots that are padding.
     """
 
     def __init__(self, index: RegionIndex) -> None:
@@ -125,61 +125,93 @@ class _Tiles:
         tiles = (count + TILE - 1) // TILE
         region = torch.arange(len(count), device=count.device)
         self.region = region.repeat_interleave(tiles)
-        first_slot = (tiles.cumsum(0) - tiles) * TILE
-        first_pixel = count.cumsum(0) - count
-        owner = self.region.repeat_interleave(TILE)
-        within = torch.arange(len(owner), device=count.device) - first_slot[owner]
-        real = within < count[owner]
-        self.pixel = index.pixel[first_pixel[owner] + torch.minimum(within, count[owner] - 1)]
-        self.padding = (~real).view(-1, 1, TILE)
-        self.target = self.pixel.masked_fill(~real, index.shape.numel())
+        number = torch.arange(len(self.region), device=count.device) - (tiles.cumsum(0) - tiles)[self.region]
+        within = number[:, None] * TILE + torch.arange(TILE, device=count.device)
+        last = count[self.region][:, None] - 1
+        first = (count.cumsum(0) - count)[self.region][:, None]
+        self.pixel = index.pixel[first + torch.minimum(within, last)]
+        self.padding = within > last
+
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Region, pixels and padding of so many tiles at a time."""
+        return zip(self.region.split(size), self.pixel.split(size), self.padding.split(size), strict=True)
 
 
 class _RegionMoments(torch.autograd.Function):
-    """Centred two-pass sums; d mean = 1 / n, d covariance = (G + G^T) (x - mean) / (n - 1)."""
+    """Centred two-pass sums; the gradient of a pixel is (G + G^T) (x - mean) / (n - 1) + g / n.
+
+    Tiles are gathered anew for each pass, a cacheful at a time: hardly slower than keeping them, and without a copy of
+    the features.
+    """
 
     @staticmethod
     def forward(ctx, features: Tensor, tiles: _Tiles) -> tuple[Tensor, Tensor]:
         channels, regions = features.shape[1], len(tiles.index)
         count = tiles.index.count.to(features.dtype)[:, None]
-        pixels = features.transpose(0, 1).reshape(channels, -1).index_select(1, tiles.pixel)
-        centred = pixels.view(channels, -1, TILE).transpose(0, 1).contiguous()
-        centred.masked_fill_(tiles.padding, 0)
-        mean = features.new_zeros(regions, channels).index_add_(0, tiles.region, centred.sum(-1)) / count
-        centred -= mean.index_select(0, tiles.region)[..., None]
-        centred.masked_fill_(tiles.padding, 0)
+        pixels, work = _pixels(features), _Workspace(features, 2)
+        mean = features.new_zeros(regions, channels)
+        for region, pixel, padding in tiles.chunks(work.size):
+            mean.index_add_(0, region, work.gather(pixels, pixel).masked_fill_(padding, 0).sum(-1).T)
+        mean /= count
         covariance = features.new_zeros(regions, channels, channels)
-        for part, region in _chunks(tiles.region, channels):
-            covariance.index_add_(0, region, torch.bmm(centred[part], centred[part].mT))
+        for region, pixel, padding in tiles.chunks(work.size):
+            centred = work.centre(pixels, pixel, mean.index_select(0, region)).masked_fill_(padding[:, None], 0)
+            products = torch.bmm(centred, centred.mT, out=work.view(0, len(region), channels, channels))
+            covariance.index_add_(0, region, products)
         covariance /= (count - 1).clamp_min_(1)[..., None]
-        ctx.save_for_backward(centred)
+        ctx.save_for_backward(features, mean)
         ctx.tiles = tiles
         return mean, covariance
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, grad_mean: Tensor, grad_covariance: Tensor) -> tuple[Tensor, None]:
-        (centred,) = ctx.saved_tensors
-        tiles, index = ctx.tiles, ctx.tiles.index
-        channels = centred.shape[1]
-        count = index.count.to(centred.dtype)
+        features, mean = ctx.saved_tensors
+        batch, channels, height, width = features.shape
+        count = ctx.tiles.index.count.to(mean.dtype)
         slope = (grad_covariance + grad_covariance.mT) / (count - 1).clamp_min(1)[:, None, None]
         shift = grad_mean / count[:, None]
-        batch, height, width = index.shape
-        grad = centred.new_empty(channels, len(tiles.region), TILE)
-        with torch.autocast(centred.device.type, enabled=False):
-            for part, region in _chunks(tiles.region, channels):
-                product = torch.bmm(slope.index_select(0, region), centred[part])
-                product += shift.index_select(0, region)[..., None]
-                grad[:, part] = product.transpose(0, 1)
-        out = centred.new_zeros(channels, batch * height * width + 1)
-        out.index_copy_(1, tiles.target, grad.view(channels, -1))
-        return out[:, :-1].reshape(channels, batch, height, width).transpose(0, 1), None
+        pixels, work = _pixels(features), _Workspace(features, 3)
+        grad = torch.zeros_like(pixels, memory_format=torch.contiguous_format)
+        with torch.autocast(features.device.type, enabled=False):
+            for region, pixel, _ in ctx.tiles.chunks(work.size):
+                centred = work.centre(pixels, pixel, mean.index_select(0, region))
+                slopes = torch.index_select(slope, 0, region, out=work.view(2, len(region), channels, channels))
+                product = torch.bmm(slopes, centred, out=work.view(0, *centred.shape)).transpose(0, 1)
+                shifts = shift.index_select(0, region).T[..., None]
+                values = torch.add(product, shifts, out=work.view(1, *product.shape))
+                grad.index_copy_(1, pixel.flatten(), values.flatten(1))
+        return grad.view(channels, batch, height, width).transpose(0, 1), None
 
 
-def _chunks(region: Tensor, channels: int) -> Iterator[tuple[slice, Tensor]]:
-    """Slices of the tiles with the regions of each, small enough for one matrix per tile."""
-    size = max(1, CHUNK // channels**2)
-    for start in range(0, len(region), size):
-        part = slice(start, start + size)
-        yield part, region[part]
+def _pixels(features: Tensor) -> Tensor:
+    """(C, B * H * W); a view of a single image."""
+    return features.transpose(0, 1).reshape(features.shape[1], -1)
+
+
+class _Workspace:
+    """Memory that is used again for every chunk of tiles: fresh pages cost as much as the arithmetic.
+
+    Attributes:
+        size: tiles in a chunk.
+    """
+
+    def __init__(self, features: Tensor, buffers: int) -> None:
+        channels = features.shape[1]
+        largest = channels * max(channels, TILE)
+        self.size = max(1, CHUNK // largest)
+        self.buffers = [features.new_empty(self.size * largest) for _ in range(buffers)]
+
+    def view(self, buffer: int, *shape: int) -> Tensor:
+        """The start of a buffer in this shape."""
+        return self.buffers[buffer][: math.prod(shape)].view(shape)
+
+    def gather(self, pixels: Tensor, pixel: Tensor) -> Tensor:
+        """Tiles (C, T, TILE) of pixels (C, N), in buffer 0."""
+        out = self.view(0, len(pixels), pixel.numel())
+        return torch.index_select(pixels, 1, pixel.flatten(), out=out).view(len(pixels), *pixel.shape)
+
+    def centre(self, pixels: Tensor, pixel: Tensor, mean: Tensor) -> Tensor:
+        """Tiles (T, C, TILE) of pixels (C, N) minus means (T, C), in buffer 1; also uses buffer 0."""
+        tiles = self.gather(pixels, pixel).transpose(0, 1)
+        return torch.sub(tiles, mean[..., None], out=self.view(1, *tiles.shape))

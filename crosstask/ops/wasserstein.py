@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from crosstask.ops.bures import aligned_factors, covariance_factor, pair_fidelity
+from crosstask.ops.bures import covariance_factor, linear_fidelity, pair_fidelity
 
 Mode = Literal["auto", "exact", "fast"]
 
@@ -68,14 +68,16 @@ def wasserstein2(
     with torch.autocast(mean_a.device.type, enabled=False):
         squared = squared_distances(mean_a, mean_b)
         variances = (traces(covariance_a)[:, None] + traces(covariance_b)) * (1 + ridge)
-        factor_a = covariance_factor(_ridged(covariance_a, ridge))
         same = covariance_b is covariance_a
-        factor_b = factor_a if same else covariance_factor(_ridged(covariance_b, ridge))
+        covariance_a, covariance_b = _ridged(covariance_a, ridge), _ridged(covariance_b, ridge)
+        factor_a = covariance_factor(covariance_a)
+        factor_b = factor_a if same else covariance_factor(covariance_b)
         if mode == "exact":
             fidelity = _exact(factor_a, factor_b, wanted, squared.new_zeros(rows, columns), memory)
             bures = variances - 2 * fidelity
         else:
-            linear = _linearised(factor_a, factor_b)
+            pooled = covariance_a.detach().sum(0, keepdim=True) + covariance_b.detach().sum(0)
+            linear = linear_fidelity(factor_a, factor_b, covariance_factor(pooled)[0])
             with torch.no_grad():
                 near = _nearest(squared + variances - 2 * linear, wanted, nearest)
                 near |= _positives(wanted, positives)
@@ -166,17 +168,6 @@ def _exact(a: Tensor, b: Tensor, chosen: Tensor, base: Tensor, memory: int) -> T
         first, second = chosen.nonzero(as_tuple=True)
         value = pair_fidelity(a, b, first, second, memory=memory)
     return base.index_put((first, second), value)
-
-
-def _linearised(a: Tensor, b: Tensor) -> Tensor:
-    """Fidelities by transport through the pooled covariance, (A, B); lower bounds."""
-    with torch.no_grad():
-        both = (a,) if a is b else (a, b)
-        pooled = sum(torch.einsum("rij,rkj->ik", x, x) for x in both)
-        reference = covariance_factor(pooled[None])[0]
-    aligned_a = aligned_factors(a, reference)
-    aligned_b = aligned_a if a is b else aligned_factors(b, reference)
-    return aligned_a.flatten(1) @ aligned_b.flatten(1).T
 
 
 def _nearest(distance: Tensor, wanted: Tensor, nearest: int) -> Tensor:
