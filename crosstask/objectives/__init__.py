@@ -1,10 +1,12 @@
 """Sources of supervision, one file per paper. A recipe names them by the keys of ``OBJECTIVES``."""
 
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.pairwise import PairwiseConsistency
 from crosstask.objectives.supervised import Supervised
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "supervised": Supervised,
+    "pairwise": PairwiseConsistency,
 }
 
-__all__ = ["OBJECTIVES", "Objective", "Step", "Supervised"]
+__all__ = ["OBJECTIVES", "Objective", "PairwiseConsistency", "Step", "Supervised"]

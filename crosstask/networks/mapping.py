@@ -1,0 +1,110 @@
+"""The mapping network of cross-task objectives: maps of different tasks into one joint space, conditional on the pair.
+
+Following Li et al., "Learning Multiple Dense Prediction Tasks from Partially Annotated Data" (CVPR 2022), section 3:
+one network for all ordered pairs (source, target) of tasks, whose features are scaled and shifted per pair (FiLM).
+Region-aware distribution contrast uses the same network, smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def pair_slot(source: int, target: int, tasks: int) -> int:
+    """Number of the ordered pair of two different tasks, 0 to K (K - 1) - 1: (0,1), (0,2), ..., (1,0), (1,2), ...
+
+    >>> [pair_slot(s, t, 3) for s in range(3) for t in range(3) if s != t]
+    [0, 1, 2, 3, 4, 5]
+    """
+    return source * (tasks - 1) + (target if target < source else target - 1)
+
+
+class FiLMConv(nn.Module):
+    """Convolution, batch norm, a scale and a shift per channel that depend on the pair, ReLU.
+
+    Args:
+        inputs: input channels.
+        outputs: output channels.
+        slots: how many pairs there are.
+        kernel: side of the convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int, slots: int, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.gamma = nn.Parameter(torch.ones(outputs, slots))
+        self.beta = nn.Parameter(torch.zeros(outputs, slots))
+
+    def forward(self, maps: Tensor, slots: Tensor) -> Tensor:
+        """Maps (N, C, H, W), each with the number of its pair (N,) int64."""
+        maps = self.norm(self.conv(maps))
+        return F.relu(maps * self.gamma.T[slots][..., None, None] + self.beta.T[slots][..., None, None])
+
+
+class MappingNetwork(nn.Module):
+    """Maps of several tasks into a joint space, conditional on the ordered pair they are compared for.
+
+    A stem per task, then stages of :class:`FiLMConv` layers, each followed by 2x2 max pooling. Any number of maps, of
+    any tasks and pairs, go through in one call; batch statistics are those of all of them. (The released codes push one
+    map through at a time, so that each is normalised by its own statistics.)
+
+    Args:
+        channels: channels of each task's maps, in the order of the tasks.
+        stem: channels after the stems.
+        widths: channels of each stage; the last is the dimension of the joint space.
+        layers: layers of each stage.
+        kernel: 3 as published, or 1: then a feature depends on the values at its place alone, so that neither outline
+            nor position (which padded convolutions leak) can tell regions apart.
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        stem: int = 16,
+        widths: Sequence[int] = (16, 24, 32, 32),
+        layers: Sequence[int] = (2, 2, 3, 3),
+        kernel: int = 3,
+    ) -> None:
+        super().__init__()
+        if len(widths) != len(layers):
+            raise ValueError(f"{len(widths)} widths and {len(layers)} layers: give one of each per stage")
+        self.tasks = len(channels)
+        slots = self.tasks * (self.tasks - 1)
+        self.stems = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(each, stem, kernel, padding=kernel // 2), nn.BatchNorm2d(stem), nn.ReLU())
+            for each in channels
+        )
+        self.stages = nn.ModuleList()
+        inputs = stem
+        for outputs, count in zip(widths, layers, strict=True):
+            sizes = [inputs] + [outputs] * (count - 1)
+            self.stages.append(nn.ModuleList(FiLMConv(each, outputs, slots, kernel) for each in sizes))
+            inputs = outputs
+        self.dimension = inputs
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, maps: Sequence[tuple[int, Tensor, Tensor]]) -> list[Tensor]:
+        """Embed maps.
+
+        Args:
+            maps: (index of the task, its maps (n, C, H, W), the pair of each (n,) int64); H and W alike for all.
+
+        Returns:
+            For each entry its maps in the joint space, (n, D, H / 2^stages, W / 2^stages).
+        """
+        sizes = [len(each) for _, each, _ in maps]
+        hidden = torch.cat([self.stems[task](each) for task, each, _ in maps])
+        slots = torch.cat([each for _, _, each in maps])
+        for stage in self.stages:
+            for layer in stage:  # type: ignore[attr-defined]
+                hidden = layer(hidden, slots)
+            hidden = F.max_pool2d(hidden, 2)
+        return list(hidden.split(sizes))

@@ -1,0 +1,110 @@
+"""Pairwise consistency: Li, Liu and Bilen, "Learning Multiple Dense Prediction Tasks from Partially Annotated Data",
+CVPR 2022.
+
+For an image with a label of task t and none of task s, the prediction of s and the label of t are mapped into the joint
+space of the ordered pair (s, t), where they should agree:
+
+    L = 1 - cos(m_s, m_t) + rho [(1 - cos(m_s, phi)) + (1 - cos(m_t, phi))]
+
+with m_s = M_{s->t}(prediction of s), m_t = M_{s->t}(label of t), phi the detached coarsest features of the network, and
+cosines along channels averaged over positions. The second part keeps the joint space from collapsing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from crosstask.data.sample import Batch
+from crosstask.errors import RecipeError
+from crosstask.networks.mapping import MappingNetwork
+from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.pairs import Pair, embed_pairs, find_pairs
+from crosstask.tasks.base import Task
+from crosstask.tasks.term import Term
+
+
+def distance(first: Tensor, second: Tensor) -> Tensor:
+    """1 - cosine along channels, averaged over positions: (n, D, h, w) twice to (n,); 1 where a vector is zero."""
+    first, second = first.float(), second.float()
+    product = (first * second).sum(1)
+    norms = ((first**2).sum(1) * (second**2).sum(1)).clamp(min=1e-12).sqrt()
+    return 1 - (product / norms).mean((1, 2))
+
+
+def consistency(source: Tensor, target: Tensor, features: Tensor, regularisation: float) -> Tensor:
+    """The loss of the module docstring, per image: three times (n, D, h, w) to (n,)."""
+    loss = distance(source, target)
+    if regularisation:
+        loss = loss + regularisation * (distance(source, features) + distance(target, features))
+    return loss
+
+
+class PairwiseConsistency(Objective):
+    """Agreement of predictions with other tasks' labels in a learned joint space per pair of tasks.
+
+    The term sums over the pairs of an image and averages over the images that have any. The last stage of the mapping
+    network has as many channels as the network's coarsest features, which are pooled to its resolution. Segmentation
+    enters as probabilities; the released code draws a hard Gumbel sample instead.
+
+    Published weight: 2 on NYU-v2, 1 on Cityscapes. The released mapping network has stem 64, widths 64, 128, 256, 512
+    and layers 2, 2, 3, 3, 3.
+
+    Args:
+        regularisation: rho, the weight of the agreement with the network's features.
+        stem: channels after the stems of the mapping network.
+        widths: channels of all its stages but the last.
+        layers: layers of each of its stages.
+        kernel: side of its convolutions, 3 or 1.
+        every_pair: also learn from pairs whose source task is labelled itself.
+
+    Raises:
+        RecipeError: fewer than two dense tasks.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        network: MultiTaskNetwork,
+        regularisation: float = 0.5,
+        stem: int = 16,
+        widths: Sequence[int] = (16, 24, 32),
+        layers: Sequence[int] = (2, 2, 3, 3),
+        kernel: int = 3,
+        every_pair: bool = False,
+    ) -> None:
+        super().__init__()
+        self.tasks = {name: task for name, task in tasks.items() if task.dense}
+        if len(self.tasks) < 2:
+            raise RecipeError(f"objectives.pairwise: needs two dense tasks, found {', '.join(self.tasks) or 'none'}")
+        channels = [task.channels for task in self.tasks.values()]
+        self.mapper = MappingNetwork(channels, stem, (*widths, network.channels[-1]), layers, kernel)
+        self.regularisation = regularisation
+        self.every_pair = every_pair
+
+    def forward(self, step: Step) -> dict[str, Term]:
+        pairs = find_pairs(step.batch, self.tasks, self.every_pair)
+        nothing = Term.zero(*self.mapper.parameters(), *step.predictions.values())
+        if not pairs:
+            return {"consistency": nothing}
+        embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets)
+        features = F.adaptive_avg_pool2d(step.features[-1].detach(), embedded[0][0].shape[-2:])
+        losses = [
+            consistency(source, target, features[pair.images], self.regularisation).sum()
+            for pair, (source, target) in zip(pairs, embedded, strict=True)
+        ]
+        return {"consistency": Term(nothing.total + torch.stack(losses).sum(), _images(pairs, step.batch))}
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {"consistency": _images(find_pairs(batch, self.tasks, self.every_pair), batch)}
+
+
+def _images(pairs: list[Pair], batch: Batch) -> Tensor:
+    any_pair = torch.zeros(len(batch), device=batch.images.device)
+    for pair in pairs:
+        any_pair[pair.images] = 1
+    return any_pair.sum()
