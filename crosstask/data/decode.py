@@ -15,13 +15,11 @@ from torchvision import tv_tensors
 
 from crosstask.data.arrays import SUFFIXES, array_shape, load_array
 from crosstask.errors import DataError
+from crosstask.regions.stored import OFFSET, read_regions
 from crosstask.tasks.targets import Regions, as_target
 
 PIXEL_LIMIT = 2**26
 """The most pixels an image or a label may have (8192 x 8192); a header that promises more is refused unread."""
-REGION_OFFSET = 1
-"""A file of regions holds id + 1; 0 is a pixel without a region."""
-
 _VALUE_LIMIT = 4 * PIXEL_LIMIT
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
 _ORIENTATION = 0x0112
@@ -73,17 +71,19 @@ def load_label(path: Path) -> np.ndarray:
 
 
 def load_regions(path: Path) -> Regions:
-    """A file of region ids (16-bit PNG or an integer array; id + 1, 0 none) as int32 (H, W), -1 none.
+    """A file of region ids (PNG or an integer array; id + 1, 0 none) as int32 (H, W), -1 none.
 
     Raises:
         DataError: the file is missing, broken, or not one integer per pixel.
     """
+    if not _is_array(path):
+        return read_regions(path)
     stored = load_label(path)
     if stored.ndim != 2 or stored.dtype.kind not in "iu":
         raise DataError(
             f"{path}: holds {stored.dtype} {stored.shape}: regions are one integer per pixel (id + 1, 0 none)"
         )
-    return as_target(Regions, stored.astype(np.int32) - REGION_OFFSET)
+    return as_target(Regions, stored.astype(np.int32) - OFFSET)
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from crosstask.data.decode import load_image, load_label, load_regions
-from crosstask.data.frames import agreement, normals_of_depth, pinhole_guess
+from crosstask.data.frames import agreement, pinhole_guess
 from crosstask.data.table import INTRINSICS, WEIGHT, Table
 from crosstask.errors import DataError
+from crosstask.ops.geometry import normals_from_depth
 from crosstask.tasks import CategoryIndex, DepthMap, NormalMap, SemanticMap, Tags, Target, Task
 
 Size = tuple[int, int]
@@ -175,7 +176,7 @@ class _Row:
             intrinsics = pinhole_guess(size)
         stride = max(min(size) // _ENOUGH, 1)
         thin = (slice(None), slice(None, None, stride), slice(None, None, stride))
-        derived = normals_of_depth(depth.as_subclass(Tensor)[thin], intrinsics / stride)
+        derived = normals_from_depth(depth.as_subclass(Tensor)[thin], intrinsics / stride, window=5, passes=1)
         for name, target in targets.items():
             if isinstance(target, NormalMap) and target.shape[-2:] == size:
                 self.facts.frames[name] = agreement(target.as_subclass(Tensor)[thin], derived)

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from crosstask.data.check import Report, check
 from crosstask.data.check_report import render
-from crosstask.data.frames import agreement, best_frame, normals_of_depth, pinhole_guess
+from crosstask.data.frames import agreement, best_frame, pinhole_guess
 from crosstask.data.infer import infer_tasks
 from crosstask.data.table import Table
+from crosstask.ops.geometry import normals_from_depth
 from crosstask.tasks import Category, Depth, Normals, Segmentation, Tagging
 from tests.shared import shared
 
@@ -268,7 +269,7 @@ def test_negated_normals_are_named(table, signs, already):
 @pytest.mark.parametrize("axes", list(permutations(range(3)))[1:])
 def test_swapped_axes_are_named(axes):
     depth, normals = room()
-    derived = normals_of_depth(torch.from_numpy(depth)[None].float(), pinhole_guess(SIZE))
+    derived = normals_from_depth(torch.from_numpy(depth)[None].float(), pinhole_guess(SIZE))
     stored = torch.empty(3, *SIZE)
     for k, axis in enumerate(axes):
         stored[axis] = torch.from_numpy(normals[k])
@@ -276,20 +277,6 @@ def test_swapped_axes_are_named(axes):
     assert frame.axes == "".join("xyz"[axis] for axis in axes)
     assert frame.negate == ""
     assert frame.cosine > 0.99
-
-
-def test_normals_of_a_depth_map_are_those_of_its_planes():
-    depth, normals = room()
-    hidden = torch.from_numpy(depth)[None].float()
-    hidden[0, 20:24, 30:34] = torch.nan
-    derived = normals_of_depth(hidden, pinhole_guess(SIZE))
-    assert derived[:, 21:23, 31:33].isnan().all()
-    cosine = (derived * torch.from_numpy(normals)).sum(0)
-    known = ~cosine.isnan()
-    assert known.float().mean() > 0.5
-    assert cosine[known].median() > 0.9999
-    assert (cosine[known] > 0.99).float().mean() > 0.8
-    assert normals_of_depth(torch.ones(1, 3, 3), pinhole_guess((3, 3))).isnan().all()
 
 
 def test_progress_and_the_picture_of_a_report(table):
