@@ -7,11 +7,12 @@ from typing import Any
 from crosstask.construct import construct
 from crosstask.errors import RecipeError
 from crosstask.networks.encoder import Encoder
+from crosstask.networks.segnet import SegNet
 from crosstask.networks.small import SmallEncoder
 from crosstask.networks.timm_encoder import TimmEncoder
 from crosstask.networks.weights import read_weights, reason
 
-ENCODERS: dict[str, type[Encoder]] = {"small": SmallEncoder}
+ENCODERS: dict[str, type[Encoder]] = {"small": SmallEncoder, "segnet": SegNet}
 
 
 def build_encoder(

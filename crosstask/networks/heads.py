@@ -94,6 +94,26 @@ class MultiScaleHead(nn.Module):
         return self.predict(F.relu(self.norm(hidden), inplace=True))
 
 
+class Finest(Decoder):
+    """Per task a 3x3 and a 1x1 convolution on the finest map, with nothing between: the heads SegNet has in multi-task
+    papers."""
+
+    def __init__(self, channels: Sequence[int], strides: Sequence[int], tasks: Mapping[str, Task]) -> None:
+        super().__init__(channels, strides, tasks)
+        width = channels[0]
+        self.heads = TaskModules(
+            {
+                name: nn.Sequential(
+                    nn.Conv2d(width, width, 3, padding=1), starting_at(task, nn.Conv2d(width, task.channels, 1))
+                )
+                for name, task in tasks.items()
+            }
+        )
+
+    def forward(self, features: list[Tensor]) -> dict[str, Tensor]:
+        return {name: head(features[0]) for name, head in self.heads.items()}
+
+
 class PooledHeads(nn.Module):
     """A linear layer per image-level task on the averages of all feature maps over the image.
 

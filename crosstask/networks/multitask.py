@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from crosstask.construct import construct
 from crosstask.errors import RecipeError, nearest
 from crosstask.networks.blocks import fit, resize
+from crosstask.networks.deeplab import DeepLabV3Plus
 from crosstask.networks.encoders import build_encoder
-from crosstask.networks.heads import Decoder, MultiScale, PooledHeads
+from crosstask.networks.heads import Decoder, Finest, MultiScale, PooledHeads
 from crosstask.tasks.base import Task
 
-DECODERS: dict[str, type[Decoder]] = {"multiscale": MultiScale}
+DECODERS: dict[str, type[Decoder]] = {"multiscale": MultiScale, "finest": Finest, "deeplabv3plus": DeepLabV3Plus}
 
 
 class MultiTaskNetwork(nn.Module):
@@ -27,11 +28,13 @@ class MultiTaskNetwork(nn.Module):
 
     Args:
         tasks: the tasks by name, in the order of the predictions.
-        encoder: ``small`` (made for CPUs, from scratch) or the name of any timm encoder that gives feature maps.
+        encoder: ``small`` (made for CPUs, from scratch), ``segnet``, or the name of any timm encoder that gives
+            feature maps.
         pretrained: start from the weights timm has for the encoder.
         weights: start from the encoder weights in this file (``.safetensors`` or ``.pth``) instead.
         encoder_options: further options of the encoder, such as ``width`` (small) or ``output_stride`` (timm).
-        decoder: how dense predictions are made of the encoder's feature maps.
+        decoder: how dense predictions are made of the encoder's feature maps: ``multiscale``, ``finest`` or
+            ``deeplabv3plus``.
         decoder_options: further options of the decoder, such as ``width``.
         dropout: probability with which a feature of an image-level head is dropped while training.
 

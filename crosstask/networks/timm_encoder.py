@@ -108,4 +108,8 @@ def _any_size(create: Any, name: str, arguments: dict[str, Any]) -> nn.Module:
 
 def _nearest(name: str, valid: list[str]) -> str:
     close = difflib.get_close_matches(name, ["small", *valid], n=3)
-    return f"did you mean {' or '.join(map(repr, close))}?" if close else "give 'small' or any of timm.list_models()"
+    return (
+        f"did you mean {' or '.join(map(repr, close))}?"
+        if close
+        else "give 'small', 'segnet' or any of timm.list_models()"
+    )

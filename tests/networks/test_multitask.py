@@ -165,6 +165,14 @@ def test_exported_program_takes_any_size(tasks):
             torch.testing.assert_close(program(picture)[name], prediction)
 
 
+def test_compiles_without_a_graph_break(tasks):
+    network = MultiTaskNetwork(tasks, encoder_options={"width": 2}, decoder_options={"width": 2}).eval()
+    compiled = torch.compile(network, backend="eager", fullgraph=True)
+    picture = images(40, 70)
+    for name, prediction in network(picture).items():
+        torch.testing.assert_close(compiled(picture)[name], prediction)
+
+
 def test_description_counts_parameters_and_operations(tasks):
     network = MultiTaskNetwork({"type": tasks["type"]})
     network.encoder = nn.Sequential(nn.Conv2d(3, 7, 3, padding=1, bias=False), _AsList())
@@ -192,7 +200,10 @@ class _First(nn.Module):
     ("options", "message"),
     [
         ({"encoder": "resnet188"}, "network.encoder: there is no 'resnet188'; did you mean 'resnet18'"),
-        ({"encoder": "xyzzyqqq"}, "network.encoder: there is no 'xyzzyqqq'; give 'small' or any of timm.list_models"),
+        (
+            {"encoder": "xyzzyqqq"},
+            "network.encoder: there is no 'xyzzyqqq'; give 'small', 'segnet' or any of timm.list_models",
+        ),
         ({"encoder": "resnet10t", "encoder_options": {"widht": 3}}, "network.encoder_options: not valid .*'widht'"),
         ({"encoder": "mixer_s32_224"}, "images of one size only .224x224.*encoder_options.img_size"),
         ({"encoder_options": {"widht": 3}}, "network.encoder_options.widht: no such option .*did you mean 'width'"),
