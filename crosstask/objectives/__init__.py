@@ -2,11 +2,13 @@
 
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.pairwise import PairwiseConsistency
+from crosstask.objectives.region_contrast import RegionContrast
 from crosstask.objectives.supervised import Supervised
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "supervised": Supervised,
     "pairwise": PairwiseConsistency,
+    "region_contrast": RegionContrast,
 }
 
-__all__ = ["OBJECTIVES", "Objective", "PairwiseConsistency", "Step", "Supervised"]
+__all__ = ["OBJECTIVES", "Objective", "PairwiseConsistency", "RegionContrast", "Step", "Supervised"]
