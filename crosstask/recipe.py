@@ -156,7 +156,7 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(source: str | Path) -> dict[str, Any]:
     path = Path(source)
-    if not path.exists():
+    if not path.is_file():
         shipped = SHIPPED / f"{source}.yaml"
         if not shipped.exists():
             raise RecipeError(f"there is no recipe {str(source)!r}; {nearest(str(source), shipped_recipes())}")

@@ -263,6 +263,13 @@ def test_recipe_that_is_not_there_or_not_yaml(capsys, tmp_path):
     assert "tasks: missing" in failing(capsys, ["train", tmp_path / "none.yaml"])
 
 
+def test_a_folder_of_the_same_name_does_not_hide_a_shipped_recipe(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    assert main(["train", "demo", "--print_config"]) == 0
+    assert "rooms" in capsys.readouterr().out
+
+
 def test_a_flag_without_a_value(capsys, data):
     assert "--training.epochs: needs a value" in train(capsys, data, "--training.epochs")
 

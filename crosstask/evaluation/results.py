@@ -137,16 +137,17 @@ class Results:
         return header, rows
 
     def table(self) -> Table:
-        """The table for a terminal; the primary metric of each task in bold."""
+        """The table for a terminal; the primary metric of each task in bold, the protocols below."""
         header, rows = self.cells()
-        table = Table(title=self._title())
-        for column in header:
-            table.add_column(column, justify="right" if column not in ("task", "metric", "protocol") else "left")
+        protocols = "\n".join(f"{name}: {task.protocol}" for name, task in self.tasks.items())
+        table = Table(title=self._title(), caption=protocols, caption_justify="left")
+        for column in header[:-1]:
+            table.add_column(column, justify="right" if column not in ("task", "metric") else "left", no_wrap=True)
         primaries = [metric == task.primary for task in self.tasks.values() for metric in task.numbers]
         for row, primary, before in zip(rows, primaries, [None, *rows], strict=False):
             if before is not None and before[0] != row[0]:
                 table.add_section()
-            table.add_row(*row, style="bold" if primary else None)
+            table.add_row(*row[:-1], style="bold" if primary else None)
         return table
 
     def markdown(self) -> str:
