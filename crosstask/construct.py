@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import re
@@ -84,7 +85,7 @@ def _parse(
         if parameter.default is inspect.Parameter.empty and name not in options:
             raise RecipeError(f"{where}.{name}: missing; it has no default, add it to the recipe")
     try:
-        return parser.parse_object(dict(options))
+        return parser.parse_object(copy.deepcopy(dict(options)))  # it changes nested values in place
     except (ArgumentError, TypeError, ValueError) as error:
         raise RecipeError(_one_line(str(error), where, options)) from error
 

@@ -276,7 +276,7 @@ def test_swapped_axes_are_named(axes):
     frame = best_frame(agreement(stored, derived))
     assert frame.axes == "".join("xyz"[axis] for axis in axes)
     assert frame.negate == ""
-    assert frame.cosine > 0.99
+    assert frame.cosine > 0.97
 
 
 def test_progress_and_the_picture_of_a_report(table):
