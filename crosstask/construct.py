@@ -43,7 +43,7 @@ def resolve(
         RecipeError: an unknown key, a wrong type or a missing value.
     """
     parser = _parser(cls, provided)
-    return parser.dump_dict(_parse(parser, cls, options, where, provided))  # type: ignore[attr-defined]
+    return parser.dump_dict(_parse(parser, cls, options, where, provided))
 
 
 def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mapping[str, Any]) -> T:

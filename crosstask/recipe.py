@@ -219,6 +219,7 @@ def _entry(registry: Mapping[str, type], options: Any, where: str, provided: Seq
     """One entry of a section with its defaults filled in."""
     if not isinstance(options, Mapping):
         raise RecipeError(f"{where}: expected options such as kind: {next(iter(registry))}, found {options!r}")
+    cls: type
     cls, rest = look_up(registry, options, where)
     resolved = resolve(cls, rest, where, dict.fromkeys(provided))
     if "class_path" in options:
@@ -227,5 +228,6 @@ def _entry(registry: Mapping[str, type], options: Any, where: str, provided: Seq
 
 
 def _build(registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
+    cls: type
     cls, rest = look_up(registry, options, where)
     return build(cls, rest, where, provided)

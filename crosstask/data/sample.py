@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -38,7 +39,7 @@ class Sample:
         """Height and width of the image."""
         return self.image.shape[-2], self.image.shape[-1]
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Sample:
+    def map(self, function: Callable[[Any], Any]) -> Sample:
         """Apply ``function`` (a torchvision functional, say) to the image and to everything that moves with it."""
         return replace(
             self,

@@ -77,10 +77,7 @@ def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
         DataError: the table or a column is missing, or a task has no label among the training samples.
         RecipeError: the label protocol is not valid.
     """
-    if options.rooms is not None:
-        whole, validation, test = _rooms(options, tasks)
-    else:
-        whole, validation, test = _table(options, tasks)
+    whole, validation, test = (_table if options.rooms is None else _rooms)(options, tasks)
     keep = assign(whole.labelled(), options.labels, options.labels_seed, whole.ids, list(tasks))
     train = whole.keep(keep)
     labels = _labels_table(train, tasks)

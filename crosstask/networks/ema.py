@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA(nn.Module):
@@ -18,6 +18,8 @@ class EMA(nn.Module):
         module: what to follow.
         decay: how much of the average is kept at each update, in [0, 1).
     """
+
+    updates: Tensor
 
     def __init__(self, module: nn.Module, decay: float) -> None:
         super().__init__()

@@ -87,7 +87,7 @@ class MappingNetwork(nn.Module):
             inputs = outputs
         self.dimension = inputs
         for module in self.modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.xavier_normal_(module.weight)
                 nn.init.zeros_(module.bias)
 

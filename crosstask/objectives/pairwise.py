@@ -92,7 +92,8 @@ class PairwiseConsistency(Objective):
         if not pairs:
             return {"consistency": nothing}
         embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets)
-        features = F.adaptive_avg_pool2d(step.features[-1].detach(), embedded[0][0].shape[-2:])
+        height, width = embedded[0][0].shape[-2:]
+        features = F.adaptive_avg_pool2d(step.features[-1].detach(), (height, width))
         losses = [
             consistency(source, target, features[pair.images], self.regularisation).sum()
             for pair, (source, target) in zip(pairs, embedded, strict=True)

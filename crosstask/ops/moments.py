@@ -29,7 +29,7 @@ class Moments(NamedTuple):
 
     mean: Tensor
     covariance: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]  # shadows tuple.count
     image: Tensor
 
 

@@ -26,7 +26,7 @@ from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
 from crosstask.training.runtime import compile_network
 from crosstask.training.selection import Selection
-from crosstask.training.step import accumulate_gradients
+from crosstask.training.step import accumulate_gradients, reduced
 from crosstask.training.tensorboard import TensorBoard
 from crosstask.training.terms import RunningMeans
 
@@ -191,15 +191,11 @@ class Trainer:
     def _any(self, flag: bool) -> bool:
         if self.fabric.world_size == 1:
             return flag
-        total = self.fabric.all_reduce(torch.tensor(float(flag), device=self.fabric.device), reduce_op="sum")
-        return bool(total > 0)
+        return bool(reduced(self.fabric, torch.tensor(float(flag), device=self.fabric.device)) > 0)
 
     def _log(self, seconds: float, waited: float) -> None:
         options = self.options
-        stacked = self.means.stacked()
-        if self.fabric.world_size > 1:
-            stacked = self.fabric.all_reduce(stacked, reduce_op="sum")
-        means, counts = self.means.read(stacked)
+        means, counts = self.means.read(reduced(self.fabric, self.means.stacked()))
         steps = (self.iteration - 1) % options.log_every + 1
         images = steps * options.batch_size * options.accumulate * self.fabric.world_size
         record = {

@@ -59,10 +59,11 @@ class Learner(nn.Module):
         Only totals are weighted: a count says how much was averaged over, whatever it is worth.
         """
         features = self.network.features(batch.images)
-        predictions = self.network.heads_forward(features, tuple(batch.images.shape[-2:]))
+        height, width = batch.images.shape[-2:]
+        predictions = self.network.heads_forward(features, (height, width))
         step = Step(batch, self.network, predictions, features, iteration, iterations, generator)
         terms = {}
-        for name, objective in self.objectives.items():
+        for name, objective in self._named():
             factor = self.weightings[name].at(iteration)
             for term, (total, count) in objective(step).items():
                 terms[f"{name}/{term}"] = Term(total * factor, count)
@@ -71,7 +72,7 @@ class Learner(nn.Module):
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """The counts of :meth:`forward` that are known before it."""
         known = {}
-        for name, objective in self.objectives.items():
+        for name, objective in self._named():
             for term, count in (objective.counts(batch) or {}).items():
                 known[f"{name}/{term}"] = count
         return known
@@ -79,13 +80,14 @@ class Learner(nn.Module):
     def after_step(self, iteration: int) -> None:
         """Tell the objectives that a step was taken."""
         with torch.no_grad():
-            for objective in self.objectives.values():
+            for _, objective in self._named():
                 objective.after_step(self.network, iteration)
 
     def chance(self) -> dict[str, float]:
         """Chance levels of contrastive terms, named like the terms."""
         return {
-            f"{name}/{term}": level
-            for name, objective in self.objectives.items()
-            for term, level in objective.chance().items()
+            f"{name}/{term}": level for name, objective in self._named() for term, level in objective.chance().items()
         }
+
+    def _named(self) -> list[tuple[str, Objective]]:
+        return list(self.objectives.items())  # type: ignore[arg-type]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from lightning_fabric.wrappers import _FabricModule
+from torch import Tensor
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RunError
@@ -18,7 +19,7 @@ from crosstask.training.terms import share
 
 def accumulate_gradients(
     fabric: Fabric,
-    learner: nn.Module,
+    learner: _FabricModule,
     batches: Sequence[Batch],
     *,
     iteration: int,
@@ -50,7 +51,7 @@ def accumulate_gradients(
             terms = learner(batch, iteration, iterations, rng)
             names = list(terms)
             local = torch.stack([terms[name].count.float() for name in names])
-            counts = dict(zip(names, _sum(fabric, local) * len(batches), strict=True)) | known
+            counts = dict(zip(names, reduced(fabric, local) * len(batches), strict=True)) | known
             present = dict(zip(names, torch.stack([counts[name] > 0 for name in names]).tolist(), strict=True))
             # DDP averages gradients over ranks; the counts are already global
             shares = {name: share(term, counts[name]) * fabric.world_size for name, term in terms.items()}
@@ -61,7 +62,8 @@ def accumulate_gradients(
     return seen
 
 
-def _sum(fabric: Fabric, tensor: Tensor) -> Tensor:
+def reduced(fabric: Fabric, tensor: Tensor) -> Tensor:
+    """``tensor`` summed over ranks."""
     return fabric.all_reduce(tensor, reduce_op="sum") if fabric.world_size > 1 else tensor  # type: ignore[return-value]
 
 
@@ -71,7 +73,7 @@ def _known_counts(fabric: Fabric, module: Learner, batches: Sequence[Batch]) -> 
     if not names:
         return {}
     local = torch.stack([torch.stack([counts[name].float() for name in names]) for counts in per_batch]).sum(0)
-    return dict(zip(names, _sum(fabric, local), strict=True))
+    return dict(zip(names, reduced(fabric, local), strict=True))
 
 
 def _require_finite(loss: Tensor, shares: dict[str, Tensor], batch: Batch) -> None:
