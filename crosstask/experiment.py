@@ -83,7 +83,8 @@ class Experiment:
             RunError: see there.
         """
         options = self.recipe.training
-        learner = self.recipe.learner(self.tasks, self.recipe.network(self.tasks))
+        resuming = self.resumed and self.run.checkpoints.has("last")
+        learner = self.recipe.learner(self.tasks, self.recipe.network(self.tasks, trained=resuming))
         if self.main_process and not self.resumed:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")

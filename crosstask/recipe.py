@@ -96,10 +96,18 @@ class Recipe:
             name: _build(KINDS, options, f"tasks.{name}", name=name) for name, options in self.sections["tasks"].items()
         }
 
-    def network(self, tasks: Mapping[str, Task]) -> MultiTaskNetwork:
-        """A fresh network; its weights depend on the seed alone."""
+    def network(self, tasks: Mapping[str, Task], trained: bool = False) -> MultiTaskNetwork:
+        """A fresh network; its weights depend on the seed alone.
+
+        Args:
+            tasks: the tasks.
+            trained: the weights come from a checkpoint next, so none are fetched for the encoder.
+        """
         torch.manual_seed(derive(self.training.seed, "network"))
-        return _build(NETWORKS, self.sections["network"], "network", tasks=tasks)
+        options = dict(self.sections["network"])
+        if trained:
+            options |= {key: value for key, value in {"pretrained": False, "weights": None}.items() if key in options}
+        return _build(NETWORKS, options, "network", tasks=tasks)
 
     def learner(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> Learner:
         """Network, objectives and balancer, ready to be trained."""

@@ -97,7 +97,7 @@ def load_run(path: str | Path, weights: str | None = None) -> TrainedRun:
     run.require()
     recipe = Recipe.load(run.recipe_path)
     tasks = recipe.tasks()
-    network = recipe.network(tasks)
+    network = recipe.network(tasks, trained=True)
     chosen = weights or ("best" if run.checkpoints.has("best") else "last")
     file = run.checkpoints.find(chosen) / "network.safetensors"
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -171,3 +172,12 @@ def test_the_demo_trains_measures_and_shows(tmp_path):
     assert (out / "gallery.png").exists()
     assert (out / "results_test.md").exists()
     assert run("demo", "--out", out, "--quiet") == 0  # again: nothing left to train, measured anew
+
+
+def test_a_trained_run_is_loaded_without_the_pretrained_weights_it_began_with(folder, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(folder / "run", copy)
+    recipe = yaml.safe_load((copy / "recipe.yaml").read_text())
+    recipe["network"]["weights"] = "gone.safetensors"
+    (copy / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    assert run("eval", copy, "--quiet") == 0
