@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from crosstask.data.sample import Batch
+from crosstask.errors import RecipeError
 from crosstask.networks.mapping import MappingNetwork, pair_slot
 from crosstask.tasks.base import Task
 
@@ -25,6 +26,18 @@ class Pair(NamedTuple):
     source: str
     target: str
     images: Tensor
+
+
+def dense_tasks(tasks: Mapping[str, Task], objective: str) -> dict[str, Task]:
+    """The dense tasks among ``tasks``.
+
+    Raises:
+        RecipeError: fewer than two, so that there is no pair.
+    """
+    dense = {name: task for name, task in tasks.items() if task.dense}
+    if len(dense) < 2:
+        raise RecipeError(f"objectives.{objective}: needs two dense tasks, found {', '.join(dense) or 'none'}")
+    return dense
 
 
 def labelled(batch: Batch, tasks: Mapping[str, Task]) -> dict[str, Tensor]:

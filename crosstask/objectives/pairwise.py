@@ -19,11 +19,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from crosstask.data.sample import Batch
-from crosstask.errors import RecipeError
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.pairs import Pair, embed_pairs, find_pairs
+from crosstask.objectives.pairs import Pair, dense_tasks, embed_pairs, find_pairs
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -78,9 +77,7 @@ class PairwiseConsistency(Objective):
         every_pair: bool = False,
     ) -> None:
         super().__init__()
-        self.tasks = {name: task for name, task in tasks.items() if task.dense}
-        if len(self.tasks) < 2:
-            raise RecipeError(f"objectives.pairwise: needs two dense tasks, found {', '.join(self.tasks) or 'none'}")
+        self.tasks = dense_tasks(tasks, "pairwise")
         channels = [task.channels for task in self.tasks.values()]
         self.mapper = MappingNetwork(channels, stem, (*widths, network.channels[-1]), layers, kernel)
         self.regularisation = regularisation

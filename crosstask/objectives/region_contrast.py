@@ -29,7 +29,7 @@ from crosstask.errors import RecipeError
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.pairs import embed_pairs, find_pairs
+from crosstask.objectives.pairs import dense_tasks, embed_pairs, find_pairs
 from crosstask.ops.contrast import info_nce
 from crosstask.ops.gaussians import (
     RegionIndex,
@@ -161,11 +161,7 @@ class RegionContrast(Objective):
         every_pair: bool = False,
     ) -> None:
         super().__init__()
-        self.tasks = {name: task for name, task in tasks.items() if task.dense}
-        if len(self.tasks) < 2:
-            raise RecipeError(
-                f"objectives.region_contrast: needs two dense tasks, found {', '.join(self.tasks) or 'none'}"
-            )
+        self.tasks = dense_tasks(tasks, "region_contrast")
         if not 0 < temperature < math.inf:
             raise RecipeError(
                 f"objectives.region_contrast.temperature: expected a positive number, found {temperature}"
