@@ -12,21 +12,23 @@ class EMA(nn.Module):
     """A copy of ``module`` that follows it slowly; never trained, always in evaluation mode.
 
     Parameters and floating-point buffers (batch-norm statistics) are averaged, other buffers (counters) are copied.
-    Early updates use a smaller decay, ``(1 + n) / (10 + n)`` after n updates, so that the random start is forgotten.
+    Early updates use a smaller decay, ``(1 + n) / (warmup + n)`` after n updates, so that the random start is forgotten.
 
     Args:
         module: what to follow.
         decay: how much of the average is kept at each update, in [0, 1).
+        warmup: how long the decay stays small; with 2 the average is the plain mean of all states until ``decay`` is
+            reached.
     """
 
     updates: Tensor
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
+    def __init__(self, module: nn.Module, decay: float, warmup: int = 10) -> None:
         super().__init__()
         if not 0 <= decay < 1:
             raise ValueError(f"the decay of a moving average must be in [0, 1), found {decay}")
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
-        self.decay = decay
+        self.decay, self.warmup = decay, warmup
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
 
     def train(self, mode: bool = True) -> EMA:
@@ -36,7 +38,7 @@ class EMA(nn.Module):
     def update(self, module: nn.Module) -> None:
         """Move towards ``module`` by one step."""
         count = int(self.updates)
-        decay = min(self.decay, (1 + count) / (10 + count))
+        decay = min(self.decay, (1 + count) / (self.warmup + count))
         ours, theirs = self.module.state_dict(), module.state_dict()
         floating = [name for name, value in ours.items() if value.is_floating_point()]
         torch._foreach_lerp_([ours[name] for name in floating], [theirs[name] for name in floating], 1 - decay)

@@ -72,6 +72,13 @@ class Task(abc.ABC):
     def decide(self, prediction: Tensor) -> Tensor:
         """The prediction in the format of a target (class ids, metres, unit vectors, probabilities)."""
 
+    def confidence(self, prediction: Tensor) -> Tensor:
+        """How sure a prediction is of each of its entries, in [0, 1], in the shape of :meth:`known` for a batch.
+
+        1 for kinds whose predictions do not say.
+        """
+        return torch.ones_like(prediction[:, 0] if self.dense else prediction, dtype=torch.float32)
+
     def values(self, target: Tensor) -> Tensor:
         """A target in the format of :meth:`activate`, (B, C, ...); NaN where unknown."""
         return target

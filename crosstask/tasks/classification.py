@@ -62,6 +62,11 @@ class Classification(Task):
     def decide(self, prediction: Tensor) -> Tensor:
         return prediction.max(1).indices  # ten times as fast as argmax over this axis on a CPU
 
+    def confidence(self, prediction: Tensor) -> Tensor:
+        """The largest probability, (B, ...)."""
+        logits = full_precision(prediction)
+        return (logits.max(1).values - logits.logsumexp(1)).exp()
+
     def values(self, target: Tensor) -> Tensor:
         """One-hot, (B, C, ...); all NaN where unknown."""
         return self.embed_target(target).where((target >= 0).unsqueeze(1), torch.nan)

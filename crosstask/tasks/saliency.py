@@ -53,6 +53,10 @@ class Saliency(Task):
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction)
 
+    def confidence(self, prediction: Tensor) -> Tensor:
+        """The probability of being right about the pixel, (B, H, W)."""
+        return full_precision(prediction)[:, 0].abs().sigmoid()
+
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
 

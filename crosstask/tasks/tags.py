@@ -66,6 +66,10 @@ class Tagging(Task):
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction)
 
+    def confidence(self, prediction: Tensor) -> Tensor:
+        """The probability of being right about presence, (B, C)."""
+        return full_precision(prediction).abs().sigmoid()
+
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
 

@@ -315,6 +315,21 @@ def test_wrong_targets_are_named(kind):
 
 
 @CASE
+def test_confidence_has_the_shape_of_the_known_mask_and_grows_with_the_prediction(kind, number):
+    task = make(kind, number)
+    output = prediction(task)
+    confidence, surer = task.confidence(output), task.confidence((8 * output).bfloat16())
+    assert confidence.shape == task.known(target(task)).shape
+    assert confidence.dtype == surer.dtype == torch.float32
+    assert 0 <= confidence.min() <= confidence.max() <= surer.max() <= 1
+    if kind in ("segmentation", "category"):
+        torch.testing.assert_close(confidence, task.activate(output).amax(1))
+    if kind in ("tags", "saliency"):
+        likely = task.activate(output).reshape(confidence.shape)
+        torch.testing.assert_close(confidence, torch.maximum(likely, 1 - likely))
+
+
+@CASE
 def test_tasks_and_metrics_can_be_sent_to_another_process(kind, number):
     task = make(kind, number)
     copy = pickle.loads(pickle.dumps(task))
