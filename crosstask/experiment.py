@@ -122,6 +122,7 @@ class Experiment:
             augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour),
             batch_size=options.batch_size,
             seed=derive(options.seed, "data"),
+            labelled_share=data.labelled_share,
             start=start,
             rank=rank,
             world=world,

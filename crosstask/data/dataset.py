@@ -53,6 +53,7 @@ class TableDataset:
         split: use the rows of this split only.
         regions: load the column ``regions``.
         confined: refuse paths that leave the table's folder, for tables that come from someone else.
+        hidden: load the labels that :meth:`keep` leaves out as ``Sample.hidden``.
 
     Raises:
         DataError: a column or the split is missing.
@@ -66,6 +67,7 @@ class TableDataset:
         split: str | None = None,
         regions: bool = False,
         confined: bool = False,
+        hidden: bool = False,
     ) -> None:
         for name in tasks:
             if name in RESERVED:
@@ -79,7 +81,8 @@ class TableDataset:
         self.tasks = dict(tasks)
         self.regions = regions
         self.confined = confined
-        self._labelled = self.table.coverage(list(tasks))
+        self.hidden = hidden
+        self._there = self._labelled = self.table.coverage(list(tasks))
 
     @property
     def ids(self) -> list[str]:
@@ -109,19 +112,19 @@ class TableDataset:
             raise IndexError(f"row {index} of {len(self)}")
         image = self._load(index, "image", load_image)
         size = image.shape[-2], image.shape[-1]
-        targets, weights = {}, {}
-        for (name, task), known in zip(self.tasks.items(), self._labelled[index].tolist(), strict=True):
-            if not known:
-                targets[name] = task.unknown(size)
-                continue
-            targets[name] = self._target(index, name, task, size)
-            if self.table.rows[index].get(name + WEIGHT):
+        there, labelled = self._there[index].tolist(), self._labelled[index].tolist()
+        targets, weights, hidden = {}, {}, {}
+        for (name, task), exists, use in zip(self.tasks.items(), there, labelled, strict=True):
+            targets[name] = self._target(index, name, task, size) if use else task.unknown(size)
+            if use and self.table.rows[index].get(name + WEIGHT):
                 weights[name] = self._weight(index, name + WEIGHT, task, size)
+            if self.hidden:
+                hidden[name] = self._target(index, name, task, size) if exists and not use else task.unknown(size)
         regions: Regions | None = None
         if self.regions and self.table.rows[index].get("regions"):
             regions = self._load(index, "regions", load_regions)
             self._same_size(index, "regions", regions, size)
-        return Sample(self.table.rows[index]["id"], image, targets, regions, self._intrinsics(index), weights)
+        return Sample(self.table.rows[index]["id"], image, targets, regions, self._intrinsics(index), weights, hidden)
 
     def _load(self, index: int, column: str, load: Callable[[Path], Any]) -> Any:
         try:

@@ -7,7 +7,7 @@ at (0, 0), so that a resize by s moves u to (u + 1/2) s - 1/2, a crop to u - lef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,6 +16,7 @@ from torchvision.transforms.v2 import functional as F
 
 from crosstask.data.draws import chance, integer, uniform
 from crosstask.data.sample import Sample
+from crosstask.tasks.targets import Target
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -49,12 +50,15 @@ def crop_resize(sample: Sample, top: int, left: int, height: int, width: int, si
         window = partial(F.resized_crop, top=top, left=left, height=height, width=width, size=list(size))
         moved = sample.map(window)
     if zoom != 1:
-        targets = {name: target.zoomed(zoom).as_subclass(type(target)) for name, target in moved.targets.items()}
-        moved = replace(moved, targets=targets)
+        moved = replace(moved, targets=_zoomed(moved.targets, zoom), hidden=_zoomed(moved.hidden, zoom))
     across, down = size[1] / width, size[0] / height
     fx, fy, cx, cy = sample.intrinsics.unbind()
     intrinsics = torch.stack((fx * across, fy * down, (cx - left + 0.5) * across - 0.5, (cy - top + 0.5) * down - 0.5))
     return replace(moved, intrinsics=intrinsics)
+
+
+def _zoomed(targets: Mapping[str, Target], zoom: float) -> dict[str, Target]:
+    return {name: target.zoomed(zoom).as_subclass(type(target)) for name, target in targets.items()}
 
 
 class Resize:

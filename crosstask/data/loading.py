@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from crosstask.data.dataset import Dataset
 from crosstask.data.sample import Batch, Sample, collate
-from crosstask.data.stream import Draws, Stream, consecutive
+from crosstask.data.stream import Draws, SharedStream, Stream, consecutive
 from crosstask.errors import DataError
 from crosstask.seeding import generator
 
@@ -29,6 +29,7 @@ def training_loader(
     *,
     batch_size: int,
     seed: int,
+    labelled_share: float | None = None,
     start: int = 0,
     rank: int = 0,
     world: int = 1,
@@ -43,6 +44,8 @@ def training_loader(
         transform: ``transform(sample, generator) -> Sample``, brings them to one size.
         batch_size: samples per batch and process.
         seed: seed of order and augmentation; they depend on nothing else.
+        labelled_share: part of each batch drawn from samples with a label of any task, where there are others too;
+            None draws all samples alike.
         start: number of the first batch, 0 unless a run is resumed.
         rank: this process.
         world: number of processes.
@@ -56,7 +59,7 @@ def training_loader(
     """
     if not len(dataset):
         raise DataError("there is nothing to train on: the training split has no rows")
-    source = _Random(dataset, transform, Stream(len(dataset), seed), on_error)
+    source = _Random(dataset, transform, _stream(dataset, seed, labelled_share), on_error)
     draws = Draws(batch_size, start, rank, world)
     return _reported(DataLoader(source, batch_sampler=draws, **_options(workers, pin_memory)))  # type: ignore[arg-type]
 
@@ -90,6 +93,15 @@ def evaluation_loader(
     return _Passes(DataLoader(_Ordered(dataset, transform), batch_sampler=lists, **options))  # type: ignore[arg-type]
 
 
+def _stream(dataset: Dataset, seed: int, labelled_share: float | None) -> Stream | SharedStream:
+    if labelled_share is not None:
+        labelled = dataset.labelled().any(1)
+        if labelled.any() and not labelled.all():
+            with_labels, without = (part.nonzero()[:, 0].tolist() for part in (labelled, ~labelled))
+            return SharedStream(with_labels, without, labelled_share, seed)
+    return Stream(len(dataset), seed)
+
+
 class _Loaded(NamedTuple):
     """What a worker hands over. Faults travel as text: an exception would arrive with the worker's traceback in it."""
 
@@ -106,7 +118,9 @@ class _Loaded(NamedTuple):
 class _Random:
     """The samples of a list of draws as one batch."""
 
-    def __init__(self, dataset: Dataset, transform: Transform, stream: Stream, on_error: OnError) -> None:
+    def __init__(
+        self, dataset: Dataset, transform: Transform, stream: Stream | SharedStream, on_error: OnError
+    ) -> None:
         self.dataset = dataset
         self.transform = transform
         self.stream = stream

@@ -36,6 +36,10 @@ class DataOptions:
             (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels), lists:FILE or
             file:FILE (as a file says).
         labels_seed: seed of that choice.
+        labelled_share: part of each batch that is drawn from the samples with labels, where there are others; null
+            draws all samples alike.
+        hidden: also load the labels that the protocol drops, to measure pseudo-labels with while training; nothing is
+            ever trained or selected on them.
         validation_fraction: part of the training rows held out where the table has no validation split; 0 for none.
         train_split: name of the training split in the table's split column.
         validation_split: name of the validation split.
@@ -55,6 +59,8 @@ class DataOptions:
     evaluation_size: tuple[int, int] | None = None
     labels: str = "full"
     labels_seed: int = 0
+    labelled_share: float | None = None
+    hidden: bool = False
     validation_fraction: float = 0.1
     train_split: str = "train"
     validation_split: str = "val"
@@ -74,5 +80,7 @@ class DataOptions:
             raise ValueError(f"data.size must be at least 16x16 (height, width), found {list(self.size)}")
         if not 0 <= self.validation_fraction < 1:
             raise ValueError(f"data.validation_fraction must be in [0, 1), found {self.validation_fraction}")
+        if self.labelled_share is not None and not 0 < self.labelled_share < 1:
+            raise ValueError(f"data.labelled_share must be in (0, 1), or null, found {self.labelled_share}")
         if not 1 <= self.zoom[0] <= self.zoom[1]:
             raise ValueError(f"data.zoom must be two numbers, 1 <= least <= greatest, found {list(self.zoom)}")

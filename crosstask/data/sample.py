@@ -25,6 +25,8 @@ class Sample:
         intrinsics: fx, fy, cx, cy in pixels; NaN where unknown. The centre of pixel (row 0, column 0) is at (0, 0), so
             the ray of pixel (u, v) is ((u - cx) / fx, (v - cy) / fy, 1) with x right, y down, z forward.
         weights: optional confidence per task, (H, W) or ().
+        hidden: labels that exist but may not be trained on, unknown where ``targets`` has them; only there to measure
+            pseudo-labels with, and empty unless asked for.
     """
 
     id: str
@@ -33,6 +35,7 @@ class Sample:
     regions: Regions | None = None
     intrinsics: Tensor = field(default_factory=lambda: torch.full((4,), float("nan")))
     weights: dict[str, Target] = field(default_factory=dict)
+    hidden: dict[str, Target] = field(default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -47,6 +50,7 @@ class Sample:
             targets={name: function(target) for name, target in self.targets.items()},
             regions=None if self.regions is None else function(self.regions),
             weights={name: function(weight) for name, weight in self.weights.items()},
+            hidden={name: function(target) for name, target in self.hidden.items()},
         )
 
 
@@ -61,6 +65,7 @@ class Batch:
         regions: (B, H, W) int32, or None when no sample has any (-1 for those without).
         intrinsics: (B, 4) float, NaN where unknown.
         weights: per task (B, H, W) or (B,); 1 where a sample gives none. Only tasks for which some sample has any.
+        hidden: like ``targets``, the labels that may not be trained on; for measuring, and mostly empty.
     """
 
     images: Tensor
@@ -69,6 +74,7 @@ class Batch:
     regions: Tensor | None
     intrinsics: Tensor
     weights: dict[str, Tensor]
+    hidden: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -83,6 +89,7 @@ class Batch:
             None if self.regions is None else move(self.regions),
             move(self.intrinsics),
             {name: move(weight) for name, weight in self.weights.items()},
+            {name: move(target) for name, target in self.hidden.items()},
         )
 
     def pin_memory(self) -> Batch:
@@ -94,6 +101,7 @@ class Batch:
             None if self.regions is None else self.regions.pin_memory(),
             self.intrinsics.pin_memory(),
             {name: weight.pin_memory() for name, weight in self.weights.items()},
+            {name: target.pin_memory() for name, target in self.hidden.items()},
         )
 
 
@@ -129,4 +137,5 @@ def collate(samples: Sequence[Sample]) -> Batch:
         regions=regions,
         intrinsics=torch.stack([sample.intrinsics for sample in samples]),
         weights=weights,
+        hidden={name: torch.stack([_plain(s.hidden[name]) for s in samples]) for name in first.hidden},
     )

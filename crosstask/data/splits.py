@@ -98,25 +98,25 @@ def _rooms(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Da
     rooms = options.rooms
     assert rooms is not None
 
-    def part(count: int, start: int) -> RoomsDataset:
-        return RoomsDataset(count, tasks, size=options.size, seed=rooms.seed, start=start)
+    def part(count: int, start: int, hidden: bool = False) -> RoomsDataset:
+        return RoomsDataset(count, tasks, size=options.size, seed=rooms.seed, start=start, hidden=hidden)
 
     after_train = rooms.train + rooms.validation
     validation = part(rooms.validation, rooms.train) if rooms.validation else None
-    return part(rooms.train, 0), validation, part(rooms.test, after_train)
+    return part(rooms.train, 0, options.hidden), validation, part(rooms.test, after_train)
 
 
 def _table(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Dataset | None, Dataset | None]:
     table = load_table(options)
     splits = {row.get("split", "") for row in table.rows}
 
-    def part(split: str | None) -> TableDataset:
-        return TableDataset(table, tasks, split, regions=options.regions, confined=options.confined)
+    def part(split: str | None, hidden: bool = False) -> TableDataset:
+        return TableDataset(table, tasks, split, regions=options.regions, confined=options.confined, hidden=hidden)
 
     if splits <= {""}:
-        return part(None), None, None
+        return part(None, options.hidden), None, None
     return (
-        part(options.train_split),
+        part(options.train_split, options.hidden),
         part(options.validation_split) if options.validation_split in splits else None,
         part(options.test_split) if options.test_split in splits else None,
     )

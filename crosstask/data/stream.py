@@ -7,7 +7,8 @@ batch k, or that shares its batches among processes, sees the same samples, augm
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -33,6 +34,37 @@ class Stream:
         """Which sample a draw takes."""
         epoch, place = divmod(draw, self.samples)
         return _permutation(self.samples, self.seed, epoch)[place]
+
+    def generator(self, draw: int) -> torch.Generator:
+        """The generator for the augmentation of a draw."""
+        return generator(self.seed, "augmentation", draw)
+
+
+@dataclass(frozen=True)
+class SharedStream:
+    """A stream of which a fixed share of draws takes samples with labels, for data where they are few.
+
+    Draw d is the k-th with a label, k = floor(d share), where floor((d + 1) share) > k: every batch of B holds B share
+    of them, rounded down or up. Each part has its own permutations.
+
+    Attributes:
+        labelled: the samples with labels, at least one.
+        unlabelled: the others, at least one.
+        share: in (0, 1).
+        seed: seed of order and augmentation.
+    """
+
+    labelled: Sequence[int]
+    unlabelled: Sequence[int]
+    share: float
+    seed: int
+
+    def index(self, draw: int) -> int:
+        """Which sample a draw takes."""
+        before = math.floor(draw * self.share)
+        with_label = math.floor((draw + 1) * self.share) > before
+        part, place = (self.labelled, before) if with_label else (self.unlabelled, draw - before)
+        return part[Stream(len(part), self.seed).index(place)]
 
     def generator(self, draw: int) -> torch.Generator:
         """The generator for the augmentation of a draw."""

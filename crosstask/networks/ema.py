@@ -12,7 +12,7 @@ class EMA(nn.Module):
     """A copy of ``module`` that follows it slowly; never trained, always in evaluation mode.
 
     Parameters and floating-point buffers (batch-norm statistics) are averaged, other buffers (counters) are copied.
-    Early updates use a smaller decay, ``(1 + n) / (warmup + n)`` after n updates, so that the random start is forgotten.
+    Early updates use a smaller decay, ``(1 + n) / (warmup + n)`` after n updates: the random start is forgotten.
 
     Args:
         module: what to follow.
@@ -39,9 +39,14 @@ class EMA(nn.Module):
         """Move towards ``module`` by one step."""
         count = int(self.updates)
         decay = min(self.decay, (1 + count) / (self.warmup + count))
-        ours, theirs = self.module.state_dict(), module.state_dict()
-        floating = [name for name, value in ours.items() if value.is_floating_point()]
-        torch._foreach_lerp_([ours[name] for name in floating], [theirs[name] for name in floating], 1 - decay)
-        for name in ours.keys() - set(floating):
-            ours[name].copy_(theirs[name])
+        pairs = list(zip(_tensors(self.module), _tensors(module), strict=True))
+        floating = [pair for pair in pairs if pair[0].is_floating_point()]
+        torch._foreach_lerp_([ours for ours, _ in floating], [theirs for _, theirs in floating], 1 - decay)
+        for ours, theirs in pairs:
+            if not ours.is_floating_point():
+                ours.copy_(theirs)
         self.updates += 1
+
+
+def _tensors(module: nn.Module) -> list[Tensor]:
+    return [*module.parameters(), *module.buffers()]

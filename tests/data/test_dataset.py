@@ -128,6 +128,21 @@ def test_keep_drops_labels_and_leaves_the_rest(patchwork):
     assert dataset.labelled().all()
 
 
+def test_dropped_labels_can_be_kept_at_hand_for_measuring(patchwork):
+    dataset = TableDataset(patchwork.table, DENSE, hidden=True).keep(torch.tensor([[False, True, True]]))
+    sample, whole = dataset[3], TableDataset(patchwork.table, DENSE)[3]
+    for name, task in DENSE.items():
+        seen, back = (sample.targets, sample.hidden) if name != "semantic" else (sample.hidden, sample.targets)
+        assert torch.equal(seen[name], whole.targets[name])
+        assert not task.known(back[name]).any()
+    assert not any(task.known(dataset[0].hidden[name]).any() for name, task in list(DENSE.items())[1:])
+    batch = collate([sample, dataset[0]])
+    assert batch.hidden["semantic"].shape == (2, *SIZE)
+    assert torch.equal(batch.to("cpu").hidden["semantic"], batch.hidden["semantic"])
+    assert not whole.hidden
+    assert not collate([whole]).hidden
+
+
 def test_dropped_labels_are_not_opened(folder):
     folder.row(0, depth="missing.png", **{"depth.weight": "missing.png"})
     dataset = TableDataset(folder.table, {"depth": DENSE["depth"]})

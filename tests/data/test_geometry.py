@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -171,6 +172,16 @@ def test_nothing_moves_at_zoom_one_and_equal_size():
     assert all(torch.equal(plain(moved.targets[n]), plain(sample.targets[n])) for n in sample.targets)
     assert torch.equal(plain(moved.image), plain(sample.image))
     torch.testing.assert_close(moved.intrinsics, sample.intrinsics)
+
+
+def test_hidden_labels_move_as_targets_do():
+    sample, _ = plane_sample()
+    sample = replace(sample, hidden=dict(sample.targets))
+    moved = flip(crop_resize(sample, 3, 4, 16, 20, (24, 30), zoom=1.3))
+    for name, target in moved.targets.items():
+        assert type(moved.hidden[name]) is type(target)
+        assert torch.equal(moved.hidden[name], target)
+        assert name == "tags" or moved.hidden[name].shape != sample.hidden[name].shape
 
 
 def test_draws_come_from_the_generator_alone():

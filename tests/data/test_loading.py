@@ -15,7 +15,7 @@ from torchvision import tv_tensors
 
 from crosstask.data.loading import evaluation_loader, training_loader
 from crosstask.data.sample import Batch, Sample
-from crosstask.data.stream import Draws, Stream, consecutive
+from crosstask.data.stream import Draws, SharedStream, Stream, consecutive
 from crosstask.errors import DataError
 from crosstask.tasks.targets import Map, as_target
 
@@ -77,6 +77,27 @@ def test_every_epoch_has_every_sample_once_in_another_order():
     assert [Stream(10, 1).index(draw) for draw in range(10)] != epochs[0]
     draws = [torch.rand(3, generator=stream.generator(draw)).tolist() for draw in (0, 1, 0)]
     assert draws[0] == draws[2] != draws[1]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.25, 0.3])
+def test_a_share_of_the_draws_takes_samples_with_labels(share):
+    labelled, unlabelled = [4, 7], [0, 1, 2, 3, 5, 6]
+    stream = SharedStream(labelled, unlabelled, share, seed=0)
+    draws = [stream.index(draw) for draw in range(240)]
+    for start in range(0, 240, 8):
+        count = sum(index in labelled for index in draws[start : start + 8])
+        assert abs(count - 8 * share) < 1
+    for part in (labelled, unlabelled):
+        taken = [index for index in draws if index in part]
+        whole = len(taken) // len(part) * len(part)
+        epochs = [taken[first : first + len(part)] for first in range(0, whole, len(part))]
+        assert all(sorted(epoch) == part for epoch in epochs)
+        assert len({tuple(epoch) for epoch in epochs}) > 1
+    assert torch.equal(*(torch.rand(2, generator=each.generator(3)) for each in (stream, Stream(8, 0))))
+
+
+def test_a_share_means_nothing_where_all_samples_are_alike():
+    assert same(take(loader(Numbers(7), labelled_share=0.5), 3), take(loader(Numbers(7)), 3))
 
 
 def test_batches_are_full_when_there_are_fewer_samples():

@@ -14,7 +14,7 @@ from crosstask.data.rooms.vocabulary import CLASSES, MEASURES, OBJECTS, TYPES
 from crosstask.data.sample import Sample
 from crosstask.errors import RecipeError, nearest
 from crosstask.tasks.base import Task
-from crosstask.tasks.targets import Regions, as_target
+from crosstask.tasks.targets import Regions, Target, as_target
 
 
 class RoomsDataset:
@@ -29,6 +29,7 @@ class RoomsDataset:
         size: height and width of the images; another size shows the same rooms, at other resolution.
         seed: the world. Rooms of two worlds have nothing in common.
         start: number of the first room: data sets with disjoint numbers are disjoint.
+        hidden: give the labels that :meth:`keep` leaves out as ``Sample.hidden``.
 
     Raises:
         RecipeError: a task names a class that rooms do not have.
@@ -42,9 +43,10 @@ class RoomsDataset:
         size: tuple[int, int] = (64, 96),
         seed: int = 0,
         start: int = 0,
+        hidden: bool = False,
     ) -> None:
         self.tasks = dict(tasks)
-        self.size, self.seed, self.start = (size[0], size[1]), seed, start
+        self.size, self.seed, self.start, self.hidden = (size[0], size[1]), seed, start, hidden
         self.ids = [f"room-{seed}-{start + i:06d}" for i in range(count)]
         self._labels = {name: _LABELS[task.kind](task) for name, task in tasks.items()}
         self._labelled = torch.ones(count, len(tasks), dtype=torch.bool)
@@ -70,17 +72,21 @@ class RoomsDataset:
 
     def __getitem__(self, index: int) -> Sample:
         room = self.room(index)
-        known = dict(zip(self.tasks, self._labelled[index].tolist(), strict=True))
+        known = self._labelled[index]
         return Sample(
             id=self.ids[index],
             image=tv_tensors.Image(room.image),
-            targets={
-                name: as_target(task.target_type, self._labels[name](room)) if known[name] else task.unknown(self.size)
-                for name, task in self.tasks.items()
-            },
+            targets=self._targets(room, known),
             regions=as_target(Regions, room.instances),
             intrinsics=room.intrinsics,
+            hidden=self._targets(room, ~known) if self.hidden else {},
         )
+
+    def _targets(self, room: Room, known: Tensor) -> dict[str, Target]:
+        return {
+            name: as_target(task.target_type, self._labels[name](room)) if use else task.unknown(self.size)
+            for (name, task), use in zip(self.tasks.items(), known.tolist(), strict=True)
+        }
 
 
 Label = Callable[[Room], Tensor]

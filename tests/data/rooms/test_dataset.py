@@ -141,6 +141,13 @@ def test_labels_can_be_dropped():
         for number, (name, task) in enumerate(tasks.items()):
             assert bool(task.known(fewer[index].targets[name]).any()) == bool(mask[index, number])
     assert torch.equal(fewer[1].image, rooms[1].image)
+    assert not fewer[1].hidden
+    hidden = RoomsDataset(3, tasks, size=SIZE, start=10, hidden=True).keep(mask)[1].hidden
+    for number, (name, task) in enumerate(tasks.items()):
+        if mask[1, number]:
+            assert not task.known(hidden[name]).any()
+        else:
+            assert torch.equal(hidden[name].nan_to_num(7), rooms[1].targets[name].nan_to_num(7))
     with pytest.raises(IndexError):
         rooms[3]
 
