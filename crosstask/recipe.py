@@ -110,13 +110,15 @@ class Recipe:
         return _build(NETWORKS, options, "network", tasks=tasks)
 
     def learner(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> Learner:
-        """Network, objectives and balancer, ready to be trained."""
-        torch.manual_seed(derive(self.training.seed, "objectives"))
+        """Network, objectives and balancer, ready to be trained. What an objective starts from depends on the seed and
+        its own name, not on which others there are."""
+        seed = self.training.seed
         objectives, weightings = {}, {}
         for name, entry in self.sections["objectives"].items():
             where = f"objectives.{name}"
             schedule, rest = _split_weighting(entry)
             weightings[name] = construct(Weighting, schedule, where)
+            torch.manual_seed(derive(seed, "objectives", name))
             objectives[name] = _build(OBJECTIVES, rest, where, tasks=tasks, network=network)
         balancer = _build(BALANCERS, self.sections["balancing"], "balancing")
         return Learner(network, objectives, weightings, balancer)

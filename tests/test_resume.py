@@ -52,7 +52,7 @@ def weights(run: Path, which: str) -> dict[str, torch.Tensor]:
 
 
 def log(run: Path) -> list[dict]:
-    timing = {"images_per_second", "seconds_per_step", "waiting_for_data"}
+    timing = {"images_per_second", "seconds_per_step", "waiting_for_data", "peak_memory"}
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in record.items() if key not in timing} for record in records]
 

@@ -23,8 +23,8 @@ class Step:
         features: the encoder's feature maps for ``batch.images``, finest first.
         iteration: how many optimiser steps were taken before this one.
         iterations: how many there will be in all.
-        generator: the only source of randomness an objective may use (seeded by run, iteration, micro-batch and rank,
-            so that a resumed run draws the same numbers). Lives on the CPU.
+        generator: the only source of randomness an objective may use (seeded by run, iteration, micro-batch, rank and
+            the objective's name, so that a resumed run draws the same numbers). Lives on the CPU.
     """
 
     batch: Batch

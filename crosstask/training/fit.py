@@ -18,6 +18,7 @@ from crosstask.evaluation.results import Results
 from crosstask.networks.ema import EMA
 from crosstask.seeding import derive
 from crosstask.training.checkpoint import load_state
+from crosstask.training.cost import Stopwatch, peak_memory
 from crosstask.training.interrupt import Interrupt
 from crosstask.training.learner import Learner
 from crosstask.training.optimisers import build_optimiser, learning_rate
@@ -111,22 +112,23 @@ class Trainer:
         status = "finished"
         with TrainingProgress(self.iterations, self.iteration, self.quiet) as self.progress, Interrupt() as interrupt:
             micro_batches = iter(self._micro_batches())
-            mark, waited = time.perf_counter(), 0.0
+            watch = Stopwatch()
             while self.iteration < self.iterations:
                 began = time.perf_counter()
                 batches = [self._placed(batch) for batch in itertools.islice(micro_batches, self.options.accumulate)]
-                waited += time.perf_counter() - began
+                watch.waited += time.perf_counter() - began
                 self._step(batches)
+                watch.seconds += time.perf_counter() - began
+                watch.steps += 1
                 self.iteration += 1
                 self.progress.step()
                 last = self.iteration == self.iterations
                 if self.iteration % self.options.log_every == 0 or last:
-                    self._log(time.perf_counter() - mark, waited)
-                    mark, waited = time.perf_counter(), 0.0
+                    self._log(watch)
+                    watch = Stopwatch()
                 best = False
                 if self.evaluator is not None and (self.iteration % self.evaluate_every == 0 or last):
                     best = self._evaluate()
-                    mark = time.perf_counter()
                 stop = self._any(interrupt.requested)
                 tired = self.options.patience is not None and self.selection.misses >= self.options.patience
                 if self.iteration % self.checkpoint_every == 0 or last or best or stop or tired:
@@ -193,11 +195,10 @@ class Trainer:
             return flag
         return bool(reduced(self.fabric, torch.tensor(float(flag), device=self.fabric.device)) > 0)
 
-    def _log(self, seconds: float, waited: float) -> None:
+    def _log(self, watch: Stopwatch) -> None:
         options = self.options
         means, counts = self.means.read(reduced(self.fabric, self.means.stacked()))
-        steps = (self.iteration - 1) % options.log_every + 1
-        images = steps * options.batch_size * options.accumulate * self.fabric.world_size
+        images = watch.steps * options.batch_size * options.accumulate * self.fabric.world_size
         record = {
             "kind": "train",
             "iteration": self.iteration,
@@ -205,12 +206,13 @@ class Trainer:
             "terms": means,
             "counts": counts,
             "chance": self.learner.module.chance(),
-            "images_per_second": images / seconds,
-            "seconds_per_step": seconds / steps,
-            "waiting_for_data": waited / seconds,
+            "images_per_second": images / watch.seconds,
+            "seconds_per_step": watch.seconds / watch.steps,
+            "waiting_for_data": watch.waited / watch.seconds,
+            "peak_memory": peak_memory(self.fabric.device),
         }
         self._write(record)
-        self.progress.show(means, images / seconds)
+        self.progress.show(means, images / watch.seconds)
 
     def _evaluate(self) -> bool:
         assert self.evaluator is not None

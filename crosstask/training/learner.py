@@ -12,6 +12,7 @@ from crosstask.balancing.fixed import Fixed
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.seeding import generator as stream
 from crosstask.tasks.term import Term
 
 
@@ -56,7 +57,8 @@ class Learner(nn.Module):
     def forward(self, batch: Batch, iteration: int, iterations: int, generator: torch.Generator) -> dict[str, Term]:
         """All terms of a micro-batch, named ``OBJECTIVE/TERM``, weighted by their objective's schedule.
 
-        Only totals are weighted: a count says how much was averaged over, whatever it is worth.
+        Only totals are weighted: a count says how much was averaged over, whatever it is worth. Each objective has its
+        own stream of random numbers, so that its draws do not depend on which others there are.
         """
         features = self.network.features(batch.images)
         height, width = batch.images.shape[-2:]
@@ -64,6 +66,7 @@ class Learner(nn.Module):
         step = Step(batch, self.network, predictions, features, iteration, iterations, generator)
         terms = {}
         for name, objective in self._named():
+            step.generator = stream(generator.initial_seed(), name)
             factor = self.weightings[name].at(iteration)
             for term, (total, count) in objective(step).items():
                 terms[f"{name}/{term}"] = Term(total * factor, count)
