@@ -164,6 +164,7 @@ class Experiment:
             "processes": fabric.world_size,
             "threads": torch.get_num_threads(),
             "network": describe(network, self.recipe.data.size),
+            "iterations": self.iterations(fabric.world_size),
             "training_samples": len(self.splits.train),
             "training_labels": label_counts(self.splits.train, self.tasks),
         }

@@ -49,7 +49,7 @@ class Recipe:
         Raises:
             RecipeError: the file is missing or broken, or something in it is not valid.
         """
-        return cls.of(merge(_read(source), parse_overrides(overrides)))
+        return cls.of(read_recipe(source, overrides))
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Recipe:
@@ -127,6 +127,16 @@ class Recipe:
 def shipped_recipes() -> list[str]:
     """Names of the recipes that ship with the package."""
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The plain values of a recipe file, or of a shipped recipe, with ``overrides`` laid over them; not validated.
+
+    Raises:
+        RecipeError: the file is missing or broken.
+        UserError: a flag without a value, or a value that is not YAML.
+    """
+    return merge(_read(source), parse_overrides(overrides))
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
