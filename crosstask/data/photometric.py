@@ -108,11 +108,12 @@ class Strong(Photometric):
     """The strong view of methods in the manner of FixMatch: jitter, grey, blur, each at times.
 
     Args:
-        jitter: how far brightness, contrast and saturation change; hue by half of it.
+        jitter: how far brightness, contrast and saturation change.
         jitter_p: how often colours are jittered.
         grey_p: how often the image becomes grey.
         blur_p: how often the image is blurred.
         blur: range of the blur's sigma, in pixels.
+        hue: how far the hue changes, as a part of a full circle; by default half of ``jitter``.
     """
 
     def __init__(
@@ -122,8 +123,9 @@ class Strong(Photometric):
         grey_p: float = 0.2,
         blur_p: float = 0.5,
         blur: tuple[float, float] = (0.1, 2.0),
+        hue: float | None = None,
     ) -> None:
-        self.jitter = ColourJitter(jitter, jitter, jitter, jitter / 2)
+        self.jitter = ColourJitter(jitter, jitter, jitter, jitter / 2 if hue is None else hue)
         self.jitter_p = jitter_p
         self.grey_p = grey_p
         self.blur_p = blur_p

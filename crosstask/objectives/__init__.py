@@ -1,6 +1,7 @@
 """Sources of supervision, one file per paper. A recipe names them by the keys of ``OBJECTIVES``."""
 
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.mean_teacher import MeanTeacher
 from crosstask.objectives.pairwise import PairwiseConsistency
 from crosstask.objectives.region_contrast import RegionContrast
 from crosstask.objectives.supervised import Supervised
@@ -9,6 +10,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "supervised": Supervised,
     "pairwise": PairwiseConsistency,
     "region_contrast": RegionContrast,
+    "mean_teacher": MeanTeacher,
 }
 
-__all__ = ["OBJECTIVES", "Objective", "PairwiseConsistency", "RegionContrast", "Step", "Supervised"]
+__all__ = ["OBJECTIVES", "MeanTeacher", "Objective", "PairwiseConsistency", "RegionContrast", "Step", "Supervised"]

@@ -59,6 +59,11 @@ class Objective(nn.Module):
     def after_step(self, network: MultiTaskNetwork, iteration: int) -> None:
         """Called after each optimiser step, without gradient: update a teacher, say."""
 
+    def measures(self) -> dict[str, float]:
+        """Numbers for people about the steps since the last call, logged beside the terms: the quality of
+        pseudo-labels, say. Those of this process alone."""
+        return {}
+
     def chance(self) -> dict[str, float]:
         """For contrastive terms of the last forward: the loss of guessing, ln(candidates), logged beside each."""
         return {}

@@ -206,6 +206,7 @@ class Trainer:
             "terms": means,
             "counts": counts,
             "chance": self.learner.module.chance(),
+            "measures": self.learner.module.measures(),
             "images_per_second": images / watch.seconds,
             "seconds_per_step": watch.seconds / watch.steps,
             "waiting_for_data": watch.waited / watch.seconds,

@@ -86,6 +86,10 @@ class Learner(nn.Module):
             for _, objective in self._named():
                 objective.after_step(self.network, iteration)
 
+    def measures(self) -> dict[str, float]:
+        """Numbers of the objectives for people, see :meth:`Objective.measures`, named ``OBJECTIVE/NUMBER``."""
+        return {f"{name}/{key}": value for name, each in self._named() for key, value in each.measures().items()}
+
     def chance(self) -> dict[str, float]:
         """Chance levels of contrastive terms, named like the terms."""
         return {

@@ -1,0 +1,45 @@
+"""How good pseudo-labels are, measured on labels that exist but are hidden from training (``data.hidden``)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from crosstask.tasks.base import Task
+
+
+class PseudoQuality:
+    """Coverage of the pseudo-labels of a task, and the numbers of its metric where they cover hidden labels.
+
+    Args:
+        task: the task.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self._metric = task.metric()
+        self._covered = self._unknown = torch.zeros((), dtype=torch.long)
+
+    def add(self, prediction: Tensor, covered: Tensor, unknown: Tensor, hidden: Tensor | None) -> None:
+        """Add a batch.
+
+        Args:
+            prediction: a raw prediction that decides to the pseudo-labels, (B, C, ...).
+            covered: which entries have a pseudo-label, bool in the shape of the known mask.
+            unknown: which entries could have one.
+            hidden: the hidden targets; None where there are none.
+        """
+        self._covered = self._covered + covered.sum().detach()
+        self._unknown = self._unknown + unknown.sum().detach()
+        if hidden is not None:
+            within = covered if covered.ndim == hidden.ndim else covered.unsqueeze(1)
+            self._metric.update(prediction, hidden.where(within, self.task.target_type.UNKNOWN))
+
+    def read(self) -> dict[str, float]:
+        """``TASK/coverage`` and ``TASK/METRIC`` since the last call; NaN where there was nothing to measure."""
+        numbers = {"coverage": float(self._covered / self._unknown)}
+        if self._metric.rows:
+            numbers |= self._metric.compute()
+        self._metric = self.task.metric()
+        self._covered = self._unknown = torch.zeros((), dtype=torch.long)
+        return {f"{self.task.name}/{name}": value for name, value in numbers.items()}
