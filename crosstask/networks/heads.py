@@ -51,8 +51,15 @@ class Decoder(nn.Module):
         return features
 
     def forward(self, features: list[Tensor]) -> dict[str, Tensor]:
-        """Refined features to raw predictions (B, C, h, w) at any resolution."""
+        """Refined features to raw predictions (B, C, h, w) at any resolution.
+
+        While training there may be more than one per task, for objectives that know of them.
+        """
         raise NotImplementedError
+
+    def spread(self, features: list[Tensor], maps: Tensor) -> Tensor:
+        """Maps (B, C, h, w) of the size of the finest features, refined as predictions are; as they are by default."""
+        return maps
 
 
 class MultiScale(Decoder):
@@ -137,6 +144,18 @@ class PooledHeads(nn.Module):
             return {}
         pooled = self.dropout(torch.cat([maps.mean((-2, -1)) for maps in features], dim=1))
         return {name: head(pooled) for name, head in self.heads.items()}
+
+    def activations(self, features: list[Tensor], task: str) -> Tensor:
+        """Class activation maps (B, C, h, w): what each position of the features adds to the prediction of ``task``.
+
+        Their average over the positions is the prediction less its bias, without dropout. Maps of several sizes are
+        added at that of the finest.
+        """
+        head = dict(self.heads.items())[task]
+        assert isinstance(head, nn.Linear)
+        weights = head.weight[..., None, None].split([maps.shape[1] for maps in features], dim=1)
+        size = (features[0].shape[-2], features[0].shape[-1])
+        return sum((resize(F.conv2d(m, w), size) for m, w in zip(features, weights, strict=True)), torch.zeros(()))
 
 
 def starting_at(task: Task, layer: Layer) -> Layer:

@@ -10,13 +10,20 @@ from torch import Tensor, nn
 
 from crosstask.construct import construct
 from crosstask.errors import RecipeError, nearest
+from crosstask.networks.affinity import AffinityDecoder
 from crosstask.networks.blocks import fit, resize
 from crosstask.networks.deeplab import DeepLabV3Plus
 from crosstask.networks.encoders import build_encoder
 from crosstask.networks.heads import Decoder, Finest, MultiScale, PooledHeads
+from crosstask.ops.activations import normalised
 from crosstask.tasks.base import Task
 
-DECODERS: dict[str, type[Decoder]] = {"multiscale": MultiScale, "finest": Finest, "deeplabv3plus": DeepLabV3Plus}
+DECODERS: dict[str, type[Decoder]] = {
+    "multiscale": MultiScale,
+    "finest": Finest,
+    "deeplabv3plus": DeepLabV3Plus,
+    "affinity": AffinityDecoder,
+}
 
 
 class MultiTaskNetwork(nn.Module):
@@ -33,8 +40,8 @@ class MultiTaskNetwork(nn.Module):
         pretrained: start from the weights timm has for the encoder.
         weights: start from the encoder weights in this file (``.safetensors`` or ``.pth``) instead.
         encoder_options: further options of the encoder, such as ``width`` (small) or ``output_stride`` (timm).
-        decoder: how dense predictions are made of the encoder's feature maps: ``multiscale``, ``finest`` or
-            ``deeplabv3plus``.
+        decoder: how dense predictions are made of the encoder's feature maps: ``multiscale``, ``finest``,
+            ``deeplabv3plus`` or ``affinity``.
         decoder_options: further options of the decoder, such as ``width``.
         dropout: probability with which a feature of an image-level head is dropped while training.
 
@@ -69,12 +76,9 @@ class MultiTaskNetwork(nn.Module):
         dense = {name: task for name, task in tasks.items() if task.dense}
         pooled = {name: task for name, task in tasks.items() if not task.dense}
         self.encoder = build_encoder(encoder, pretrained=pretrained, weights=weights, options=encoder_options)
-        self.channels, self.strides = self.encoder.channels, self.encoder.strides
-        self.decoder: Decoder | None = None
-        if dense:
-            given = {"channels": self.channels, "strides": self.strides, "tasks": dense}
-            self.decoder = construct(DECODERS[decoder], decoder_options, "network.decoder_options", **given)
-            self.channels, self.strides = self.decoder.channels, self.decoder.strides
+        given = {"channels": self.encoder.channels, "strides": self.encoder.strides, "tasks": dense}
+        self.decoder: Decoder = construct(DECODERS[decoder], decoder_options, "network.decoder_options", **given)
+        self.channels, self.strides = self.decoder.channels, self.decoder.strides
         self.pooled = PooledHeads(self.channels, pooled, dropout)
         self.multiple = self.encoder.multiple
         self.register_buffer("mean", torch.tensor(self.encoder.mean).view(1, 3, 1, 1))
@@ -97,17 +101,28 @@ class MultiTaskNetwork(nn.Module):
             raise ValueError(f"images are {images.dtype}: give float RGB in [0, 1], for example images / 255")
         height, width = images.shape[-2:]
         images = fit(images, self._padded((height, width)), mode="replicate")
-        features = self.encoder((images - self.mean) / self.std)
-        return features if self.decoder is None else self.decoder.refine(features)
+        return self.decoder.refine(self.encoder((images - self.mean) / self.std))
 
     def heads_forward(self, features: list[Tensor], size: tuple[int, int]) -> dict[str, Tensor]:
-        """Raw predictions from the maps of :meth:`features`, for images of ``size`` (H, W)."""
+        """Raw predictions from the maps of :meth:`features`, for images of ``size`` (H, W).
+
+        While training, what else the decoder predicts comes behind the predictions of the tasks.
+        """
         predictions = self.pooled(features)
-        if self.decoder is not None:
-            padded = self._padded(size)
-            for name, coarse in self.decoder(features).items():
-                predictions[name] = fit(resize(coarse, padded), size)
-        return {name: predictions[name] for name in self.task_names}
+        for name, coarse in self.decoder(features).items():
+            predictions[name] = self._enlarged(coarse, size)
+        return {name: predictions.pop(name) for name in self.task_names} | predictions
+
+    def activations(self, features: list[Tensor], task: str, size: tuple[int, int]) -> Tensor:
+        """Class activation maps (B, C, H, W) of an image-level task from the maps of :meth:`features`.
+
+        Each is scaled to [0, 1] over its image and refined as the decoder refines predictions.
+        """
+        maps = normalised(self.pooled.activations(features, task))
+        return self._enlarged(self.decoder.spread(features, maps), size)
+
+    def _enlarged(self, maps: Tensor, size: tuple[int, int]) -> Tensor:
+        return fit(resize(maps, self._padded(size)), size)
 
     def _padded(self, size: tuple[int, int]) -> tuple[int, int]:
         # A visible multiple: what torch.export traces then divides without remainder at every stride.
