@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from crosstask import __version__
 from crosstask.errors import UserError
 
-COMMANDS = ("demo", "table", "convert", "check", "regions", "train", "eval", "predict", "export", "rooms", "recipes")
+COMMANDS = (
+    "demo", "table", "convert", "check", "regions", "relate", "train", "eval", "predict", "export", "rooms", "recipes",
+)  # fmt: skip
 
 
 def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

@@ -1,9 +1,13 @@
 """Sources of supervision, one file per paper. A recipe names them by the keys of ``OBJECTIVES``."""
 
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.coupling import DistributionMatching
+from crosstask.objectives.hard_coannotation import HardCoannotation
 from crosstask.objectives.mean_teacher import MeanTeacher
 from crosstask.objectives.pairwise import PairwiseConsistency
 from crosstask.objectives.region_contrast import RegionContrast
+from crosstask.objectives.scalar_matching import ScalarMatching
+from crosstask.objectives.soft_coannotation import SoftCoannotation
 from crosstask.objectives.supervised import Supervised
 
 OBJECTIVES: dict[str, type[Objective]] = {
@@ -11,6 +15,10 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "pairwise": PairwiseConsistency,
     "region_contrast": RegionContrast,
     "mean_teacher": MeanTeacher,
+    "distribution_matching": DistributionMatching,
+    "soft_coannotation": SoftCoannotation,
+    "hard_coannotation": HardCoannotation,
+    "scalar_matching": ScalarMatching,
 }
 
 __all__ = ["OBJECTIVES", "MeanTeacher", "Objective", "PairwiseConsistency", "RegionContrast", "Step", "Supervised"]

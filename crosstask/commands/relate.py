@@ -1,0 +1,86 @@
+"""Count how the classes of one task are related to those of another, where rows have labels of both.
+
+crosstask relate data.csv --of category --to tags --out r.csv
+crosstask relate data.csv --of category --to tags --out r.csv --min-support 10 --floor 0.05
+
+Writes r.csv (a row per class), r.png (a heat map) and r_support.csv (intervals and the number of samples behind each
+cell). The table is what the coupling objectives take as relatedness.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crosstask.data.table import Table
+    from crosstask.tasks.base import Task
+
+HELP = "count how the classes of two tasks are related"
+COUNTING = {
+    "min_support": (int, "least number of samples a cell is estimated from, others are unknown (default: 5)"),
+    "smoothing": (float, "made-up samples added with and without each attribute (default: 1, Laplace's rule)"),
+    "floor": (float, "estimates below become 0, not related (default: 0)"),
+    "level": (float, "level of the confidence intervals (default: 0.95)"),
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", help="table of files with labels of both tasks")
+    parser.add_argument("--of", required=True, metavar="TASK", help="column of the categories")
+    parser.add_argument("--to", required=True, metavar="TASK", help="column of the tags, categories or scalars")
+    parser.add_argument("--out", required=True, metavar="CSV", help="table to write")
+    parser.add_argument("--recipe", help="recipe that names the classes (default: those found in the table)")
+    parser.add_argument("--split", default="train", help="rows to count, if the table has splits (default: train)")
+    for name, (kind, text) in COUNTING.items():
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=kind, default=argparse.SUPPRESS, metavar="NUMBER", help=text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from crosstask.construct import construct
+    from crosstask.data.table import read_table
+    from crosstask.relatedness import RelateOptions, infer, write_relatedness
+    from crosstask.relatedness.picture import save_heat_map
+
+    given = {name: getattr(arguments, name) for name in COUNTING if hasattr(arguments, name)}
+    options = construct(RelateOptions, given, "relate")
+    table = read_table(arguments.table)
+    table = table.select(arguments.split if table.splits else None)
+    of, to = _tasks(arguments, table)
+    found = infer(table, of, to, options)
+    out = Path(arguments.out)
+    write_relatedness(found.table, out)
+    found.write_support(out.with_name(f"{out.stem}_support.csv"))
+    save_heat_map(found.table, out.with_suffix(".png"), f"{to.name} given {of.name}, {found.samples} samples")
+    unknown = int(found.table.values.isnan().sum())
+    print(
+        f"wrote {out}, {out.with_suffix('.png')} and {out.stem}_support.csv: {len(found.table.classes)} classes, "
+        f"{len(found.table.attributes)} attributes, from {found.samples} rows with both labels"
+        + (f"; {unknown} cells unknown (fewer than {options.min_support} samples)" if unknown else "")
+    )
+    return 0
+
+
+def _tasks(arguments: argparse.Namespace, table: Table) -> list[Task]:
+    """The two tasks, of the recipe or guessed from their columns."""
+    from dataclasses import replace
+
+    from crosstask.data.infer import infer_tasks
+    from crosstask.errors import UserError, nearest
+    from crosstask.recipe import Recipe
+
+    wanted = (arguments.of, arguments.to)
+    for name in wanted:
+        if name not in table.columns:
+            raise UserError(f"{table.path}: no column {name!r}: {nearest(name, table.columns)}")
+    if arguments.recipe is not None:
+        tasks = Recipe.load(arguments.recipe).tasks()
+    else:
+        tasks, _ = infer_tasks(replace(table, columns=("id", "image", *wanted)))
+    for name in wanted:
+        if name not in tasks:
+            raise UserError(f"{name!r} is no task of categories, tags or scalars: {nearest(name, tasks)}")
+    return [tasks[name] for name in wanted]

@@ -1,0 +1,15 @@
+"""How the classes of one task are related to those of another: named tables, their files, and counting them."""
+
+from crosstask.relatedness.files import read_relatedness, shipped_tables, write_relatedness
+from crosstask.relatedness.infer import Inferred, RelateOptions, infer
+from crosstask.relatedness.table import Relatedness
+
+__all__ = [
+    "Inferred",
+    "RelateOptions",
+    "Relatedness",
+    "infer",
+    "read_relatedness",
+    "shipped_tables",
+    "write_relatedness",
+]

@@ -1,0 +1,104 @@
+"""From a table of files with labels of two tasks to a table of how their classes are related."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from crosstask.data.table import Table
+from crosstask.errors import DataError, RecipeError
+from crosstask.relatedness.estimate import Estimate, count, means, shares
+from crosstask.relatedness.table import Relatedness
+from crosstask.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class RelateOptions:
+    """How relatedness is counted.
+
+    Args:
+        min_support: least number of samples a cell is estimated from; cells with fewer are unknown.
+        smoothing: made-up samples added with and without each attribute (1: Laplace's rule; 0: none).
+        floor: estimates below become 0, not related.
+        level: level of the confidence intervals.
+    """
+
+    min_support: int = 5
+    smoothing: float = 1.0
+    floor: float = 0.0
+    level: float = 0.95
+
+    def __post_init__(self) -> None:
+        if self.min_support < 1 or self.smoothing < 0 or not 0 <= self.floor < 1 or not 0 < self.level < 1:
+            raise ValueError(f"min_support >= 1, smoothing >= 0, 0 <= floor < 1 and 0 < level < 1, found {self}")
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A table of relatedness and how sure it is.
+
+    Attributes:
+        table: the table.
+        estimate: its cells with intervals and support.
+        samples: rows with a label of both tasks.
+    """
+
+    table: Relatedness
+    estimate: Estimate
+    samples: int
+
+    def write_support(self, path: str | Path) -> None:
+        """Write a CSV file with a row per cell: class, attribute, value, low, high, support."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["class", "attribute", "value", "low", "high", "support"])
+        for row, name in enumerate(self.table.classes):
+            for column, attribute in enumerate(self.table.attributes):
+                numbers = [float(part[row, column]) for part in self.estimate]
+                writer.writerow([name, attribute, *("" if each != each else f"{each:.6g}" for each in numbers)])
+        Path(path).write_text(text.getvalue(), encoding="utf-8")
+
+
+def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None) -> Inferred:
+    """R[class, attribute] from the rows of ``table`` that have labels of both tasks.
+
+    Args:
+        table: rows with a column for each task; give it the training rows only.
+        of: a category task.
+        to: a task of tags, categories (rows of R then sum to 1), or scalars (R holds means).
+
+    Raises:
+        RecipeError: the tasks are of other kinds.
+        DataError: no row has both labels, or a cell is not valid.
+    """
+    options = options or RelateOptions()
+    if of.kind != "category" or to.kind not in ("tags", "category", "scalars"):
+        raise RecipeError(
+            f"relatedness is of a category to tags, a category or scalars, not of {of.name} ({of.kind}) to {to.name} "
+            f"({to.kind})"
+        )
+    both = [row for row in range(len(table)) if table.rows[row].get(of.name) and table.rows[row].get(to.name)]
+    if not both:
+        raise DataError(f"{table.path}: no row has a label of both {of.name} and {to.name}: nothing to count")
+    classes = torch.stack([_parsed(table, row, of) for row in both])
+    attributes = to.values(torch.stack([_parsed(table, row, to) for row in both]))
+    counts = count(classes, attributes, of.channels)
+    if to.kind == "scalars":
+        estimate = means(counts, options.min_support, options.level)
+    else:
+        estimate = shares(
+            counts, options.smoothing, options.floor, options.min_support, options.level, to.kind == "category"
+        )
+    made = Relatedness(str(table.path), tuple(of.classes), tuple(to.classes), estimate.values)
+    return Inferred(made, estimate, len(both))
+
+
+def _parsed(table: Table, row: int, task: Task) -> torch.Tensor:
+    try:
+        return task.parse(table.rows[row][task.name]).as_subclass(torch.Tensor)
+    except ValueError as error:
+        raise DataError(f"{table.where(row, task.name)}: {error}") from None

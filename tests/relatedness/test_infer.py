@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from crosstask.cli import main
+from crosstask.data.table import Table, write_table
+from crosstask.errors import DataError, RecipeError
+from crosstask.relatedness import RelateOptions, infer, read_relatedness
+from crosstask.relatedness.estimate import count, means, shares
+from crosstask.tasks import KINDS
+from tests.shared import shared
+
+PLAIN = RelateOptions(min_support=1, smoothing=0)
+
+
+def test_counts_and_shares_equal_the_reference():
+    with np.load(shared("fixtures/others/dm_reference.npz")) as given:
+        arrays = {key: torch.from_numpy(given[key]) for key in ("emp_expr", "emp_au", "emp_mask", "emp_count", "emp_P")}
+    attributes = arrays["emp_au"].where(arrays["emp_mask"] > 0, torch.nan)
+    found = shares(count(arrays["emp_expr"], attributes, 7), smoothing=0, min_support=1)
+    torch.testing.assert_close(found.support, arrays["emp_count"])
+    torch.testing.assert_close(found.values, arrays["emp_P"], rtol=0, atol=1e-6)
+
+
+def test_intervals_are_those_of_wilson():
+    scipy = pytest.importorskip("scipy.stats")
+    attributes = torch.tensor([1.0] * 3 + [0.0] * 9)[:, None]
+    found = shares(count(torch.zeros(12, dtype=torch.long), attributes, 1), level=0.9)
+    expected = scipy.binomtest(3, 12).proportion_ci(0.9, method="wilson")
+    assert (float(found.low), float(found.high)) == pytest.approx((expected.low, expected.high))
+    assert float(found.values) == pytest.approx(4 / 14)  # Laplace's rule
+
+
+def test_too_little_support_is_unknown_and_a_floor_is_no_relation():
+    classes = torch.tensor([0] * 10 + [1] * 2)
+    attributes = torch.tensor([[1.0, 0.0]] * 9 + [[0.0, 1.0]] + [[1.0, torch.nan]] * 2)
+    found = shares(count(classes, attributes, 3), smoothing=0, floor=0.2, min_support=5)
+    torch.testing.assert_close(
+        found.values, torch.tensor([[0.9, 0], [torch.nan] * 2, [torch.nan] * 2], dtype=torch.float64), equal_nan=True
+    )
+    assert found.support.tolist() == [[10, 10], [2, 0], [0, 0]]
+    assert found.low[1, 0] > 0
+    assert found.low[2].isnan().all()
+
+
+def test_shares_of_one_of_several_sum_to_one():
+    attributes = torch.eye(3)[torch.tensor([0, 0, 0, 0, 0, 0, 0, 1, 1, 2])]
+    found = shares(count(torch.zeros(10, dtype=torch.long), attributes, 1), exclusive=True, floor=0.2)
+    torch.testing.assert_close(found.values, torch.tensor([[8 / 11, 3 / 11, 0]], dtype=torch.float64))
+
+
+def test_means_of_numbers_and_their_intervals():
+    numbers = torch.tensor([[1.0], [2.0], [4.0], [torch.nan], [9.0]])
+    found = means(count(torch.tensor([0, 0, 0, 0, 1]), numbers, 2), min_support=2)
+    assert found.values[0, 0] == pytest.approx(7 / 3)
+    half = 1.959964 * float(torch.tensor([1.0, 2, 4]).std()) / 3**0.5
+    assert float(found.high[0, 0]) == pytest.approx(7 / 3 + half, rel=1e-5)
+    assert found.values[1].isnan().all()
+
+
+def written(folder: Path) -> Path:
+    cells = [("happy", "smile;teeth", "0.9;0.1"), ("happy", "smile;?teeth", "0.7;"), ("sad", "-", "-0.5;0.2")]
+    cells += [("sad", "teeth", ""), ("", "smile", "0;0"), ("happy", "", "0.5;0.5")]
+    rows = [
+        {"image": f"{i}.png", "split": "train", "mood": mood, "face": face, "va": va}
+        for i, (mood, face, va) in enumerate(cells)
+    ]
+    rows.append({"image": "test.png", "split": "test", "mood": "sad", "face": "smile", "va": "1;1"})
+    return write_table(Table(folder / "data.csv", ("image", "split", "mood", "face", "va"), rows)).path
+
+
+def test_the_command_counts_training_rows_with_both_labels(tmp_path, capsys):
+    table, out = written(tmp_path), tmp_path / "r.csv"
+    typed = ["relate", str(table), "--of", "mood", "--to", "face", "--out", str(out)]
+    assert main([*typed, "--min-support", "1", "--smoothing", "0"]) == 0
+    assert "2 classes, 2 attributes, from 4 rows" in capsys.readouterr().out
+    found = read_relatedness(out).aligned(["happy", "sad"], ["smile", "teeth"])
+    assert found.values.tolist() == [[1, 1], [0, 0.5]]
+    assert (tmp_path / "r.png").read_bytes().startswith(b"\x89PNG")
+    lines = (tmp_path / "r_support.csv").read_text().splitlines()
+    assert lines[0] == "class,attribute,value,low,high,support"
+    assert lines[2].startswith("happy,teeth,1,")
+    assert lines[2].endswith(",1")
+    assert main(typed) == 0
+    assert read_relatedness(out).values.isnan().all()
+    assert "4 cells unknown (fewer than 5 samples)" in capsys.readouterr().out
+
+
+def test_the_command_counts_means_and_takes_names_from_a_recipe(tmp_path):
+    table, out = written(tmp_path), tmp_path / "means.csv"
+    (tmp_path / "recipe.yaml").write_text(
+        f"data: {{table: {table}}}\ntasks:\n  mood: {{kind: category, classes: [sad, happy]}}\n"
+        "  va: {kind: scalars, names: [valence, arousal]}\n"
+    )
+    typed = ["relate", str(table), "--of", "mood", "--to", "va", "--out", str(out)]
+    assert main([*typed, "--recipe", str(tmp_path / "recipe.yaml"), "--min-support", "2"]) == 0
+    found = read_relatedness(out, probabilities=False).aligned(["happy", "sad"], ["valence", "arousal"])
+    torch.testing.assert_close(
+        found.values, torch.tensor([[0.7, 0.3], [torch.nan] * 2], dtype=torch.float64), equal_nan=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["--of", "moods", "--to", "face"], "no column 'moods': did you mean 'mood'"),
+        (["--of", "face", "--to", "mood"], "not of face (tags) to mood (category)"),
+        (["--of", "mood", "--to", "split"], "'split' is no task of categories"),
+        (["--of", "mood", "--to", "face", "--floor", "2"], "relate: min_support >= 1"),
+    ],
+)
+def test_what_cannot_be_counted_is_one_line(tmp_path, capsys, typed, message):
+    assert main(["relate", str(written(tmp_path)), *typed, "--out", str(tmp_path / "r.csv")]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_annotated_for_both_is_an_error(tmp_path):
+    rows = [{"image": "a", "x": "1", "y": ""}, {"image": "b", "x": "", "y": "2"}]
+    table = Table(tmp_path / "t.csv", ("image", "x", "y"), rows)
+    tasks = [KINDS["category"](name, classes=3) for name in ("x", "y")]
+    with pytest.raises(DataError, match="no row has a label of both x and y"):
+        infer(table, *tasks)
+    with pytest.raises(RecipeError, match="not of x"):
+        infer(table, tasks[0], KINDS["depth"]("y"))
+    with pytest.raises(DataError, match="row 'a', column x"):
+        infer(Table(tmp_path / "t.csv", ("image", "x", "y"), [{"image": "a", "x": "7", "y": "1"}]), *tasks, PLAIN)
