@@ -24,7 +24,7 @@ from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.pseudo_quality import PseudoQuality
-from crosstask.objectives.teacher import Teacher
+from crosstask.objectives.teacher import Teacher, raw_labels
 from crosstask.objectives.views import StrongView, View
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
@@ -122,7 +122,7 @@ class MeanTeacher(Objective):
     @torch.no_grad()
     def _labels(self, batch: Batch) -> dict[str, PseudoLabel]:
         labels = {}
-        for name, prediction in self.teacher(batch.images, self.tasks, self.flip).items():
+        for name, prediction in raw_labels(self.teacher.module, batch.images, self.tasks, self.flip).items():
             task, unknown = self.tasks[name], self._unknown(batch, name)
             confidence = task.confidence(prediction)
             used = unknown & (confidence >= self.threshold)

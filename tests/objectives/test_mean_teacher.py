@@ -44,7 +44,7 @@ def test_each_unknown_entry_learns_from_the_teacher_with_the_loss_of_its_task():
     objective, network, batch = setting()
     step = step_of(network, batch)
     with torch.no_grad():
-        labels = objective.teacher.network(batch.images)
+        labels = objective.teacher.module(batch.images)
     terms = objective(step)
     for name, task in objective.tasks.items():
         known = task.known(batch.targets[name])
@@ -76,7 +76,7 @@ def test_labels_below_the_threshold_teach_nothing_but_count():
     objective, network, batch = setting([set()] * 4, threshold=0.4, only=["semantic"])
     step = step_of(network, batch)
     with torch.no_grad():
-        probabilities = objective.teacher.network(batch.images)["semantic"].softmax(1)
+        probabilities = objective.teacher.module(batch.images)["semantic"].softmax(1)
     sure = probabilities.amax(1) >= 0.4
     assert 0 < sure.float().mean() < 1
     (name, term), = objective(step).items()  # fmt: skip
@@ -90,7 +90,7 @@ def test_labels_can_be_weighed_by_confidence():
     objective, network, batch = setting([set()] * 2, weigh=True, only=["semantic", "depth"])
     step = step_of(network, batch)
     with torch.no_grad():
-        labels = objective.teacher.network(batch.images)
+        labels = objective.teacher.module(batch.images)
     terms = objective(step)
     expected = objective.tasks["semantic"].loss(
         step.predictions["semantic"], labels["semantic"].argmax(1), labels["semantic"].softmax(1).amax(1)
@@ -109,7 +109,7 @@ def test_the_student_of_a_mixed_view_learns_from_labels_mixed_alike():
     view = objective.view(batch.images, torch.Generator().manual_seed(0))
     predictions = network(view.images)
     with torch.no_grad():
-        labels = objective.teacher.network(batch.images)
+        labels = objective.teacher.module(batch.images)
     for name in ("semantic", "depth", "normals"):
         task = objective.tasks[name]
         unknown = ~task.known(batch.targets[name])
@@ -179,7 +179,7 @@ def test_pseudo_labels_are_measured_on_hidden_labels_where_they_cover_them():
     whole = toy_batch([{"semantic", "depth"}] * 4, dtype=torch.float32)
     batch.hidden = {"semantic": whole.targets["semantic"], "depth": whole.targets["depth"]}
     with torch.no_grad():
-        labels = objective.teacher.network(batch.images)
+        labels = objective.teacher.module(batch.images)
     objective(step_of(network, batch))
     objective(step_of(network, batch))
     measured = objective.measures()

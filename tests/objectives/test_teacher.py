@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from crosstask.networks import MultiTaskNetwork
-from crosstask.objectives.teacher import Teacher
+from crosstask.objectives.teacher import Teacher, raw_labels
 from tests.training.toys import ToyNetwork, toy_tasks
 
 
@@ -27,10 +27,10 @@ def test_it_is_the_mean_of_all_states_until_the_decay_is_reached():
         changed(student)
         states.append(student.trunk.weight.detach().clone())
         teacher.update(student)
-    torch.testing.assert_close(teacher.network.trunk.weight, torch.stack(states).mean(0))
-    before = teacher.network.trunk.weight.clone()
+    torch.testing.assert_close(teacher.module.trunk.weight, torch.stack(states).mean(0))
+    before = teacher.module.trunk.weight.clone()
     teacher.update(student)
-    torch.testing.assert_close(teacher.network.trunk.weight, 0.75 * before + 0.25 * states[-1])
+    torch.testing.assert_close(teacher.module.trunk.weight, 0.75 * before + 0.25 * states[-1])
 
 
 def test_without_decay_it_is_the_network():
@@ -38,14 +38,14 @@ def test_without_decay_it_is_the_network():
     teacher = Teacher(student, decay=0.0)
     changed(student)
     teacher.update(student)
-    assert torch.equal(teacher.network.trunk.weight, student.trunk.weight)
+    assert torch.equal(teacher.module.trunk.weight, student.trunk.weight)
 
 
 def test_it_is_never_trained_and_needs_no_gradient():
     tasks = toy_tasks()
     teacher = Teacher(network()).train()
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
-    outputs = teacher(torch.rand(2, 3, 6, 8), tasks)
+    outputs = raw_labels(teacher.module, torch.rand(2, 3, 6, 8), tasks)
     assert list(outputs) == list(tasks)
     assert not any(output.requires_grad for output in outputs.values())
 
@@ -55,8 +55,8 @@ def test_mirrored_predictions_are_turned_back_as_targets_are():
     teacher = Teacher(network())
     images = torch.rand(2, 3, 6, 8)
     with torch.no_grad():
-        straight, mirrored = teacher.network(images), teacher.network(images.flip(-1))
-    averaged = teacher(images, tasks, flip=True)
+        straight, mirrored = teacher.module(images), teacher.module(images.flip(-1))
+    averaged = raw_labels(teacher.module, images, tasks, flip=True)
     signs = torch.tensor([-1.0, 1.0, 1.0])[:, None, None]
     torch.testing.assert_close(averaged["normals"], (straight["normals"] + mirrored["normals"].flip(-1) * signs) / 2)
     torch.testing.assert_close(averaged["depth"], (straight["depth"] + mirrored["depth"].flip(-1)) / 2)
@@ -70,6 +70,6 @@ def test_statistics_are_the_averaged_ones_or_those_of_the_batch():
     images = torch.rand(4, 3, 32, 32)
     for batch_statistics in (False, True):
         teacher = Teacher(student, batch_statistics=batch_statistics).train()
-        together = teacher(images, tasks)["semantic"][:2]
-        alone = teacher(images[:2], tasks)["semantic"]
+        together = raw_labels(teacher.module, images, tasks)["semantic"][:2]
+        alone = raw_labels(teacher.module, images[:2], tasks)["semantic"]
         assert torch.allclose(together, alone, atol=1e-5) != batch_statistics
