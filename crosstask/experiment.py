@@ -17,11 +17,12 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from crosstask import __version__
+from crosstask.data.derive import DeriveTargets
 from crosstask.data.loading import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
 from crosstask.data.splits import label_counts, load_splits
 from crosstask.data.table import write_table
-from crosstask.data.transforms import augmentation, evaluation
+from crosstask.data.transforms import Compose, augmentation, evaluation
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
 from crosstask.networks.describe import describe
@@ -56,6 +57,8 @@ class Experiment:
         self.resumed = False
         self.tasks = recipe.tasks()
         self.splits = load_splits(recipe.data, self.tasks)
+        self.derived = DeriveTargets(recipe.data.derive, self.tasks, recipe.data.size)
+        self.derived_counts = self.derived.counts(self.splits.train)
 
     @classmethod
     def resume(cls, path: str | Path, quiet: bool = False) -> Experiment:
@@ -119,7 +122,7 @@ class Experiment:
         data, options = self.recipe.data, self.recipe.training
         return training_loader(
             self.splits.train,
-            augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour),
+            Compose(self.derived, augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour)),
             batch_size=options.batch_size,
             seed=derive(options.seed, "data"),
             labelled_share=data.labelled_share,
@@ -167,15 +170,17 @@ class Experiment:
             "iterations": self.iterations(fabric.world_size),
             "training_samples": len(self.splits.train),
             "training_labels": label_counts(self.splits.train, self.tasks),
+            "derived_targets": self.derived_counts,
         }
 
 
 def _summary(environment: dict[str, Any]) -> str:
     network = environment["network"]
     labels = ", ".join(f"{name} {count}" for name, count in environment["training_labels"].items())
+    derived = "".join(f", {count} of {name} derived" for name, count in environment["derived_targets"].items())
     return (
         f"network: {network['parameters']:,} parameters, {network['flops'] / 1e9:.2f} GFLOPs per image; "
-        f"{environment['training_samples']} training samples, labelled: {labels}; {environment['device']}"
+        f"{environment['training_samples']} training samples, labelled: {labels}{derived}; {environment['device']}"
     )
 
 

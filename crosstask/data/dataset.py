@@ -38,6 +38,9 @@ class Dataset(Protocol):
     def labelled(self) -> Tensor:
         """Which samples have a label of which task, bool (N, T), tasks in the order of the recipe."""
 
+    def calibrated(self) -> Tensor:
+        """Which samples have known intrinsics, bool (N,)."""
+
     def keep(self, mask: Tensor) -> Dataset:
         """The same samples without the labels outside ``mask``, bool (N, T)."""
 
@@ -95,6 +98,10 @@ class TableDataset:
     def labelled(self) -> Tensor:
         """Which rows have a label of which task, bool (N, T)."""
         return self._labelled.clone()
+
+    def calibrated(self) -> Tensor:
+        """Which rows have known intrinsics, bool (N,)."""
+        return torch.stack([self._intrinsics(index) for index in range(len(self))]).isfinite().all(1)
 
     def keep(self, mask: Tensor) -> TableDataset:
         """The same rows without the labels outside ``mask``, bool (N, T)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -40,6 +40,8 @@ class DataOptions:
             draws all samples alike.
         hidden: also load the labels that the protocol drops, to measure pseudo-labels with while training; nothing is
             ever trained or selected on them.
+        derive: tasks whose targets are derived while training from the label an image has of another task, where it has
+            none of their own: ``{normals: depth}``, given the camera's intrinsics. Counted apart, never measured.
         validation_fraction: part of the training rows held out where the table has no validation split; 0 for none.
         train_split: name of the training split in the table's split column.
         validation_split: name of the validation split.
@@ -61,6 +63,7 @@ class DataOptions:
     labels_seed: int = 0
     labelled_share: float | None = None
     hidden: bool = False
+    derive: dict[str, str] = field(default_factory=dict)
     validation_fraction: float = 0.1
     train_split: str = "train"
     validation_split: str = "val"

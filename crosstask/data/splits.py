@@ -35,6 +35,9 @@ class Subset:
     def labelled(self) -> Tensor:
         return self.dataset.labelled()[self.indices]
 
+    def calibrated(self) -> Tensor:
+        return self.dataset.calibrated()[self.indices]
+
     def keep(self, mask: Tensor) -> Subset:
         whole = self.dataset.labelled()
         whole[self.indices] &= mask
@@ -81,7 +84,8 @@ def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
     keep = assign(whole.labelled(), options.labels, options.labels_seed, whole.ids, list(tasks))
     train = whole.keep(keep)
     labels = _labels_table(train, tasks)
-    missing = [name for name, known in zip(tasks, train.labelled().any(0).tolist(), strict=True) if not known]
+    trained = train.labelled().any(0).tolist()
+    missing = [name for name, known in zip(tasks, trained, strict=True) if not known and name not in options.derive]
     if missing:
         raise DataError(
             f"task {missing[0]!r} has no label among the {len(train)} training samples (labels: {options.labels}): "

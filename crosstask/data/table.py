@@ -27,6 +27,8 @@ RESERVED = frozenset({"image", "split", "id", "regions", *INTRINSICS})
 """Columns with a meaning of their own; no task may have such a name."""
 WEIGHT = ".weight"
 """Ending of the column that holds the weights of a task's labels."""
+DERIVED = "_derived"
+"""Ending of a column, and of its task, whose labels were derived from another task's: trained on, never measured."""
 
 
 @dataclass(frozen=True)

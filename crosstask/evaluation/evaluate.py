@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
+from crosstask.data.table import DERIVED
 from crosstask.evaluation.results import Number, Results, TaskResults
 from crosstask.tasks.base import Task
 from crosstask.tasks.metric import Metric
@@ -43,7 +44,8 @@ def evaluate(
         network: images (B, 3, H, W) to raw predictions by task, at the size of the images; an
             :class:`~crosstask.evaluation.inference.Inference` for tiles, several scales and flips.
         batches: batches of one size each; sizes may differ between batches.
-        tasks: the tasks to measure.
+        tasks: the tasks to measure; one whose name ends in ``_derived`` is left out, for its labels were computed from
+            another task's.
         device: where to compute; the network is expected to be there.
         autocast: compute under autocast with this type (``torch.bfloat16``, say).
         all_gather: with several ranks, each of which has its share of ``batches``: a function that returns the objects
@@ -54,7 +56,7 @@ def evaluate(
         seed: seed of the bootstrap.
         settings: how the network was run, kept with the results.
     """
-    metrics = {name: task.metric() for name, task in tasks.items()}
+    metrics = {name: task.metric() for name, task in tasks.items() if not name.endswith(DERIVED)}
     ids: list[str] = []
     total = len(batches) if isinstance(batches, Sized) else None
     with evaluating(network):

@@ -11,7 +11,7 @@ import torch
 
 from crosstask.data.adapters.base import Adapter, Output, Source, intrinsics, table_of
 from crosstask.data.adapters.matlab import read_class_map, read_vectors
-from crosstask.data.table import Table
+from crosstask.data.table import DERIVED, Table
 from crosstask.errors import DataError
 from crosstask.ops.geometry import normals_from_depth
 from crosstask.tasks.normals import Normals
@@ -19,7 +19,7 @@ from crosstask.tasks.normals import Normals
 FILE = "nyu_depth_v2_labeled.mat"
 INTRINSICS = (518.857901, 519.469611, 325.582449, 253.736166)
 """fx, fy, cx, cy of the colour camera, as the authors' toolbox gives them for 640x480."""
-DERIVED = "derived"
+FROM_DEPTH = "derived"
 _IDS = 894
 _UNKNOWN = 255
 
@@ -33,8 +33,8 @@ class NyuV2Mat(Adapter):
     ``normals_derived``; the intrinsics. Ids are the official numbers, from 0001.
 
     Traps: a white border frames most images, where depth is made up; cut it with ``border``. There are no official
-    normals: derived ones come from the filled-in depth, by fits of planes, and are not to be compared with numbers on
-    other normals.
+    normals: derived ones come from the filled-in depth, by fits of planes. As the ending of their column says, they are
+    trained on and never measured.
 
     Args:
         root: the ``.mat`` file or its folder.
@@ -100,10 +100,11 @@ class NyuV2Mat(Adapter):
             row[column] = output.save(f"{column}/{name}", classes[labels])
         known = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
         row["depth"] = output.save(f"depth/{name}", np.rint(known * 1000).clip(0, 65535).astype(np.uint16))
-        if self.normals == DERIVED:
+        if self.normals == FROM_DEPTH:
             metres = torch.from_numpy(np.where(known > 0, known, np.nan).astype(np.float32))
             derived = normals_from_depth(metres[None], torch.tensor(camera))
-            row["normals_derived"] = output.save(f"normals_derived/{name}", Normals("normals").encode(derived))
+            column = f"normals{DERIVED}"
+            row[column] = output.save(f"{column}/{name}", Normals("normals").encode(derived))
         elif self.normals is not None:
             row["normals"] = output.cell(given[index + 1])
         return row
@@ -138,7 +139,7 @@ class NyuV2Mat(Adapter):
 
     def _given_normals(self) -> dict[int, Path]:
         """Normal maps by official number."""
-        if self.normals in (None, DERIVED):
+        if self.normals in (None, FROM_DEPTH):
             return {}
         folder = Path(self.normals or "")
         found = {int(path.stem): path for path in sorted(folder.glob("*")) if path.stem.isdecimal()}

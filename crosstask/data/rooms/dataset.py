@@ -58,6 +58,10 @@ class RoomsDataset:
         """Which rooms have a label of which task, bool (N, T)."""
         return self._labelled.clone()
 
+    def calibrated(self) -> Tensor:
+        """Which rooms have known intrinsics: all, bool (N,)."""
+        return torch.ones(len(self), dtype=torch.bool)
+
     def keep(self, mask: Tensor) -> RoomsDataset:
         """The same rooms without the labels outside ``mask``, bool (N, T)."""
         fewer = copy.copy(self)
