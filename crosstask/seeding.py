@@ -20,3 +20,13 @@ def derive(*parts: int | str) -> int:
 def generator(*parts: int | str) -> torch.Generator:
     """A CPU generator seeded with :func:`derive`."""
     return torch.Generator().manual_seed(derive(*parts))
+
+
+def seed_device(device: torch.device, seed: int) -> None:
+    """Seed the global generators of the CPU and of ``device`` (dropout draws from them).
+
+    ``torch.manual_seed`` does this for every backend there is, at the cost of a formatted stack trace each time.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)

@@ -16,7 +16,8 @@ from crosstask.data.sample import Batch
 from crosstask.errors import RunError, UserError
 from crosstask.evaluation.results import Results
 from crosstask.networks.ema import EMA
-from crosstask.seeding import derive
+from crosstask.seeding import derive, seed_device
+from crosstask.training.ahead import ahead
 from crosstask.training.checkpoint import load_state
 from crosstask.training.cost import Stopwatch, peak_memory
 from crosstask.training.interrupt import Interrupt
@@ -111,11 +112,12 @@ class Trainer:
             self._restore()
         status = "finished"
         with TrainingProgress(self.iterations, self.iteration, self.quiet) as self.progress, Interrupt() as interrupt:
-            micro_batches = iter(self._micro_batches())
+            micro_batches = self._micro_batches()
             watch = Stopwatch()
+            self.learner.train()
             while self.iteration < self.iterations:
                 began = time.perf_counter()
-                batches = [self._placed(batch) for batch in itertools.islice(micro_batches, self.options.accumulate)]
+                batches = list(itertools.islice(micro_batches, self.options.accumulate))
                 watch.waited += time.perf_counter() - began
                 self._step(batches)
                 watch.seconds += time.perf_counter() - began
@@ -152,7 +154,8 @@ class Trainer:
 
     def _micro_batches(self) -> Iterator[Batch]:
         start = self.iteration * self.options.accumulate
-        return iter(self.loader(start, self.fabric.global_rank, self.fabric.world_size))
+        loaded = self.loader(start, self.fabric.global_rank, self.fabric.world_size)
+        return ahead(map(self._placed, loaded))
 
     def _placed(self, batch: Batch) -> Batch:
         batch = batch.to(self.fabric.device, non_blocking=True)
@@ -162,11 +165,10 @@ class Trainer:
 
     def _step(self, batches: list[Batch]) -> None:
         options = self.options
-        torch.manual_seed(derive(options.seed, "step", self.iteration, self.fabric.global_rank))
+        seed_device(self.fabric.device, derive(options.seed, "step", self.iteration, self.fabric.global_rank))
         rate = learning_rate(self.iteration, self.iterations, options)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        self.learner.train()
         self.optimiser.zero_grad(set_to_none=True)
         terms = accumulate_gradients(
             self.fabric, self.learner, batches,
@@ -218,6 +220,7 @@ class Trainer:
     def _evaluate(self) -> bool:
         assert self.evaluator is not None
         results = self.evaluator(self.network(), self.fabric)
+        self.learner.train()
         score = self.selection.score(results)
         best = self.selection.update(score, self.iteration)
         metrics = {

@@ -18,10 +18,13 @@ def build_optimiser(module: nn.Module, options: TrainingOptions) -> torch.optim.
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
+    fused = options.precision != "fp16"  # one that unscales gradients itself cannot have them clipped
     if options.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum, nesterov=options.momentum > 0)
+        return torch.optim.SGD(
+            groups, lr=options.lr, momentum=options.momentum, nesterov=options.momentum > 0, fused=fused
+        )
     kind = torch.optim.AdamW if options.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, lr=options.lr)
+    return kind(groups, lr=options.lr, fused=fused)
 
 
 def learning_rate(iteration: int, iterations: int, options: TrainingOptions) -> float:
