@@ -126,6 +126,7 @@ class Experiment:
             batch_size=options.batch_size,
             seed=derive(options.seed, "data"),
             labelled_share=data.labelled_share,
+            mixed=data.mixed,
             start=start,
             rank=rank,
             world=world,

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from crosstask.data.dataset import Dataset
 from crosstask.data.sample import Batch, Sample, collate
-from crosstask.data.stream import Draws, SharedStream, Stream, consecutive
+from crosstask.data.stream import Draws, MixedStream, SharedStream, Stream, apportion, consecutive
 from crosstask.errors import DataError
 from crosstask.seeding import generator
 
@@ -30,6 +30,7 @@ def training_loader(
     batch_size: int,
     seed: int,
     labelled_share: float | None = None,
+    mixed: bool = False,
     start: int = 0,
     rank: int = 0,
     world: int = 1,
@@ -46,6 +47,8 @@ def training_loader(
         seed: seed of order and augmentation; they depend on nothing else.
         labelled_share: part of each batch drawn from samples with a label of any task, where there are others too;
             None draws all samples alike.
+        mixed: each batch of all processes holds samples of every set of labels there is (of these tasks and no other),
+            at least one and otherwise in proportion to how many there are.
         start: number of the first batch, 0 unless a run is resumed.
         rank: this process.
         world: number of processes.
@@ -55,11 +58,13 @@ def training_loader(
             draw in its place (augmented as its own draw says), so every process keeps its batch size.
 
     Raises:
-        DataError: the data set is empty; while iterating: a file is broken and ``on_error`` is fatal, or all are.
+        DataError: the data set is empty, or there are more sets of labels than samples in a batch; while iterating: a
+            file is broken and ``on_error`` is fatal, or all are.
     """
     if not len(dataset):
         raise DataError("there is nothing to train on: the training split has no rows")
-    source = _Random(dataset, transform, _stream(dataset, seed, labelled_share), on_error)
+    stream = _mixed(dataset, seed, batch_size * world) if mixed else _stream(dataset, seed, labelled_share)
+    source = _Random(dataset, transform, stream, on_error)
     draws = Draws(batch_size, start, rank, world)
     return _reported(DataLoader(source, batch_sampler=draws, **_options(workers, pin_memory)))  # type: ignore[arg-type]
 
@@ -102,6 +107,19 @@ def _stream(dataset: Dataset, seed: int, labelled_share: float | None) -> Stream
     return Stream(len(dataset), seed)
 
 
+def _mixed(dataset: Dataset, seed: int, batch_size: int) -> MixedStream:
+    _, members, sizes = dataset.labelled().unique(dim=0, return_inverse=True, return_counts=True)
+    try:
+        counts = apportion(sizes.tolist(), batch_size)
+    except ValueError:
+        raise DataError(
+            f"the samples are labelled for {len(sizes)} different sets of tasks, more than fit into a batch of "
+            f"{batch_size}: raise training.batch_size, or set data.mixed to false"
+        ) from None
+    parts = [(members == number).nonzero()[:, 0].tolist() for number in range(len(sizes))]
+    return MixedStream(parts, counts, seed)
+
+
 class _Loaded(NamedTuple):
     """What a worker hands over. Faults travel as text: an exception would arrive with the worker's traceback in it."""
 
@@ -119,7 +137,7 @@ class _Random:
     """The samples of a list of draws as one batch."""
 
     def __init__(
-        self, dataset: Dataset, transform: Transform, stream: Stream | SharedStream, on_error: OnError
+        self, dataset: Dataset, transform: Transform, stream: Stream | SharedStream | MixedStream, on_error: OnError
     ) -> None:
         self.dataset = dataset
         self.transform = transform

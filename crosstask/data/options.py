@@ -38,6 +38,8 @@ class DataOptions:
         labels_seed: seed of that choice.
         labelled_share: part of each batch that is drawn from the samples with labels, where there are others; null
             draws all samples alike.
+        mixed: every batch holds samples of each set of labels there is (masks only, tags only, both, ...), at least one
+            and otherwise in proportion to how many there are; the smaller sets are gone through more often.
         hidden: also load the labels that the protocol drops, to measure pseudo-labels with while training; nothing is
             ever trained or selected on them.
         derive: tasks whose targets are derived while training from the label an image has of another task, where it has
@@ -62,6 +64,7 @@ class DataOptions:
     labels: str = "full"
     labels_seed: int = 0
     labelled_share: float | None = None
+    mixed: bool = False
     hidden: bool = False
     derive: dict[str, str] = field(default_factory=dict)
     validation_fraction: float = 0.1
@@ -85,5 +88,7 @@ class DataOptions:
             raise ValueError(f"data.validation_fraction must be in [0, 1), found {self.validation_fraction}")
         if self.labelled_share is not None and not 0 < self.labelled_share < 1:
             raise ValueError(f"data.labelled_share must be in (0, 1), or null, found {self.labelled_share}")
+        if self.mixed and self.labelled_share is not None:
+            raise ValueError("data: give either mixed or labelled_share")
         if not 1 <= self.zoom[0] <= self.zoom[1]:
             raise ValueError(f"data.zoom must be two numbers, 1 <= least <= greatest, found {list(self.zoom)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import count
 
 import torch
@@ -71,7 +71,58 @@ class SharedStream:
         return generator(self.seed, "augmentation", draw)
 
 
-@lru_cache(maxsize=4)
+@dataclass(frozen=True)
+class MixedStream:
+    """A stream of which every batch (of all processes) takes fixed numbers of samples from several parts, and cycles
+    over each; the parts take turns within the batch, so that slices of it hold much the same.
+
+    Attributes:
+        parts: the samples of each part, at least one.
+        counts: how many of each part there are in a batch, by :func:`apportion`.
+        seed: seed of order and augmentation.
+    """
+
+    parts: Sequence[Sequence[int]]
+    counts: Sequence[int]
+    seed: int
+
+    @cached_property
+    def places(self) -> list[tuple[int, int]]:
+        """For each place in a batch its part, and how many of this part come before it."""
+        taken = [(part, nth) for part, count in enumerate(self.counts) for nth in range(count)]
+        return sorted(taken, key=lambda place: (place[1] + 0.5) / self.counts[place[0]])
+
+    def index(self, draw: int) -> int:
+        """Which sample a draw takes."""
+        batch, place = divmod(draw, len(self.places))
+        number, nth = self.places[place]
+        part = self.parts[number]
+        return part[Stream(len(part), self.seed).index(batch * self.counts[number] + nth)]
+
+    def generator(self, draw: int) -> torch.Generator:
+        """The generator for the augmentation of a draw."""
+        return generator(self.seed, "augmentation", draw)
+
+
+def apportion(sizes: Sequence[int], batch_size: int) -> list[int]:
+    """How many samples of each part a batch holds: at least one of each, the rest in proportion to their sizes
+    (d'Hondt's rule).
+
+    >>> apportion([600, 290, 5], 8)
+    [5, 2, 1]
+
+    Raises:
+        ValueError: there are more parts than samples in a batch.
+    """
+    if len(sizes) > batch_size:
+        raise ValueError(f"a batch of {batch_size} samples cannot hold one of each of {len(sizes)} parts")
+    counts = [1] * len(sizes)
+    for _ in range(batch_size - len(sizes)):
+        counts[max(range(len(sizes)), key=lambda part: sizes[part] / (counts[part] + 1))] += 1
+    return counts
+
+
+@lru_cache(maxsize=64)
 def _permutation(samples: int, seed: int, epoch: int) -> list[int]:
     return torch.randperm(samples, generator=generator(seed, "epoch", epoch)).tolist()
 

@@ -15,7 +15,7 @@ from torchvision import tv_tensors
 
 from crosstask.data.loading import evaluation_loader, training_loader
 from crosstask.data.sample import Batch, Sample
-from crosstask.data.stream import Draws, SharedStream, Stream, consecutive
+from crosstask.data.stream import Draws, MixedStream, SharedStream, Stream, apportion, consecutive
 from crosstask.errors import DataError
 from crosstask.tasks.targets import Map, as_target
 
@@ -98,6 +98,59 @@ def test_a_share_of_the_draws_takes_samples_with_labels(share):
 
 def test_a_share_means_nothing_where_all_samples_are_alike():
     assert same(take(loader(Numbers(7), labelled_share=0.5), 3), take(loader(Numbers(7)), 3))
+
+
+class Unequal(Numbers):
+    """Numbers of which every tenth has labels of the first task, one of both, and the others of the second."""
+
+    def labelled(self) -> Tensor:
+        first = torch.arange(len(self)) % 10 == 0
+        mask = torch.stack((first, ~first), 1)
+        mask[1] = True
+        return mask
+
+
+def test_every_batch_of_a_mixed_stream_holds_every_part_and_cycles_over_each():
+    parts = [[4, 7], [0, 1, 2, 3, 5, 6], list(range(10, 40))]
+    counts = apportion([len(part) for part in parts], 16)
+    assert counts == [1, 2, 13]
+    stream = MixedStream(parts, counts, seed=0)
+    draws = [stream.index(draw) for draw in range(16 * 30)]
+    for start in range(0, len(draws), 16):
+        batch = draws[start : start + 16]
+        assert [sum(index in part for index in batch) for part in parts] == counts
+        assert all(any(index in part for index in half) for half in (batch[:8], batch[8:]) for part in parts[1:])
+    for part in parts:
+        taken = [index for index in draws if index in part]
+        epochs = [
+            taken[first : first + len(part)] for first in range(0, len(taken) // len(part) * len(part), len(part))
+        ]
+        assert all(sorted(epoch) == part for epoch in epochs)
+        assert len({tuple(epoch) for epoch in epochs}) > 1
+
+
+def test_a_batch_holds_one_of_each_part_however_small():
+    assert apportion([1000, 10, 1], 4) == [2, 1, 1]
+    assert apportion([5, 5], 3) in ([2, 1], [1, 2])
+    assert apportion([401, 247, 103], 751) == [401, 247, 103]
+
+
+def test_mixed_batches_are_the_same_over_processes_and_resume():
+    dataset = Unequal(60)
+    whole = take(loader(dataset, batch_size=6, mixed=True), 12)
+    for batch in whole:
+        kinds = {(int(name) == 1) + 2 * (int(name) % 10 == 0) for name in batch.ids}
+        assert kinds == {0, 1, 2}
+    assert same(whole[7:], take(loader(dataset, batch_size=6, mixed=True, start=7, workers=2), 5))
+    shares = [take(loader(dataset, batch_size=2, mixed=True, rank=rank, world=3), 12) for rank in range(3)]
+    for batch, parts in zip(whole, zip(*shares, strict=True), strict=True):
+        assert batch.ids == [name for part in parts for name in part.ids]
+    assert same(take(loader(Numbers(7), mixed=True), 3), take(loader(Numbers(7)), 3))  # one set of labels
+
+
+def test_more_sets_of_labels_than_samples_in_a_batch():
+    with pytest.raises(DataError, match=r"3 different sets of tasks, more than fit into a batch of 2: raise"):
+        loader(Unequal(60), batch_size=2, mixed=True)
 
 
 def test_batches_are_full_when_there_are_fewer_samples():
