@@ -38,11 +38,11 @@ def fit(maps: Tensor, size: tuple[int, int], mode: str = "constant") -> Tensor:
 class Residual(nn.Module):
     """Two 3x3 convolutions around a shortcut, which is averaged and projected where stride or channels change."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *conv_norm_relu(inputs, outputs, stride=stride),
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            *conv_norm_relu(inputs, outputs, stride=stride, dilation=dilation),
+            nn.Conv2d(outputs, outputs, 3, padding=dilation, dilation=dilation, bias=False),
             nn.BatchNorm2d(outputs),
         )
         self.shortcut: nn.Module = nn.Identity()

@@ -7,12 +7,13 @@ from typing import Any
 from crosstask.construct import construct
 from crosstask.errors import RecipeError
 from crosstask.networks.encoder import Encoder
+from crosstask.networks.resnet38d import ResNet38d
 from crosstask.networks.segnet import SegNet
 from crosstask.networks.small import SmallEncoder
 from crosstask.networks.timm_encoder import TimmEncoder
 from crosstask.networks.weights import read_weights, reason
 
-ENCODERS: dict[str, type[Encoder]] = {"small": SmallEncoder, "segnet": SegNet}
+ENCODERS: dict[str, type[Encoder]] = {"small": SmallEncoder, "segnet": SegNet, "resnet38d": ResNet38d}
 
 
 def build_encoder(

@@ -3,6 +3,7 @@
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.coupling import DistributionMatching
 from crosstask.objectives.hard_coannotation import HardCoannotation
+from crosstask.objectives.initial import Initial
 from crosstask.objectives.mean_teacher import MeanTeacher
 from crosstask.objectives.pairwise import PairwiseConsistency
 from crosstask.objectives.region_contrast import RegionContrast
@@ -15,6 +16,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "pairwise": PairwiseConsistency,
     "region_contrast": RegionContrast,
     "mean_teacher": MeanTeacher,
+    "initial": Initial,
     "distribution_matching": DistributionMatching,
     "soft_coannotation": SoftCoannotation,
     "hard_coannotation": HardCoannotation,

@@ -10,6 +10,7 @@ from crosstask.networks import MultiTaskNetwork, describe
 
 ENCODERS = [
     ("small", {"width": 4}),
+    ("small", {"width": 2, "depth": 2, "output_stride": 8}),
     ("resnet10t", {}),
     ("mobilenetv3_small_050", {}),
     ("hrnet_w18_small", {"feature_location": ""}),
@@ -17,6 +18,7 @@ ENCODERS = [
     ("vit_tiny_patch16_224", {"depth": 2, "embed_dim": 24, "num_heads": 2, "out_indices": (0, 1)}),
     ("swin_tiny_patch4_window7_224", {"embed_dim": 16, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2)}),
 ]
+NAMES = [f"{name} {' '.join(options)}" for name, options in ENCODERS]
 
 
 def small(tasks, **options):
@@ -32,7 +34,7 @@ def _seed():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize(("encoder", "options"), ENCODERS, ids=[name for name, _ in ENCODERS])
+@pytest.mark.parametrize(("encoder", "options"), ENCODERS, ids=NAMES)
 def test_predictions_have_the_size_of_the_images_and_every_parameter_learns(tasks, encoder, options):
     network = MultiTaskNetwork(tasks, encoder, encoder_options=options)
     predictions = network(images(50, 67))
@@ -46,7 +48,9 @@ def test_predictions_have_the_size_of_the_images_and_every_parameter_learns(task
     assert not still
 
 
-@pytest.mark.parametrize(("encoder", "options"), ENCODERS[:3], ids=[name for name, _ in ENCODERS[:3]])
+@pytest.mark.parametrize(
+    ("encoder", "options"), ENCODERS[:3], ids=[f"{name} {options}" for name, options in ENCODERS[:3]]
+)
 def test_features_are_finest_first_at_the_stated_strides(tasks, encoder, options):
     network = MultiTaskNetwork(tasks, encoder, encoder_options=options)
     features = network.features(images(64, 96))
@@ -208,6 +212,7 @@ class _First(nn.Module):
         ({"encoder": "mixer_s32_224"}, "images of one size only .224x224.*encoder_options.img_size"),
         ({"encoder_options": {"widht": 3}}, "network.encoder_options.widht: no such option .*did you mean 'width'"),
         ({"encoder_options": {"width": 0}}, "network.encoder_options: width is 0"),
+        ({"encoder_options": {"output_stride": 12}}, "output_stride is 12: give one of 2, 4, 8, 16, 32"),
         ({"decoder": "multiscal"}, "network.decoder: there is no 'multiscal'; did you mean 'multiscale'"),
         ({"decoder_options": {"width": "x"}}, "network.decoder_options.width: expected a whole number, found 'x'"),
         ({"pretrained": True}, "network.pretrained: encoder 'small' is always trained from scratch"),

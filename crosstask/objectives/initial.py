@@ -1,0 +1,49 @@
+"""Learning from labels before predictions are refined: the deep supervision of AuxSegNet (arXiv 2107.11787).
+
+    L = L_tags + (L_sal(initial) + L_sal(refined)) + (L_seg(initial) + L_seg(refined))
+
+``supervised`` gives the terms of the tags and of what is refined; this objective those of the initial predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from crosstask.data.sample import Batch
+from crosstask.errors import RecipeError
+from crosstask.networks.affinity import AffinityDecoder, initial
+from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.objectives.base import Objective, Step
+from crosstask.tasks.base import Task
+from crosstask.tasks.term import Term
+
+
+class Initial(Objective):
+    """Each refined task's own loss on its prediction before refinement; one term per task.
+
+    Raises:
+        RecipeError: the network refines no prediction.
+    """
+
+    def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
+        super().__init__()
+        decoder = network.decoder
+        names = [name for group in decoder.refined for name in group] if isinstance(decoder, AffinityDecoder) else []
+        if not names:
+            raise RecipeError(
+                "objectives.initial: the network refines no prediction: set network.decoder: affinity (with an "
+                "affinity other than none), or leave the objective out"
+            )
+        self.tasks = {name: tasks[name] for name in names}
+
+    def forward(self, step: Step) -> dict[str, Term]:
+        batch = step.batch
+        return {
+            name: task.loss(step.predictions[initial(name)], batch.targets[name], batch.weights.get(name))
+            for name, task in self.tasks.items()
+        }
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {name: task.count(batch.targets[name], batch.weights.get(name)) for name, task in self.tasks.items()}
