@@ -1,0 +1,148 @@
+"""Contrast of pixels with the prototype of their class and with pixels of other classes.
+
+Space Engage, arXiv 2307.09755, eq. 8: an anchor z of class c should be nearer to the prototype of c than to N pixels of
+other classes,
+
+    L(z) = -log [ exp(cos(z, rho_c) / tau) / (exp(cos(z, rho_c) / tau) + sum_n exp(cos(z, z_n) / tau)) ].
+
+Memory grows with anchors x negatives, never with the square of the pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+GATHERED = 2**22
+"""Numbers gathered at a time when anchors are compared with their negatives: 16 MB."""
+
+
+class Draws(NamedTuple):
+    """Which pixels are compared; A anchors, N negatives each.
+
+    Attributes:
+        anchors: (A,) indices of pixels.
+        classes: (A,) their classes.
+        negatives: (A, N) indices of pixels.
+        present: how many classes there are among the pixels; a class without anchors counts too.
+    """
+
+    anchors: Tensor
+    classes: Tensor
+    negatives: Tensor
+    present: int
+
+
+class _ByClass:
+    """Pixels in the order of their labels, so that the k-th of a class is found at once."""
+
+    def __init__(self, labels: Tensor, classes: int) -> None:
+        self.order = labels.argsort(stable=True)
+        counts = torch.bincount(labels + 1, minlength=classes + 1)
+        self.starts, self.counts = counts.cumsum(0)[:-1], counts[1:]
+
+    def pick(self, classes: Tensor, generator: torch.Generator) -> Tensor:
+        """A random pixel for each entry of ``classes``, which may have any shape."""
+        draws = torch.rand(classes.shape, generator=generator, dtype=torch.float64, device=classes.device)
+        return self.order[self.starts[classes] + (draws * self.counts[classes]).long()]
+
+
+def draw(
+    labels: Tensor,
+    hard: Tensor,
+    similarity: Tensor,
+    temperature: float,
+    anchors: int,
+    negatives: int,
+    generator: torch.Generator,
+) -> Draws:
+    """Draw anchors and their negatives, all with replacement.
+
+    For each class present, anchors are drawn among its hard pixels. The class of each negative is drawn from
+    softmax(similarity / temperature) over the other classes present, then a pixel of it.
+
+    Args:
+        labels: (P,) int64, -1 for pixels that do not take part.
+        hard: (P,) bool, the pixels that may be anchors.
+        similarity: (C, C) of the classes.
+        temperature: tau.
+        anchors: anchors per class.
+        negatives: negatives per anchor.
+        generator: the only source of randomness, on the CPU.
+
+    Returns:
+        The draws; no anchors where fewer than two classes are present.
+    """
+    generator = _on(labels.device, generator)
+    pixels = _ByClass(labels, len(similarity))
+    candidates = _ByClass(labels.where(hard, -1), len(similarity))
+    present = pixels.counts > 0
+    several = present.sum() > 1
+    owners = ((candidates.counts > 0) & several).nonzero()[:, 0]
+    classes = owners.repeat_interleave(anchors)
+    own = torch.eye(len(similarity), dtype=torch.bool, device=labels.device)
+    weights = (similarity / temperature).masked_fill(own | ~present, -torch.inf)[owners].softmax(1)
+    others = classes.new_empty(0, negatives)
+    if len(owners):
+        others = torch.multinomial(weights, anchors * negatives, replacement=True, generator=generator)
+        others = others.reshape(-1, negatives)
+    return Draws(candidates.pick(classes, generator), classes, pixels.pick(others, generator), int(present.sum()))
+
+
+def prototype_contrast(features: Tensor, draws: Draws, prototypes: Tensor, temperature: float) -> Tensor:
+    """The loss of each anchor, (A,). Gradient reaches the anchors alone.
+
+    Args:
+        features: (P, D) of all pixels.
+        draws: which of them are compared.
+        prototypes: (C, D).
+        temperature: tau.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        features = features.float()
+        anchors = F.normalize(features[draws.anchors], dim=1)
+        positive = (anchors * F.normalize(prototypes.float(), dim=1)[draws.classes]).sum(1, keepdim=True)
+        rows = features.detach()
+        lengths = rows.norm(dim=1).clamp(min=1e-6)[draws.negatives]
+        negative = _Products.apply(anchors, rows, draws.negatives) / lengths
+        logits = torch.cat([positive, negative], dim=1) / temperature
+        return logits.logsumexp(1) - logits[:, 0]
+
+
+class _Products(torch.autograd.Function):
+    """Products of each anchor (A, D) with its own choice (A, N) of rows (P, D), gathered a few anchors at a time, in
+    the backward pass again. No gradient for the rows."""
+
+    @staticmethod
+    def forward(ctx: Any, anchors: Tensor, rows: Tensor, choice: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, choice)
+        products = anchors.new_empty(choice.shape)
+        for part in _parts(choice, rows.shape[1]):
+            products[part] = torch.bmm(rows[choice[part]], anchors[part, :, None])[..., 0]
+        return products
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        rows, choice = ctx.saved_tensors
+        anchors = rows.new_empty(len(choice), rows.shape[1])
+        for part in _parts(choice, rows.shape[1]):
+            anchors[part] = torch.bmm(gradient[part, None, :], rows[choice[part]])[:, 0]
+        return anchors, None, None
+
+
+def _parts(choice: Tensor, dimension: int) -> list[slice]:
+    step = max(GATHERED // max(choice.shape[1] * dimension, 1), 1)
+    return [slice(first, first + step) for first in range(0, len(choice), step)]
+
+
+def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:
+    """A generator on the device that follows from one on the CPU: drawing millions of numbers there is slow."""
+    if device.type == "cpu":
+        return generator
+    seed = torch.randint(2**62, (), generator=generator).item()
+    return torch.Generator(device).manual_seed(int(seed))

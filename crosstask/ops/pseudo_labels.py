@@ -1,0 +1,67 @@
+"""Pseudo-labels of pixels from class scores or from similarities to class prototypes, each with a confidence."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class PixelLabels(NamedTuple):
+    """A label per pixel.
+
+    Attributes:
+        label: (B, H, W) int64, -1 for none.
+        confidence: (B, H, W) in [0, 1].
+    """
+
+    label: Tensor
+    confidence: Tensor
+
+    def above(self, threshold: float) -> Tensor:
+        """The labels of at least this confidence, -1 elsewhere."""
+        return self.label.where(self.confidence >= threshold, -1)
+
+
+def from_logits(logits: Tensor) -> PixelLabels:
+    """The most likely class and its probability, for logits (B, C, H, W)."""
+    highest, label = logits.float().max(1)
+    return PixelLabels(label, (highest - logits.float().logsumexp(1)).exp())
+
+
+def from_similarity(similarity: Tensor, seen: Tensor, temperature: float) -> PixelLabels:
+    """The most similar class, and its share in softmax(similarity / temperature) over the classes that were seen.
+
+    Args:
+        similarity: (B, C, H, W) cosines.
+        seen: (C,) bool, the classes that have a prototype; no pixel has a label before there is one.
+        temperature: tau.
+    """
+    logits = (similarity.float() / temperature).masked_fill(~seen[:, None, None], -torch.inf)
+    label, confidence = from_logits(logits)
+    return PixelLabels(label.where(seen.any(), -1), confidence.where(seen.any(), 0.0))
+
+
+def agreed(first: PixelLabels, second: PixelLabels) -> PixelLabels:
+    """The labels both share, with the confidence of the first; -1 where they differ."""
+    return PixelLabels(first.label.where(first.label == second.label, -1), first.confidence)
+
+
+def highest_share(classes: int, temperature: float) -> float:
+    """The largest share a class can have in softmax(cosine / temperature): own cosine 1, those of all others -1.
+
+    >>> round(highest_share(21, 0.5), 3)
+    0.732
+    """
+    return 1 / (1 + (classes - 1) * math.exp(-2 / temperature))
+
+
+def temperature_for(share: float, classes: int) -> float:
+    """The temperature at which :func:`highest_share` of two classes or more is ``share``; below it more is possible.
+
+    >>> round(temperature_for(0.732, 21), 2)
+    0.5
+    """
+    return 2 / math.log((classes - 1) / (1 / share - 1))
