@@ -32,6 +32,7 @@ from crosstask.seeding import derive
 from crosstask.training.fit import Outcome, Trainer
 from crosstask.training.run import Run
 from crosstask.training.runtime import make_fabric
+from crosstask.training.start import start_from
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -87,7 +88,10 @@ class Experiment:
         """
         options = self.recipe.training
         resuming = self.resumed and self.run.checkpoints.has("last")
-        learner = self.recipe.learner(self.tasks, self.recipe.network(self.tasks, trained=resuming))
+        network = self.recipe.network(self.tasks, trained=resuming)
+        if options.start_from is not None and not resuming:
+            start_from(network, options.start_from)
+        learner = self.recipe.learner(self.tasks, network)
         if self.main_process and not self.resumed:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")

@@ -26,6 +26,8 @@ class TrainingOptions:
         channels_last: memory layout of images and convolutions; much faster with bf16 on CPUs and GPUs.
         compile: compile the network with torch.compile.
         ema: decay of an exponential moving average of the weights; evaluation and prediction then use it.
+        start_from: run directory whose weights the network starts from where names and shapes agree; null for a new
+            network.
         seed: seed of everything random: weights, order, augmentation, objectives (each derived separately).
         evaluate_every: iterations between evaluations on the validation split; null for ten times in a run.
         checkpoint_every: iterations between checkpoints; null for at each evaluation.
@@ -54,6 +56,7 @@ class TrainingOptions:
     channels_last: bool = True
     compile: bool = False
     ema: float | None = None
+    start_from: str | None = None
     seed: int = 0
     evaluate_every: int | None = None
     checkpoint_every: int | None = None
