@@ -4,6 +4,7 @@ crosstask eval runs/one                     the test split of the run's own data
 crosstask eval runs/one --split val --flip
 crosstask eval runs/one --table other.csv --split ""
 crosstask eval runs/one --prior             beside a predictor that never looks at the image
+crosstask eval runs/faces --zero-shot compound=du2014_compound --table compound.csv     classes nobody annotated
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "measure a run on its test split (or another)"
 
@@ -22,39 +24,52 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prior", action="store_true", help="also measure the training set's mean/mode at each pixel")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_inference_options(parser)
+    add_zero_shot_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+    from pathlib import Path
+
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device, inference, settings
+    from crosstask.commands.zero_shot_options import zero_shot
+    from crosstask.errors import UserError
     from crosstask.evaluation.evaluate import evaluate
     from crosstask.evaluation.prior import Prior
     from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights)
+    network, stem = inference(run.network, run.tasks, arguments), "results"
+    scored = zero_shot(network, run.tasks, arguments)
+    if scored is not None:
+        if arguments.table is None or arguments.prior:
+            raise UserError("--zero-shot: give --table, which holds the true classes, and leave out --prior")
+        network, stem = scored, scored.task.name
+        run = replace(run, tasks={stem: scored.task})
     dataset, split = run.evaluation_data(arguments.split, arguments.table)
     said = settings(arguments, split=split, weights=run.weights)
-    candidates = {"results": (inference(run.network, run.tasks, arguments), said)}
+    candidates = {stem: (network, said)}
     if arguments.prior:
         prior = Prior.fit(run.training_batches(), run.tasks, run.recipe.data.size)
         candidates = {
             "prior": (prior, {"split": split, "predictor": "the training labels' mean or mode at each pixel"})
         } | candidates
     console = Console()
-    for name, (network, described) in candidates.items():
+    for name, (measured, described) in candidates.items():
         with progress(f"measuring {len(dataset)} images", arguments.quiet) as report:
             results = evaluate(
-                network,
+                measured,
                 run.evaluation_batches(dataset),
                 run.tasks,
-                device=device(arguments.device) if name == "results" else "cpu",
+                device=device(arguments.device) if name == stem else "cpu",
                 progress=report,
                 settings=described,
             )
         console.print(results.table())
-        stem = f"{name}_{split or 'all'}"
-        results.save(run.run.path / f"{stem}.json")
-        (run.run.path / f"{stem}.md").write_text(results.markdown(), encoding="utf-8")
+        path = run.run.path / f"{name}_{split or 'all'}"
+        results.save(f"{path}.json")
+        Path(f"{path}.md").write_text(results.markdown(), encoding="utf-8")
     return 0

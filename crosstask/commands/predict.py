@@ -1,6 +1,7 @@
 """Predict images: class ids, 16-bit depth in millimetres, normals as PNG, tags and categories as JSON.
 
 crosstask predict runs/one photos/ --out predictions
+crosstask predict runs/faces photos/ --out predictions --zero-shot compound=du2014_compound
 crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --tile 512 --flip
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "predict a folder, a table or patterns of images"
 
@@ -21,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-pictures", action="store_true", help="leave out the side-by-side pictures")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_inference_options(parser)
+    add_zero_shot_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,14 +31,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device, inference
+    from crosstask.commands.zero_shot_options import zero_shot
     from crosstask.evaluation.predict import predict
     from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights)
+    network = inference(run.network, run.tasks, arguments)
+    scored = zero_shot(network, run.tasks, arguments)
     with progress("predicting", arguments.quiet) as report:
         predicted = predict(
-            inference(run.network, run.tasks, arguments),
-            run.tasks,
+            scored or network,
+            run.tasks if scored is None else {**run.tasks, scored.task.name: scored.task},
             arguments.images,
             arguments.out,
             device=device(arguments.device),

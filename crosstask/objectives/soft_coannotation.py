@@ -25,19 +25,16 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Step
 from crosstask.objectives.coupling import Coupling, Direction
 from crosstask.ops.relatedness import (
+    SCORES,
     Distribution,
     bernoulli,
     categorical,
     cross_entropy,
-    indicators,
-    log_likelihoods,
     of_probabilities,
 )
 from crosstask.tasks.base import Task
 from crosstask.tasks.selection import full_precision
 from crosstask.tasks.term import Term
-
-Rule = Literal["indicator", "likelihood"]
 
 _NEVER = -1e30  # logit of a class that is left out; finite, so that 0 times it is 0
 
@@ -93,7 +90,7 @@ class SoftCoannotation(Coupling):
         attributes: str,
         relatedness: str,
         binary_from: float | None = None,
-        rule: Rule = "indicator",
+        rule: Literal["indicator", "likelihood"] = "indicator",
         temperature: float = 1.0,
         neutral: Literal["zero", "leave_out"] = "zero",
         form: Literal["standard", "as_printed"] = "standard",
@@ -125,7 +122,7 @@ class SoftCoannotation(Coupling):
     def soft_classes(self, batch: Batch) -> Soft:
         """Probabilities (B, A) of the classes, from the attribute labels."""
         attributes = full_precision(self.attributes.values(batch.targets[self.attributes.name]))
-        scores = RULES[self.rule](attributes, self.relatedness, not self.exclusive)
+        scores = SCORES[self.rule](attributes, self.relatedness, not self.exclusive)
         if self.neutral == "zero":
             scores = scores.where(~(self.unrelated & scores.isnan()), 0.0)
         missing = batch.targets[self.classes.name] < 0
@@ -161,14 +158,3 @@ class SoftCoannotation(Coupling):
     def _sum(self, soft: Distribution, predicted: Distribution, use: Tensor) -> Tensor:
         loss = cross_entropy(predicted, soft) if self.as_printed else cross_entropy(soft, predicted)
         return loss.where(use, 0.0).sum()
-
-
-def _indicator(attributes: Tensor, relatedness: Tensor, independent: bool) -> Tensor:
-    return indicators(attributes, relatedness)
-
-
-RULES: dict[str, Callable[[Tensor, Tensor, bool], Tensor]] = {
-    "indicator": _indicator,
-    "likelihood": log_likelihoods,
-}
-"""Scores (B, A) of classes from attributes (B, C), a table (A, C), and whether the attributes are independent."""

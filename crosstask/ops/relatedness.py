@@ -7,6 +7,7 @@ y[i] the label of attribute i, NaN where it is unknown. No unknown entry has any
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -124,6 +125,15 @@ def log_likelihoods(attributes: Tensor, relatedness: Tensor, complement: bool = 
         if complement:
             scores = scores + (known.to(present) - present) @ (1 - cells).log().T
         return scores.where(known.any(1, keepdim=True), torch.nan)
+
+
+Score = Callable[[Tensor, Tensor, bool], Tensor]
+"""Scores (B, A) of classes from attributes (B, C), a table (A, C), and whether the attributes are independent."""
+
+SCORES: dict[str, Score] = {
+    "indicator": lambda attributes, relatedness, independent: indicators(attributes, relatedness),
+    "likelihood": log_likelihoods,
+}
 
 
 def complete_class(attributes: Tensor, relatedness: Tensor) -> Tensor:

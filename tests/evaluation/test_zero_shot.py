@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from crosstask.cli import main
+from crosstask.errors import UserError
+from crosstask.evaluation.results import Results
+from crosstask.evaluation.zero_shot import ZeroShot, zero_shot_scores
+from crosstask.relatedness import read_relatedness
+from crosstask.tasks import KINDS
+from tests.tiny import write_recipe, write_tiny
+
+COMPOUND = read_relatedness("du2014_compound")
+
+
+class Painted(nn.Module):
+    """The mean red of an image row is the probability of a tag."""
+
+    def forward(self, images):
+        return {"units": images[:, 0].mean(2).logit(1e-4)}
+
+
+def test_compound_expressions_are_told_apart_by_their_units():
+    units = KINDS["tags"]("units", classes=list(COMPOUND.attributes))
+    rng = torch.Generator().manual_seed(0)
+    truth = torch.randint(15, (3000,), generator=rng)
+    shown = (torch.rand(3000, 17, generator=rng) < COMPOUND.values[truth]).float()
+    images = shown[:, None, :, None].expand(-1, 3, -1, 2)
+    right = {}
+    for rule in ("likelihood", "indicator"):
+        network = ZeroShot(Painted(), units, COMPOUND, "compound", rule)
+        predictions = network(images)
+        assert set(predictions) == {"units", "compound"}
+        right[rule] = float((network.task.decide(predictions["compound"]) == truth).float().mean())
+    assert right["likelihood"] > 0.85
+    assert 0.7 < right["indicator"] < right["likelihood"]
+
+
+def test_a_class_without_related_attributes_scores_0_by_the_indicator():
+    table = torch.tensor([[0.0, 0.0], [1.0, 0.5]])
+    scores = zero_shot_scores(torch.tensor([[0.2, 0.4]]), table, "indicator")
+    torch.testing.assert_close(scores, torch.tensor([[0.0, (0.2 + 0.5 * 0.4) / 1.5]]))
+    assert zero_shot_scores(torch.tensor([[0.2, 0.4]]), table, "likelihood").argmax() == 0
+
+
+def test_the_attributes_must_be_tags_of_the_table():
+    with pytest.raises(UserError, match="scored from tags, but 'units' is of kind category"):
+        ZeroShot(Painted(), KINDS["category"]("units", classes=3), COMPOUND, "compound")
+    with pytest.raises(UserError, match="no column for the attribute 'AU3'"):
+        ZeroShot(Painted(), KINDS["tags"]("units", classes=["AU3"]), COMPOUND, "compound")
+
+
+def test_the_commands_score_classes_nobody_annotated(tmp_path, capsys):
+    table = write_tiny(tmp_path)
+    recipe = write_recipe(tmp_path, table)
+    assert main(["train", str(recipe), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    (tmp_path / "r.csv").write_text("class,cat,sofa\nkitten,1,0\nlounge,0,1\n")
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    lines = [f"{image},{'kitten' if i % 2 else 'lounge'}" for i, (_, image, *_) in enumerate(rows[1:])]
+    (tmp_path / "scenes.csv").write_text("\n".join(["image,scene", *lines]))
+    option = ["--zero-shot", f"scene={tmp_path / 'r.csv'}", "--quiet"]
+    assert main(["eval", str(tmp_path / "run"), *option, "--table", str(tmp_path / "scenes.csv"), "--split", ""]) == 0
+    results = Results.load(tmp_path / "run" / "scene_all.json")
+    assert set(results.tasks) == {"scene"}
+    assert results.tasks["scene"].known == 8
+    assert (
+        main(["predict", str(tmp_path / "run"), str(tmp_path / "image"), "--out", str(tmp_path / "out"), *option]) == 0
+    )
+    said = [json.loads(line) for line in (tmp_path / "out" / "predictions.jsonl").read_text().splitlines()]
+    assert {each["scene"]["cell"] for each in said} <= {"kitten", "lounge"}
+    for typed, message in (
+        (["--zero-shot", "scene"], "write NAME=R"),
+        (["--zero-shot", "tags=r.csv"], "the run has a task of this name"),
+        ([*option, "--zero-shot-from", "tag"], "--zero-shot-from tag: did you mean 'tags'"),
+        (option, "give --table"),
+    ):
+        assert main(["eval", str(tmp_path / "run"), *typed]) == 2
+        assert message in capsys.readouterr().err
