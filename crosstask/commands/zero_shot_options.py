@@ -41,7 +41,7 @@ def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse
     if name in tasks:
         raise UserError(f"--zero-shot {name}: the run has a task of this name: give the new one another")
     tags = [task for task in tasks if tasks[task].kind == "tags"]
-    source = arguments.zero_shot_from or (tags[0] if len(tags) == 1 else None)
+    source: str = arguments.zero_shot_from or (tags[0] if len(tags) == 1 else "")
     if source not in tasks:
-        raise UserError(f"--zero-shot-from {source or 'is needed'}: {nearest(source or '', tags)}")
+        raise UserError(f"--zero-shot-from {source or 'is needed'}: {nearest(source, tags)}")
     return ZeroShot(network, tasks[source], read_relatedness(table), name, arguments.zero_shot_rule)
