@@ -42,16 +42,16 @@ class FiLMConv(nn.Module):
 
     def forward(self, maps: Tensor, slots: Tensor) -> Tensor:
         """Maps (N, C, H, W), each with the number of its pair (N,) int64."""
-        maps = self.norm(self.conv(maps))
-        return F.relu(maps * self.gamma.T[slots][..., None, None] + self.beta.T[slots][..., None, None])
+        gamma, beta = (each.T[slots][..., None, None] for each in (self.gamma, self.beta))
+        return F.relu(torch.addcmul(beta, self.norm(self.conv(maps)), gamma))
 
 
 class MappingNetwork(nn.Module):
     """Maps of several tasks into a joint space, conditional on the ordered pair they are compared for.
 
     A stem per task, then stages of :class:`FiLMConv` layers, each followed by 2x2 max pooling. Any number of maps, of
-    any tasks and pairs, go through in one call; batch statistics are those of all of them. (The released codes push one
-    map through at a time, so that each is normalised by its own statistics.)
+    any tasks and pairs, go through in one call; batch statistics are those of all of them, in the stems those of
+    each entry. (The released codes push one map through at a time, so that each is normalised by its own statistics.)
 
     Args:
         channels: channels of each task's maps, in the order of the tasks.
@@ -60,6 +60,7 @@ class MappingNetwork(nn.Module):
         layers: layers of each stage.
         kernel: 3 as published, or 1: then a feature depends on the values at its place alone, so that neither outline
             nor position (which padded convolutions leak) can tell regions apart.
+        pool: whether stages are followed by pooling; without it maps keep their resolution.
     """
 
     def __init__(
@@ -69,11 +70,12 @@ class MappingNetwork(nn.Module):
         widths: Sequence[int] = (16, 24, 32, 32),
         layers: Sequence[int] = (2, 2, 3, 3),
         kernel: int = 3,
+        pool: bool = True,
     ) -> None:
         super().__init__()
         if len(widths) != len(layers):
             raise ValueError(f"{len(widths)} widths and {len(layers)} layers: give one of each per stage")
-        self.tasks = len(channels)
+        self.tasks, self.pool = len(channels), pool
         slots = self.tasks * (self.tasks - 1)
         self.stems = nn.ModuleList(
             nn.Sequential(nn.Conv2d(each, stem, kernel, padding=kernel // 2), nn.BatchNorm2d(stem), nn.ReLU())
@@ -98,7 +100,8 @@ class MappingNetwork(nn.Module):
             maps: (index of the task, its maps (n, C, H, W), the pair of each (n,) int64); H and W alike for all.
 
         Returns:
-            For each entry its maps in the joint space, (n, D, H / 2^stages, W / 2^stages).
+            For each entry its maps in the joint space, (n, D, H / 2^stages, W / 2^stages), or (n, D, H, W) where
+            stages do not pool.
         """
         sizes = [len(each) for _, each, _ in maps]
         hidden = torch.cat([self.stems[task](each) for task, each, _ in maps])
@@ -106,5 +109,5 @@ class MappingNetwork(nn.Module):
         for stage in self.stages:
             for layer in stage:  # type: ignore[attr-defined]
                 hidden = layer(hidden, slots)
-            hidden = F.max_pool2d(hidden, 2)
+            hidden = F.max_pool2d(hidden, 2) if self.pool else hidden
         return list(hidden.split(sizes))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
@@ -21,11 +22,18 @@ class Pair(NamedTuple):
         source: the unlabelled task, whose prediction learns.
         target: the labelled task.
         images: their positions in the batch, (n,) int64.
+        slot: number of the pair, see :func:`~crosstask.networks.mapping.pair_slot`.
     """
 
     source: str
     target: str
     images: Tensor
+    slot: int
+
+    @property
+    def slots(self) -> Tensor:
+        """``slot`` once per image, (n,) int64."""
+        return torch.full_like(self.images, self.slot)
 
 
 def dense_tasks(tasks: Mapping[str, Task], objective: str) -> dict[str, Task]:
@@ -55,12 +63,12 @@ def find_pairs(batch: Batch, tasks: Mapping[str, Task], every: bool = False) -> 
     """
     known = labelled(batch, tasks)
     pairs = []
-    for source in tasks:
-        for target in tasks:
-            if source != target:
+    for i, source in enumerate(tasks):
+        for j, target in enumerate(tasks):
+            if i != j:
                 images = (known[target] & (every | ~known[source])).nonzero()[:, 0]
                 if len(images):
-                    pairs.append(Pair(source, target, images))
+                    pairs.append(Pair(source, target, images, pair_slot(i, j, len(tasks))))
     return pairs
 
 
@@ -70,19 +78,33 @@ def embed_pairs(
     tasks: Mapping[str, Task],
     predictions: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
+    reduce: int = 1,
 ) -> list[tuple[Tensor, Tensor]]:
     """For each pair the prediction of its source and the label of its target in the joint space.
 
     All pairs go through the mapping network in one call.
 
+    Args:
+        reduce: average maps over squares of this side before they are mapped.
+
     Returns:
         Per pair two tensors (n, D, h, w).
     """
     order = {name: index for index, name in enumerate(tasks)}
+    sources, labels = dict.fromkeys(pair.source for pair in pairs), dict.fromkeys(pair.target for pair in pairs)
+    predicted = {name: _reduced(tasks[name].embed(predictions[name]), reduce) for name in sources}
+    known = {name: _reduced(tasks[name].embed_target(targets[name]), reduce) for name in labels}
     maps = []
-    for source, target, images in pairs:
-        slot = torch.full_like(images, pair_slot(order[source], order[target], len(order)))
-        maps.append((order[source], tasks[source].embed(predictions[source][images]), slot))
-        maps.append((order[target], tasks[target].embed_target(targets[target][images]), slot))
+    for pair in pairs:
+        maps.append((order[pair.source], predicted[pair.source][pair.images], pair.slots))
+        maps.append((order[pair.target], known[pair.target][pair.images], pair.slots))
     embedded = mapper(maps)
     return list(zip(embedded[::2], embedded[1::2], strict=True))
+
+
+def _reduced(maps: Tensor, factor: int) -> Tensor:
+    """Maps (B, C, H, W) averaged to (B, C, H / factor, W / factor), rounded up."""
+    if factor == 1:
+        return maps
+    height, width = (-(-side // factor) for side in maps.shape[-2:])
+    return F.adaptive_avg_pool2d(maps, (height, width))

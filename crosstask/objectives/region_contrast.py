@@ -19,97 +19,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crosstask.errors import RecipeError
+from crosstask.errors import RecipeError, nearest
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.pairs import dense_tasks, embed_pairs, find_pairs
-from crosstask.ops.contrast import info_nce
-from crosstask.ops.gaussians import (
-    RegionIndex,
-    gaussian_kl,
-    index_regions,
-    mean_distance,
-    region_moments,
-    wasserstein2,
-)
+from crosstask.objectives.pairs import Pair, dense_tasks, embed_pairs, find_pairs
+from crosstask.objectives.region_bank import RegionBank
+from crosstask.objectives.region_distances import DISTANCES
+from crosstask.objectives.region_loss import Rows, contrast_regions
+from crosstask.ops.regions import RegionIndex, index_regions, majority_class, sample_pixels
 from crosstask.tasks.base import Task
+from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term
 
-
-class Distance(Protocol):
-    """Distances (A, B) between all Gaussians of two sets; only the pairs of the mask (A, B) are looked at."""
-
-    def __call__(self, *gaussians: Tensor, mask: Tensor) -> Tensor: ...
-
-
-def _wasserstein(*gaussians: Tensor, mask: Tensor) -> Tensor:
-    return wasserstein2(*gaussians, mask=mask)
-
-
-def _kl(*gaussians: Tensor, mask: Tensor) -> Tensor:
-    return gaussian_kl(*gaussians, symmetric=True)
-
-
-def _vector(*gaussians: Tensor, mask: Tensor) -> Tensor:
-    return mean_distance(*gaussians)
-
-
-DISTANCES: dict[str, Distance] = {"wasserstein": _wasserstein, "kl": _kl, "vector": _vector}
-
-
-class Contrast(NamedTuple):
-    """The loss of a batch of map pairs.
-
-    Attributes:
-        loss: (E,) the loss of eq. 6 of each pair that has two regions or more.
-        chance: the loss of guessing, the mean of ln(candidates).
-    """
-
-    loss: Tensor
-    chance: float
-
-
-def region_contrast(
-    source: Tensor,
-    target: Tensor,
-    index: RegionIndex,
-    temperature: Tensor | float,
-    distance: Distance = _wasserstein,
-    negatives: Literal["other", "any"] = "other",
-    across: bool = False,
-) -> Contrast:
-    """Eqs. 2 to 6 for pairs of feature maps.
-
-    Args:
-        source: (P, D, h, w) maps of predictions.
-        target: (P, D, h, w) maps of labels.
-        index: their common regions.
-        temperature: tau.
-        distance: of all pairs of Gaussians of two sets.
-        negatives: other regions of the other map, or of either map: the text of eq. 3 says either, the formula the
-            other.
-        across: regions of all pairs are candidates, not only those of the same pair.
-    """
-    first, second = region_moments(source, index), region_moments(target, index)
-    entry = torch.zeros_like(first.image) if across else first.image
-    mask = entry[:, None] == entry
-    cross = distance(*first[:2], *second[:2], mask=mask)
-    own = [distance(*each[:2], *each[:2], mask=mask) if negatives == "any" else None for each in (first, second)]
-    forward, candidates = info_nce(cross, entry, temperature, own[0])
-    backward, _ = info_nce(cross.T, entry, temperature, own[1])
-    losses = (forward + backward) / 2
-    regions = torch.bincount(first.image, minlength=len(source))
-    summed = losses.new_zeros(len(source)).index_add(0, first.image, losses)
-    several = regions > 1
-    chance = float(candidates.float().log().mean()) if len(candidates) else 0.0
-    return Contrast(summed[several] / regions[several], chance)
+SHARPEST = 0.02
+"""A learned temperature does not fall below this; on unit vectors it is the largest scale of cosines in CLIP, 100."""
 
 
 class RegionContrast(Objective):
@@ -123,54 +53,81 @@ class RegionContrast(Objective):
     Needs regions in the data (``data.regions: true`` and a column made by ``crosstask regions``).
 
     Args:
-        distance: wasserstein (as published), kl, or vector (the mean features alone).
+        distance: what is compared of a region, and how: Gaussians by wasserstein (as published) or kl, their means
+            alone (vector), or single pixels of it (pixel).
         temperature: tau; the paper gives none, the released code uses 5.4 on features without normalisation. Features
-            are of unit length by default, so that distances lie between 0 and 4.
+            are of unit length by default, so that distances lie between 0 and 4. Divergences (kl) have no upper bound:
+            10 or more suits them.
+        learn_temperature: learn the logarithm of tau, from ``temperature`` on, down to 0.02.
         normalise: whether joint features are made unit length.
         negatives: other regions of the other map (other), or of both maps (any).
-        across: regions of all images of the batch are negatives, not only those of the same image.
-        detach_labels: no gradient through the map of the label.
+        across: regions of all images of the batch that are mapped for the same pair of tasks are negatives, not only
+            those of the same image.
+        bank: how many regions of earlier steps are further negatives, as they were then.
+        exclude_same: name of a segmentation task; regions (or pixels) known to be mostly of one and the same class
+            from its labels are not negatives of each other.
+        detach_labels: no gradient through the map of the label (but for the batch statistics of the mapping network,
+            which both sides share).
+        pixels: most pixels sampled in a step, the same number from every region but at least one; memory grows with
+            the square. With ``distance: pixel`` only.
         minimum: pixels at the resolution of the contrast below which a region is left out.
+        reduce: predictions and labels are averaged over squares of this side before they are mapped.
         enlarge: by how much joint features are enlarged before regions are cut out.
         stem: channels after the stems of the mapping network.
-        widths: channels of its stages, each of which halves the resolution; the last is the dimension of the Gaussians.
+        widths: channels of its stages; the last is the dimension of the Gaussians.
         layers: layers of each of its stages.
         kernel: side of its convolutions, 3 or 1.
+        pool: halve the resolution after each stage.
         every_pair: also learn from pairs whose source task is labelled itself.
 
     Raises:
-        RecipeError: fewer than two dense tasks, or a temperature that is not positive.
+        RecipeError: fewer than two dense tasks, or an option out of range.
     """
 
     def __init__(
         self,
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
-        distance: Literal["wasserstein", "kl", "vector"] = "wasserstein",
+        distance: Literal["wasserstein", "kl", "vector", "pixel"] = "wasserstein",
         temperature: float = 0.1,
+        learn_temperature: bool = False,
         normalise: bool = True,
         negatives: Literal["other", "any"] = "other",
         across: bool = False,
+        bank: int = 0,
+        exclude_same: str | None = None,
         detach_labels: bool = False,
+        pixels: int = 2048,
         minimum: int = 10,
+        reduce: int = 4,
         enlarge: int = 1,
         stem: int = 16,
-        widths: Sequence[int] = (16, 16),
-        layers: Sequence[int] = (2, 2),
+        widths: Sequence[int] = (16,),
+        layers: Sequence[int] = (2,),
         kernel: int = 3,
+        pool: bool = False,
         every_pair: bool = False,
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "region_contrast")
-        if not 0 < temperature < math.inf:
-            raise RecipeError(
-                f"objectives.region_contrast.temperature: expected a positive number, found {temperature}"
-            )
-        self.mapper = MappingNetwork([task.channels for task in self.tasks.values()], stem, widths, layers, kernel)
-        self.distance, self.temperature, self.normalise = DISTANCES[distance], temperature, normalise
-        self.negatives, self.across, self.detach_labels = negatives, across, detach_labels
-        self.minimum, self.enlarge, self.every_pair = minimum, enlarge, every_pair
-        self._chance: dict[str, float] = {}
+        _require_positive(temperature=temperature, pixels=pixels, minimum=minimum, reduce=reduce, enlarge=enlarge)
+        if bank < 0:
+            raise RecipeError(f"objectives.region_contrast.bank: expected a number of regions, found {bank}")
+        self.comparison, self.pixels = DISTANCES[distance], pixels if distance == "pixel" else 0
+        self.fixed_temperature = temperature
+        self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature))) if learn_temperature else None
+        self.normalise, self.negatives, self.across, self.detach_labels = normalise, negatives, across, detach_labels
+        self.minimum, self.reduce, self.enlarge, self.every_pair = minimum, reduce, enlarge, every_pair
+        self.exclude_same = None if exclude_same is None else _segmentation(self.tasks, exclude_same)
+        channels = [task.channels for task in self.tasks.values()]
+        self.mapper = MappingNetwork(channels, stem, widths, layers, kernel, pool)
+        self.bank = RegionBank(bank, self.comparison.shapes(self.mapper.dimension)) if bank else None
+        self._chance: Tensor | None = None
+
+    @property
+    def temperature(self) -> Tensor | float:
+        """tau, fixed or learned."""
+        return self.fixed_temperature if self.log_temperature is None else self.log_temperature.exp()
 
     def forward(self, step: Step) -> dict[str, Term]:
         if step.batch.regions is None:
@@ -178,30 +135,76 @@ class RegionContrast(Objective):
                 "objectives.region_contrast: the batch has no regions: make them with 'crosstask regions' and set "
                 "data.regions: true"
             )
-        nothing = Term.zero(*self.mapper.parameters(), *step.predictions.values())
+        nothing = Term.zero(*self.parameters(), *step.predictions.values())
+        self._chance = None
         pairs = find_pairs(step.batch, self.tasks, self.every_pair)
-        self._chance = {}
         if not pairs:
             return {"regions": nothing}
-        embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets)
-        source, target = (torch.cat([self._prepared(maps[side]) for maps in embedded]) for side in (0, 1))
-        images = torch.cat([pair.images for pair in pairs])
-        regions = F.interpolate(step.batch.regions[images, None].double(), source.shape[-2:], mode="nearest-exact")
-        index = index_regions(regions[:, 0].long(), minimum=self.minimum)
+        embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets, self.reduce)
+        source, target = (self._prepared(torch.cat(maps)) for maps in zip(*embedded, strict=True))
+        index, rows = self._rows(step, step.batch.regions, pairs, source)
         if not len(index):
             return {"regions": nothing}
-        if self.detach_labels:
-            target = target.detach()
-        loss, chance = region_contrast(
-            source, target, index, self.temperature, self.distance, self.negatives, self.across
+        predicted = self.comparison.describe(source, index)
+        labelled = self.comparison.describe(target.detach() if self.detach_labels else target, index)
+        contrast = contrast_regions(
+            predicted,
+            labelled,
+            rows,
+            self.temperature,
+            self.comparison.distance,
+            self.negatives,
+            self.across,
+            None if self.bank is None else self.bank.read(),
         )
-        self._chance = {"regions": chance}
-        return {"regions": Term(nothing.total + loss.sum(), loss.new_tensor(float(len(loss))))}
+        if self.bank is not None:
+            self.bank.add(predicted, labelled, rows)
+        self._chance = contrast.chance
+        return {"regions": Term(nothing.total + contrast.loss.sum(), nothing.count + len(contrast.loss))}
 
     def chance(self) -> dict[str, float]:
-        return self._chance
+        return {} if self._chance is None or not len(self._chance) else {"regions": float(self._chance.mean())}
+
+    def measures(self) -> dict[str, float]:
+        return {} if self.log_temperature is None else {"temperature": self.log_temperature.exp().item()}
+
+    def after_step(self, network: MultiTaskNetwork, iteration: int) -> None:
+        if self.log_temperature is not None:
+            self.log_temperature.clamp_(min=math.log(SHARPEST))
 
     def _prepared(self, maps: Tensor) -> Tensor:
         if self.enlarge > 1:
             maps = F.interpolate(maps, scale_factor=self.enlarge, mode="bilinear", align_corners=False)
         return F.normalize(maps.float(), dim=1) if self.normalise else maps
+
+    def _rows(self, step: Step, regions: Tensor, pairs: list[Pair], maps: Tensor) -> tuple[RegionIndex, Rows]:
+        """The regions (or sampled pixels) in the maps (P, D, h, w) of the pairs, and what is known of them."""
+        images, spaces = (torch.cat(each) for each in zip(*((pair.images, pair.slots) for pair in pairs), strict=True))
+        index = index_regions(_nearest(regions[images], maps), minimum=self.minimum)
+        if self.pixels:
+            index = sample_pixels(index, max(self.pixels // max(len(index), 1), 1), step.generator)
+        category = torch.full_like(index.id, -1)
+        if self.exclude_same is not None:
+            labels = step.batch.targets[self.exclude_same.name][images]
+            category = majority_class(_nearest(labels, maps), index, self.exclude_same.channels)
+        return index, Rows(index.image, index.id, spaces[index.image], category)
+
+
+def _nearest(ids: Tensor, maps: Tensor) -> Tensor:
+    """Ids (P, H, W) at the resolution of maps (P, D, h, w), int64."""
+    return F.interpolate(ids[:, None].double(), maps.shape[-2:], mode="nearest-exact")[:, 0].long()
+
+
+def _segmentation(tasks: Mapping[str, Task], name: str) -> Segmentation:
+    found = {key: task for key, task in tasks.items() if isinstance(task, Segmentation)}
+    if name not in found:
+        raise RecipeError(
+            f"objectives.region_contrast.exclude_same: there is no segmentation task {name!r}; {nearest(name, found)}"
+        )
+    return found[name]
+
+
+def _require_positive(**options: float) -> None:
+    for name, value in options.items():
+        if not 0 < value < math.inf:
+            raise RecipeError(f"objectives.region_contrast.{name}: expected a positive number, found {value}")

@@ -1,4 +1,4 @@
-"""InfoNCE over pairwise distances: every anchor should be nearest to its own positive."""
+"""InfoNCE on distances: every anchor should be nearer to its positive than to its negatives."""
 
 from __future__ import annotations
 
@@ -6,29 +6,21 @@ import torch
 from torch import Tensor
 
 
-def info_nce(
-    cross: Tensor, group: Tensor, temperature: Tensor | float, own: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """-log [ exp(-D_ii / tau) / sum_k exp(-D_ik / tau) ] for each anchor i, by log-sum-exp.
+def info_nce(positive: Tensor, negative: Tensor, mask: Tensor, temperature: Tensor | float) -> Tensor:
+    """-log [ exp(-d+ / tau) / (exp(-d+ / tau) + sum_k exp(-d_k / tau)) ] for each anchor, by log-sum-exp.
 
-    The candidates of an anchor are the other set's members of its group (its positive among them) and, with ``own``,
-    the other members of its own set.
+    The loss of guessing is ln(1 + number of negatives); without negatives the loss is an exact 0.
 
     Args:
-        cross: (R, R) distances of the anchors to the other set; the positive of anchor i is i.
-        group: (R,) int64, anchors meet only candidates of their own group.
+        positive: (A,) distance of each anchor to its positive.
+        negative: (A, N) distances to the others.
+        mask: (A, N) bool, which of them are negatives; the rest may hold anything.
         temperature: tau, a number or a scalar tensor.
-        own: (R, R) distances among the anchors, for negatives from their own set too.
 
     Returns:
-        The losses (R,), and how many candidates each anchor has (R,).
+        (A,).
     """
-    same = group[:, None] == group
-    logits = (-cross / temperature).masked_fill(~same, -torch.inf)
-    candidates = same.sum(1)
-    everything = logits
-    if own is not None:
-        others = same & ~torch.eye(len(group), dtype=torch.bool, device=group.device)
-        everything = torch.cat([logits, (-own / temperature).masked_fill(~others, -torch.inf)], dim=1)
-        candidates = candidates + others.sum(1)
-    return everything.logsumexp(1) - logits.diagonal(), candidates
+    distances = torch.cat([positive[:, None], negative.masked_fill(~mask, 0)], dim=1)
+    candidates = torch.cat([torch.ones_like(mask[:, :1]), mask], dim=1)
+    logits = (-distances / temperature).masked_fill(~candidates, -torch.inf)
+    return logits.logsumexp(1) - logits[:, 0]

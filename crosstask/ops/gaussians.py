@@ -9,7 +9,8 @@ torch.Size([12, 12])
 """
 
 from crosstask.ops.divergences import diagonal_wasserstein2, gaussian_kl, mean_distance
-from crosstask.ops.moments import Moments, RegionIndex, index_regions, region_moments
+from crosstask.ops.moments import Moments, region_moments
+from crosstask.ops.regions import RegionIndex, index_regions, region_means
 from crosstask.ops.wasserstein import paired_wasserstein2, wasserstein2
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "index_regions",
     "mean_distance",
     "paired_wasserstein2",
+    "region_means",
     "region_moments",
     "wasserstein2",
 ]

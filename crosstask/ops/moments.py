@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from crosstask.ops.regions import RegionIndex, index_regions, require_fit
 
 TILE = 128
 """Pixels per matrix product: regions are cut into tiles of this size, the last of each filled up with zeros."""
@@ -33,56 +34,6 @@ class Moments(NamedTuple):
     image: Tensor
 
 
-@dataclass(frozen=True)
-class RegionIndex:
-    """Which pixels belong to which region, sorted by image and then by id; to be shared by all feature maps of a batch.
-
-    Attributes:
-        shape: (B, H, W) of the region map.
-        id: (R,) int64, the id each region has in its image.
-        image: (R,) int64.
-        count: (R,) int64, pixels.
-        pixel: (N,) int64, positions in the flattened (B, H, W) map of the pixels in regions, region by region.
-    """
-
-    shape: torch.Size
-    id: Tensor
-    image: Tensor
-    count: Tensor
-    pixel: Tensor
-
-    def __len__(self) -> int:
-        return len(self.id)
-
-
-@torch.no_grad()
-def index_regions(regions: Tensor, *, minimum: int = 1) -> RegionIndex:
-    """Sort the pixels of a batch by region.
-
-    Args:
-        regions: (B, H, W) integer ids; negative means no region. The same id in two images is two regions.
-        minimum: regions of fewer pixels are left out.
-
-    Raises:
-        ValueError: ``regions`` is not an integer (B, H, W) tensor.
-    """
-    if regions.dim() != 3 or regions.is_floating_point():
-        raise ValueError(
-            f"regions must be integer ids (B, H, W), found {regions.dtype} {tuple(regions.shape)}: "
-            "stack the id maps of the batch and convert them with .int()"
-        )
-    ids = regions.flatten(1).long()
-    span = ids.max() + 1 if ids.numel() else ids.new_ones(())
-    images = torch.arange(len(ids), device=ids.device)[:, None]
-    key = torch.where(ids >= 0, ids + images * span, -1).flatten()
-    key, order = key.sort(stable=True)
-    key, count = key.unique_consecutive(return_counts=True)
-    kept = (key >= 0) & (count >= minimum)
-    pixel = order[kept.repeat_interleave(count)]
-    key, count = key[kept], count[kept]
-    return RegionIndex(regions.shape, key % span, key // span, count, pixel)
-
-
 def region_moments(features: Tensor, regions: Tensor | RegionIndex, *, minimum: int = 1) -> Moments:
     """Mean and unbiased covariance of the features in every region.
 
@@ -98,11 +49,7 @@ def region_moments(features: Tensor, regions: Tensor | RegionIndex, *, minimum: 
         ValueError: sizes of ``features`` and ``regions`` differ.
     """
     index = regions if isinstance(regions, RegionIndex) else index_regions(regions, minimum=minimum)
-    if features.dim() != 4 or (features.shape[0], *features.shape[2:]) != tuple(index.shape):
-        raise ValueError(
-            f"features {tuple(features.shape)} do not fit regions {tuple(index.shape)}: "
-            "resize one of them so that (B, C, H, W) meets (B, H, W)"
-        )
+    require_fit(features, index)
     if features.dtype != torch.float64:
         features = features.float()
     with torch.autocast(features.device.type, enabled=False):

@@ -90,3 +90,9 @@ def test_without_padding_a_feature_depends_on_its_place_alone():
     maps = torch.full((1, 1, 8, 8), 0.5)
     (found,) = network([(0, maps, torch.tensor([0]))])
     assert (found == found[..., :1, :1]).all()
+
+
+def test_stages_that_do_not_pool_keep_the_resolution():
+    network = MappingNetwork([1, 1], stem=4, widths=(4, 6), layers=(1, 1), pool=False)
+    (found,) = network([(0, torch.rand(2, 1, 8, 12), torch.tensor([0, 1]))])
+    assert found.shape == (2, 6, 8, 12)

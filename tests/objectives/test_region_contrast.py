@@ -1,115 +1,279 @@
 from __future__ import annotations
 
+import io
 import math
 
-import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
+from crosstask.errors import RecipeError
+from crosstask.networks.mapping import pair_slot
 from crosstask.objectives import RegionContrast, Step
-from crosstask.objectives.region_contrast import DISTANCES, region_contrast
-from crosstask.ops.gaussians import index_regions
-from tests.shared import shared
+from crosstask.ops.wasserstein import wasserstein2
 from tests.training.toys import ToyNetwork, toy_batch, toy_tasks
 
-OPTIONS = {"stem": 4, "widths": (4,), "layers": (1,), "minimum": 1, "temperature": 0.5}
+OPTIONS = {"stem": 4, "widths": (4,), "layers": (1,), "minimum": 1, "reduce": 1, "temperature": 0.5}
+ONE_EACH = [{"semantic"}, {"depth"}, {"normals"}]
+VARIANTS = {
+    "wasserstein": {"distance": "wasserstein"},
+    "kl": {"distance": "kl"},
+    "vector": {"distance": "vector"},
+    "pixel": {"distance": "pixel", "pixels": 60},
+    "raw features": {"normalise": False, "temperature": 5.4},
+    "any task": {"negatives": "any"},
+    "across": {"across": True},
+    "bank": {"bank": 20, "negatives": "any"},
+    "vector bank": {"bank": 20, "distance": "vector"},
+    "pixel bank": {"bank": 20, "distance": "pixel", "pixels": 60},
+    "learned temperature": {"learn_temperature": True, "across": True},
+    "without same": {"exclude_same": "semantic"},
+    "detached": {"detach_labels": True},
+    "1x1": {"kernel": 1},
+    "pooled, enlarged": {"pool": True, "enlarge": 2},
+    "reduced": {"reduce": 2},
+}
 
 
-@pytest.mark.parametrize("temperature", [1.0, 5.4])
-@pytest.mark.parametrize(("negatives", "name"), [("other", "negcross"), ("any", "negall")])
-def test_the_loss_equals_the_papers_equations(temperature, negatives, name):
-    with np.load(shared("fixtures/rdc/region_loss.npz")) as given:
-        source, target = (torch.from_numpy(given[key]).double() for key in ("x", "y"))
-        index = index_regions(torch.from_numpy(given["sam"]).long(), minimum=10)
-        expected = float(given[f"paper_LRC_tau{temperature}_{name}"])
-    found = region_contrast(source, target, index, temperature, negatives=negatives)
-    assert len(index) == 8
-    torch.testing.assert_close(float(found.loss), expected, rtol=1e-5, atol=1e-6)
-    candidates = 8 if negatives == "other" else 15
-    assert found.chance == pytest.approx(math.log(candidates))
-
-
-def maps(seed: int = 0):
-    rng = torch.Generator().manual_seed(seed)
-    source = torch.randn(2, 3, 6, 8, generator=rng, dtype=torch.float64)
-    target = torch.randn(2, 3, 6, 8, generator=rng, dtype=torch.float64)
-    regions = torch.arange(48).reshape(1, 6, 8) // 12
-    return source, target, index_regions(regions.expand(2, -1, -1))
-
-
-@pytest.mark.parametrize("distance", DISTANCES)
-def test_moving_a_positive_onto_its_anchor_lowers_the_loss(distance):
-    source, target, index = maps()
-    before = region_contrast(source, target, index, 1.0, DISTANCES[distance]).loss
-    moved = target.clone()
-    moved[0, :, :1] = source[0, :, :1]
-    moved[0, :, 1, :4] = source[0, :, 1, :4]  # pixels 0 to 11: the first region of the first image
-    after = region_contrast(source, moved, index, 1.0, DISTANCES[distance]).loss
-    assert after[0] < before[0]
-    torch.testing.assert_close(after[1], before[1], rtol=1e-4, atol=1e-6)  # the ridge of kl is shared
-
-
-def test_candidates_across_images_include_every_region():
-    source, target, index = maps()
-    found = region_contrast(source, target, index, 1.0, across=True)
-    assert found.chance == pytest.approx(math.log(8))
-    assert (found.loss > region_contrast(source, target, index, 1.0).loss).all()
-
-
-def setting(labelled, **options):
+def objective_of(**options):
     tasks = toy_tasks()
     torch.manual_seed(0)
-    objective = RegionContrast(tasks, network := ToyNetwork(tasks), **OPTIONS | options)
-    batch = toy_batch(labelled, dtype=torch.float32)
-    batch.regions = (torch.arange(48).reshape(1, 6, 8) // 12).int().repeat(len(labelled), 1, 1)
+    return RegionContrast(tasks, ToyNetwork(tasks), **OPTIONS | options)
+
+
+def step_of(labelled, seed=0, regions=4):
+    torch.manual_seed(seed)
+    network = ToyNetwork(toy_tasks())
+    batch = toy_batch(labelled, seed, dtype=torch.float32)
+    batch.regions = (torch.arange(48).reshape(1, 6, 8) * regions // 48).int().repeat(len(labelled), 1, 1)
     features = network.features(batch.images)
     predictions = network.heads_forward(features, (6, 8))
     for prediction in predictions.values():
-        prediction.retain_grad()
-    return objective, Step(batch, network, predictions, features, 0, 10)
+        if prediction.requires_grad:
+            prediction.retain_grad()
+    return Step(batch, network, predictions, features, 0, 10, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("distance", DISTANCES)
-def test_gradient_reaches_predictions_and_every_mapping_parameter(distance):
+@pytest.mark.parametrize("name", VARIANTS)
+def test_gradient_reaches_predictions_and_every_parameter(name):
     # the released code fails this: its loss is a constant
-    objective, step = setting([{"semantic"}, {"depth"}, {"normals"}], distance=distance)
+    objective = objective_of(**VARIANTS[name])
+    objective(step_of(ONE_EACH, seed=1))  # something to remember
+    step = step_of(ONE_EACH)
     term = objective(step)["regions"]
     assert term.count == 6
     term.mean().backward()
-    for name, image in (("depth", 0), ("normals", 0), ("semantic", 1), ("normals", 1), ("semantic", 2), ("depth", 2)):
-        assert step.predictions[name].grad[image].any(), name
-    for name, parameter in objective.mapper.named_parameters():
+    for task, image in (("depth", 0), ("normals", 0), ("semantic", 1), ("normals", 1), ("semantic", 2), ("depth", 2)):
+        assert step.predictions[task].grad[image].any(), task
+    for task, image in (("semantic", 0), ("depth", 1), ("normals", 2)):  # a labelled task learns from its label alone
+        assert not step.predictions[task].grad[image].any(), task
+    for parameter_name, parameter in objective.named_parameters():
         assert parameter.grad.isfinite().all()
-        if ".conv.bias" not in name and not name.endswith("0.bias"):  # a bias before batch norm has none by nature
-            assert parameter.grad.any(), name
-    assert objective.chance() == {"regions": pytest.approx(math.log(4))}
+        # a bias before batch norm has no gradient by nature
+        if ".conv.bias" not in parameter_name and not parameter_name.endswith("0.bias"):
+            assert parameter.grad.any(), parameter_name
 
 
-def test_labels_can_be_detached():
-    objective, step = setting([{"semantic"}, {"depth"}, {"normals"}], detach_labels=True)
-    objective(step)["regions"].mean().backward()
-    assert step.predictions["depth"].grad[0].any()
-
-
+@pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("labelled", [[set(), set()], [{"semantic", "depth", "normals"}] * 2])
-def test_nothing_to_learn_is_an_exact_zero_attached_to_everything(labelled):
-    objective, step = setting(labelled)
-    term = objective(step)["regions"]
+def test_nothing_to_learn_is_an_exact_zero_attached_to_everything(name, labelled):
+    objective = objective_of(**VARIANTS[name])
+    term = objective(step_of(labelled))["regions"]
     term.mean().backward()
     assert (term.total, term.count) == (0, 0)
-    assert all(p.grad is not None and not p.grad.any() for p in objective.mapper.parameters())
+    assert all(p.grad is not None and not p.grad.any() for p in objective.parameters())
+    assert objective.chance() == {}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_stays_finite_in_half_precision(name):
+    objective = objective_of(**VARIANTS[name])
+    for seed in (0, 1):
+        step = step_of(ONE_EACH, seed)
+        with torch.autocast("cpu", torch.bfloat16):
+            term = objective(step)["regions"]
+        term.mean().backward()
+        assert term.total.dtype == torch.float32
+        assert term.total.isfinite()
+        assert all(p.grad.isfinite().all() for p in objective.parameters())
+        assert all(step.predictions[task].grad.isfinite().all() for task in objective.tasks)
+
+
+def slow(objective, step, distance) -> list[float]:
+    """The losses of every image and pair of tasks: region by region, by eqs. 2 to 6."""
+    names, losses = list(objective.tasks), []
+    for image in range(len(step.batch)):
+        one = slice(image, image + 1)
+        known = [name for name in names if objective.tasks[name].known(step.batch.targets[name][one]).any()]
+        for target in known:
+            for source in (name for name in names if name not in known):
+                slot = torch.tensor([pair_slot(names.index(source), names.index(target), len(names))])
+                maps = (
+                    (source, objective.tasks[source].embed(step.predictions[source][one])),
+                    (target, objective.tasks[target].embed_target(step.batch.targets[target][one])),
+                )
+                features = [
+                    F.normalize(objective.mapper([(names.index(task), each, slot)])[0][0], dim=0) for task, each in maps
+                ]
+                cut = [[each[:, step.batch.regions[image] == region] for region in range(4)] for each in features]
+                matrix = distance(*[each for side in cut for each in gaussians(side)])
+                for logits in (-matrix / objective.temperature, -matrix.T / objective.temperature):
+                    losses.append(-float(logits.log_softmax(1).diagonal().mean()) / 2)
+    return losses
+
+
+def gaussians(regions):
+    return torch.stack([x.mean(1) for x in regions]), torch.stack([torch.cov(x) for x in regions])
+
+
+@pytest.mark.parametrize("name", ["wasserstein", "vector"])
+@torch.no_grad()
+def test_all_pairs_in_one_call_equal_a_loop_over_images_pairs_and_regions(name):
+    objective = objective_of(distance=name).eval()
+    step = step_of([{"semantic"}, {"depth", "normals"}, {"semantic", "depth", "normals"}, set()])
+    term = objective(step)["regions"]
+    reference = {
+        "wasserstein": wasserstein2,
+        "vector": lambda a, _, b, __: (a[:, None] - b).square().sum(-1),
+    }[name]
+    losses = slow(objective, step, reference)
+    assert term.count == 4
+    torch.testing.assert_close(float(term.total), sum(losses), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["wasserstein", "vector", "any task", "across", "without same"])
+@torch.no_grad()
+def test_the_order_of_samples_does_not_matter(name):
+    labelled = [{"semantic"}, {"depth"}, {"normals", "semantic"}, {"depth"}]
+    step, order = step_of(labelled), [2, 0, 3, 1]
+    found = []
+    for positions in ([0, 1, 2, 3], order):
+        objective = objective_of(**VARIANTS[name])
+        batch = step.batch
+        moved = type(batch)(
+            batch.images[positions],
+            {task: target[positions] for task, target in batch.targets.items()},
+            [batch.ids[position] for position in positions],
+            batch.regions[positions],
+            batch.intrinsics[positions],
+            {},
+        )
+        predictions = {task: value[positions] for task, value in step.predictions.items()}
+        found.append(objective(Step(moved, step.network, predictions, step.features, 0, 10))["regions"])
+        assert objective.chance()["regions"] > 0
+    torch.testing.assert_close(found[0].total, found[1].total, rtol=1e-5, atol=1e-5)
+    assert found[0].count == found[1].count
+
+
+@pytest.mark.parametrize(
+    ("options", "candidates"),
+    [
+        ({}, 4),
+        ({"negatives": "any"}, 7),
+        ({"across": True}, 8),  # two images per pair of tasks
+        ({"across": True, "negatives": "any"}, 15),
+        ({"distance": "pixel", "pixels": 16 * 4 * 3}, 1 + 3 * 3),  # 12 maps of 4 regions, 3 pixels each
+    ],
+)
+@torch.no_grad()
+def test_the_chance_level_is_that_of_the_candidates(options, candidates):
+    objective = objective_of(**options)
+    labelled = [*ONE_EACH, *ONE_EACH] if options.get("distance") != "pixel" else [*ONE_EACH, *ONE_EACH, *ONE_EACH[:2]]
+    objective(step_of(labelled))
+    assert objective.chance() == {"regions": pytest.approx(math.log(candidates))}
+
+
+@torch.no_grad()
+def test_regions_of_the_bank_are_candidates_of_their_own_pair_of_tasks():
+    objective = objective_of(bank=1000)
+    for seed in range(3):
+        objective(step_of(ONE_EACH, seed))
+        assert objective.chance()["regions"] == pytest.approx(math.log(4 + 4 * seed))
+
+
+@torch.no_grad()
+def test_regions_of_the_same_class_are_no_negatives():
+    step = step_of([{"semantic"}])
+    step.batch.targets["semantic"][0] = torch.tensor([0, 0, 1, -1]).repeat_interleave(12).view(6, 8)
+    objective = objective_of(exclude_same="semantic")
+    objective(step)
+    # the first two regions meet two others, the third and fourth all three
+    assert objective.chance() == {"regions": pytest.approx((2 * math.log(3) + 2 * math.log(4)) / 4)}
+    step.batch.targets["semantic"][0] = 2
+    assert objective(step)["regions"].count == 0
+    assert objective.chance() == {}
+
+
+def test_detached_labels_carry_no_gradient():
+    grads = {}
+    for detach in (False, True):
+        objective = objective_of(detach_labels=detach).eval()  # batch statistics are common to both sides
+        objective(step_of([{"semantic"}]))["regions"].mean().backward()
+        grads[detach] = objective.mapper.stems[0][0].weight.grad  # maps of semantic: labels alone
+    assert grads[False].any()
+    assert not grads[True].any()
+
+
+def test_a_learned_temperature_moves_and_is_kept_from_zero():
+    objective = objective_of(learn_temperature=True)
+    assert objective.measures() == {"temperature": pytest.approx(0.5)}
+    objective(step_of(ONE_EACH))["regions"].mean().backward()
+    assert objective.log_temperature.grad != 0
+    with torch.no_grad():
+        objective.log_temperature.fill_(-9)
+        objective.after_step(None, 0)
+    assert objective.measures() == {"temperature": pytest.approx(0.02)}
+    assert "log_temperature" in objective.state_dict()
+
+
+@pytest.mark.parametrize("name", ["bank", "pixel bank"])
+def test_a_resumed_bank_gives_the_same_bits(name):
+    whole = objective_of(**VARIANTS[name])
+    losses = [whole(step_of(ONE_EACH, seed))["regions"].total for seed in range(4)]
+    first = objective_of(**VARIANTS[name])
+    for seed in range(2):
+        first(step_of(ONE_EACH, seed))
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+    resumed = objective_of(**VARIANTS[name])
+    resumed.load_state_dict(torch.load(file, weights_only=True))
+    again = [resumed(step_of(ONE_EACH, seed))["regions"].total for seed in range(2, 4)]
+    assert torch.equal(torch.stack(losses[2:]), torch.stack(again))
+    for key, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[key]), key
 
 
 def test_images_without_regions_are_passed_over():
-    objective, step = setting([{"semantic"}, {"depth"}])
+    objective, step = objective_of(), step_of([{"semantic"}, {"depth"}])
     step.batch.regions[0] = -1
     assert objective(step)["regions"].count == 2
     step.batch.regions[1] = -1
     assert objective(step)["regions"].count == 0
 
 
+def test_a_single_region_learns_from_other_images_alone():
+    step = step_of([{"semantic"}, {"semantic"}], regions=1)
+    assert objective_of()(step)["regions"].count == 0
+    assert objective_of(across=True)(step)["regions"].count == 4
+
+
 def test_a_batch_without_regions_names_the_remedy():
-    objective, step = setting([{"semantic"}])
+    step = step_of([{"semantic"}])
     step.batch.regions = None
-    with pytest.raises(Exception, match="crosstask regions"):
-        objective(step)
+    with pytest.raises(RecipeError, match="crosstask regions"):
+        objective_of()(step)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": 0.0}, "temperature: expected a positive number, found 0.0"),
+        ({"reduce": 0}, "reduce: expected a positive number, found 0"),
+        ({"bank": -1}, "bank: expected a number of regions, found -1"),
+        ({"exclude_same": "semantics"}, "no segmentation task 'semantics'; did you mean 'semantic'"),
+    ],
+)
+def test_options_out_of_range_are_named(options, message):
+    with pytest.raises(RecipeError, match=message):
+        objective_of(**options)

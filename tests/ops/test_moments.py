@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from crosstask.ops.moments import TILE, index_regions, region_moments
+from crosstask.ops.moments import TILE, region_moments
+from crosstask.ops.regions import index_regions
 
 
 def slow_moments(features, regions, minimum=1):

@@ -1,0 +1,68 @@
+"""What is contrasted of a region, and how far apart two regions are then."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from crosstask.ops.divergences import gaussian_kl
+from crosstask.ops.moments import region_moments
+from crosstask.ops.regions import RegionIndex, region_means
+from crosstask.ops.wasserstein import wasserstein2
+
+Described = tuple[Tensor, ...]
+"""Regions as rows: means (R, D), and for Gaussians covariances (R, D, D)."""
+
+
+class Distance(Protocol):
+    """Distances (A, B) between all regions of two sets; only the pairs of the mask (A, B) are looked at."""
+
+    def __call__(self, a: Described, b: Described, mask: Tensor) -> Tensor: ...
+
+
+class Comparison(NamedTuple):
+    """A way to compare regions.
+
+    Attributes:
+        gaussian: whether a region is described by its mean and covariance, or by its mean alone.
+        distance: of all pairs.
+    """
+
+    gaussian: bool
+    distance: Distance
+
+    def describe(self, maps: Tensor, index: RegionIndex) -> Described:
+        """The regions of feature maps (P, D, h, w)."""
+        return tuple(region_moments(maps, index)[:2]) if self.gaussian else (region_means(maps, index),)
+
+    def shapes(self, dimension: int) -> list[tuple[int, ...]]:
+        """Shapes of the description of one region."""
+        return [(dimension,), (dimension, dimension)] if self.gaussian else [(dimension,)]
+
+
+def _wasserstein(a: Described, b: Described, mask: Tensor) -> Tensor:
+    return wasserstein2(*a, *b, mask=mask)
+
+
+def _kl(a: Described, b: Described, mask: Tensor) -> Tensor:
+    return gaussian_kl(*a, *b, symmetric=True)
+
+
+def _vector(a: Described, b: Described, mask: Tensor) -> Tensor:
+    """||mu - mu'||^2 by one matrix product; centred first, so that a common mean costs no digits."""
+    (first,), (second,) = a, b
+    with torch.autocast(first.device.type, enabled=False):
+        centre = first.detach().mean(0)
+        first, second = first - centre, second - centre
+        return (first.square().sum(1)[:, None] + second.square().sum(1) - 2 * first @ second.T).clamp_min(0)
+
+
+DISTANCES: dict[str, Comparison] = {
+    "wasserstein": Comparison(True, _wasserstein),
+    "kl": Comparison(True, _kl),
+    "vector": Comparison(False, _vector),
+    "pixel": Comparison(False, _vector),
+}
+"""A pixel is a region of its own: what differs is the index."""
