@@ -2,6 +2,7 @@
 
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.coupling import DistributionMatching
+from crosstask.objectives.geometry import Geometry
 from crosstask.objectives.hard_coannotation import HardCoannotation
 from crosstask.objectives.initial import Initial
 from crosstask.objectives.mean_teacher import MeanTeacher
@@ -16,6 +17,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "pairwise": PairwiseConsistency,
     "region_contrast": RegionContrast,
     "mean_teacher": MeanTeacher,
+    "geometry": Geometry,
     "initial": Initial,
     "distribution_matching": DistributionMatching,
     "soft_coannotation": SoftCoannotation,

@@ -40,6 +40,8 @@ def normals_from_depth(depth: Tensor, intrinsics: Tensor, window: int = 7, passe
         )
     if window < 3 or window % 2 == 0 or passes < 1:
         raise ValueError(f"window is {window} and passes {passes}: give an odd number from 3, and at least 1 pass")
+    if not depth.numel():
+        return depth.as_subclass(Tensor).expand(*depth.shape[:-3], 3, *depth.shape[-2:])
     z = depth.as_subclass(Tensor)[..., 0, :, :]
     z = z.float() if z.dtype != torch.float64 else z
     known = z.isfinite() & (z > 0)
@@ -105,3 +107,41 @@ def _solve(moments: Tensor, products: Tensor) -> Tensor:
     slope_x = (value_x * yy - value_y * xy) / spread
     slope_y = (value_y * xx - value_x * xy) / spread
     return torch.stack((value - slope_x * x - slope_y * y, slope_x, slope_y, plane.to(value.dtype)))
+
+
+def depth_steps(normals: Tensor, intrinsics: Tensor, step: int, axis: int) -> Tensor:
+    """Steps of log depth between pixels that surface normals imply.
+
+    On a plane of normal n the depths of two pixels p and q with rays r_p, r_q (third component 1) are related by
+    z_p (n·r_p) = z_q (n·r_q). Taken with the normal at p and with that at q, and averaged,
+
+        log z_q - log z_p = ½ sum over n in {n_p, n_q} of log (n·r_p) / (n·r_q)
+
+    is exact on planes and correct to second order where a surface bends.
+
+    Args:
+        normals: (..., 3, H, W) unit vectors, x right, y up, z to the viewer; NaN unknown.
+        intrinsics: (4,) or (..., 4): fx, fy, cx, cy in pixels, the centre of the first pixel at (0, 0).
+        step: from p to q, in pixels.
+        axis: -1 to the right, -2 downwards.
+
+    Returns:
+        (..., H, W - step) or (..., H - step, W), the step from each pixel; NaN where a normal or the intrinsics are
+        unknown, or a surface is seen edge on or from behind.
+    """
+    rows, columns = normals.shape[-2:]
+    fx, fy, cx, cy = (part[..., None, None] for part in intrinsics.to(normals).unbind(-1))
+    right = (torch.arange(columns, device=normals.device) - cx) / fx
+    down = (torch.arange(rows, device=normals.device)[:, None] - cy) / fy
+
+    def facing(normal: Tensor, at: int) -> Tensor:
+        """How far ``normal`` turns to the viewer along the rays of p (at 0) or q (at ``step``)."""
+        x, y = (part.expand(*part.shape[:-2], rows, columns).narrow(axis, at, length) for part in (right, down))
+        return normal[..., 2, :, :] + normal[..., 1, :, :] * y - normal[..., 0, :, :] * x
+
+    length = normals.shape[axis] - step
+    ends = [normals.narrow(axis, at, length) for at in (0, step)]
+    to_p, to_q = (torch.stack([facing(normal, at) for normal in ends]) for at in (0, step))
+    seen = ((to_p > _FACING) & (to_q > _FACING)).all(0)  # False where NaN
+    logarithms = (to_p.where(seen, 1.0) / to_q.where(seen, 1.0)).log()
+    return logarithms.mean(0).where(seen, torch.nan)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from crosstask.data.rooms.room import make_room
-from crosstask.ops.geometry import normals_from_depth
+from crosstask.ops.geometry import depth_steps, normals_from_depth
 
 CAMERA = torch.tensor([60.0, 70.0, 20.3, 14.8])
 DOWN_FORWARD = torch.tensor([1.0, -1.0, -1.0])
@@ -89,3 +89,47 @@ def test_batches_precision_and_options():
             normals_from_depth(depth, CAMERA, **bad)
     with pytest.raises(ValueError, match="intrinsics"):
         normals_from_depth(depth[0], CAMERA)
+
+
+def steps(depth: Tensor, step: int, axis: int) -> Tensor:
+    length = depth.shape[axis] - step
+    return (depth.narrow(axis, step, length) / depth.narrow(axis, 0, length)).log()[..., 0, :, :]
+
+
+@pytest.mark.parametrize(("step", "axis"), [(1, -1), (3, -1), (1, -2), (5, -2)])
+def test_steps_of_depth_on_planes_are_exact(step, axis):
+    normals = torch.nn.functional.normalize(torch.tensor([[0, 0.8, 0.6], [0.6, 0, 0.8], [-0.4, 0.3, 0.8]]), dim=1)
+    depths = torch.stack([plane(normal, 2.0) for normal in normals])
+    implied = depth_steps(normals[:, :, None, None].expand(3, 3, 32, 40), CAMERA, step, axis)
+    true = steps(depths, step, axis)
+    known = ~true.isnan()
+    assert implied.shape == true.shape
+    assert known.sum() > 2000
+    torch.testing.assert_close(implied[known], true[known], atol=1e-5, rtol=0)
+
+
+def test_steps_of_depth_on_a_sphere_are_of_second_order():
+    def worst(step: int) -> float:
+        x, y = (torch.arange(40) - CAMERA[2]) / CAMERA[0], ((torch.arange(32) - CAMERA[3]) / CAMERA[1])[:, None]
+        rays = torch.stack((x.expand(32, 40), y.expand(32, 40), torch.ones(32, 40))).double()
+        along, squared = 3 * rays[2], (rays**2).sum(0)
+        depth = (along - (along**2 - squared * (9 - 1)).clamp(min=0).sqrt()) / squared  # radius 1, centre (0, 0, 3)
+        normal = (depth * rays - torch.tensor([0.0, 0, 3])[:, None, None]) * DOWN_FORWARD[:, None, None]
+        error = depth_steps(normal, CAMERA, step, -1) - steps(depth[None], step, -1)
+        return float(error[10:20, 12:24].abs().max())
+
+    assert 0 < 3 * worst(2) < worst(4)
+    assert worst(2) < 1e-4
+
+
+def test_steps_of_depth_are_unknown_where_normals_are_or_face_away():
+    normals = torch.tensor([0.0, 0.0, 1.0])[:, None, None].expand(3, 4, 6).clone()
+    normals[:, 1, 2] = torch.nan
+    normals[:, 2, 4] *= -1
+    found = depth_steps(normals, CAMERA, 1, -1)
+    assert found.isnan().nonzero().tolist() == [[1, 1], [1, 2], [2, 3], [2, 4]]
+    assert depth_steps(normals, torch.full((4,), torch.nan), 1, -1).isnan().all()
+    normals = normals.nan_to_num(1.0).double().requires_grad_()
+    depth_steps(normals, CAMERA, 2, -2).nansum().backward()
+    assert normals.grad.isfinite().all()
+    assert normals.grad.any()
