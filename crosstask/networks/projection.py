@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crosstask.networks.blocks import resize
+
+
+@dataclass(frozen=True)
+class Representation:
+    """The head for representations. The published one has 256 channels throughout and reads one map, the joint one of
+    DeepLabV3+.
+
+    Args:
+        width: its hidden channels.
+        dimension: channels of a representation.
+        maps: how many of the network's feature maps it reads, finest first; all where null.
+    """
+
+    width: int = 64
+    dimension: int = 64
+    maps: int | None = None
 
 
 class Projection(nn.Module):

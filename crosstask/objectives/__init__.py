@@ -10,6 +10,7 @@ from crosstask.objectives.pairwise import PairwiseConsistency
 from crosstask.objectives.region_contrast import RegionContrast
 from crosstask.objectives.scalar_matching import ScalarMatching
 from crosstask.objectives.soft_coannotation import SoftCoannotation
+from crosstask.objectives.spaces import SpaceEngage
 from crosstask.objectives.supervised import Supervised
 
 OBJECTIVES: dict[str, type[Objective]] = {
@@ -17,6 +18,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "pairwise": PairwiseConsistency,
     "region_contrast": RegionContrast,
     "mean_teacher": MeanTeacher,
+    "spaces": SpaceEngage,
     "geometry": Geometry,
     "initial": Initial,
     "distribution_matching": DistributionMatching,

@@ -128,7 +128,7 @@ class MeanTeacher(Objective):
             used = unknown & (confidence >= self.threshold)
             weight = (confidence if self.weigh else torch.ones_like(confidence)).where(used, 0.0)
             labels[name] = PseudoLabel(task.decide(prediction), weight)
-            self._quality[name].add(prediction, used, unknown, batch.hidden.get(name))
+            self._quality[name].add(labels[name].target, used, unknown, batch.hidden.get(name))
         return labels
 
     def _students(self, step: Step, labels: Mapping[str, PseudoLabel]) -> list[tuple[dict[str, Tensor], View | None]]:

@@ -20,11 +20,11 @@ class PseudoQuality:
         self._metric = task.metric()
         self._covered = self._unknown = torch.zeros((), dtype=torch.long)
 
-    def add(self, prediction: Tensor, covered: Tensor, unknown: Tensor, hidden: Tensor | None) -> None:
+    def add(self, target: Tensor, covered: Tensor, unknown: Tensor, hidden: Tensor | None) -> None:
         """Add a batch.
 
         Args:
-            prediction: a raw prediction that decides to the pseudo-labels, (B, C, ...).
+            target: the pseudo-labels, in the format of a target.
             covered: which entries have a pseudo-label, bool in the shape of the known mask.
             unknown: which entries could have one.
             hidden: the hidden targets; None where there are none.
@@ -33,6 +33,7 @@ class PseudoQuality:
         self._unknown = self._unknown + unknown.sum().detach()
         if hidden is not None:
             within = covered if covered.ndim == hidden.ndim else covered.unsqueeze(1)
+            prediction = self.task.invert(self.task.values(target))
             self._metric.update(prediction, hidden.where(within, self.task.target_type.UNKNOWN))
 
     def read(self) -> dict[str, float]:

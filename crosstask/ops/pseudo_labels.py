@@ -49,6 +49,16 @@ def agreed(first: PixelLabels, second: PixelLabels) -> PixelLabels:
     return PixelLabels(first.label.where(first.label == second.label, -1), first.confidence)
 
 
+def confident_shares(labels: PixelLabels, threshold: float) -> Tensor:
+    """The weight of each image in the released code of Space Engage, (B,): confident pixels over labelled ones.
+
+    Confident pixels count even where there is no label, so it exceeds 1 where labels are rare; 0 without any label.
+    """
+    confident = (labels.confidence >= threshold).flatten(1).sum(1)
+    labelled = (labels.label >= 0).flatten(1).sum(1)
+    return torch.where(labelled > 0, confident / labelled.clamp(min=1), 0.0)
+
+
 def highest_share(classes: int, temperature: float) -> float:
     """The largest share a class can have in softmax(cosine / temperature): own cosine 1, those of all others -1.
 
