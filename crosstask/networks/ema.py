@@ -30,23 +30,27 @@ class EMA(nn.Module):
         self.module = copy.deepcopy(module).requires_grad_(False).eval()
         self.decay, self.warmup = decay, warmup
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
+        self._followed: tuple[tuple[list[Tensor], list[Tensor]], ...] | None = None
 
     def train(self, mode: bool = True) -> EMA:
         return super().train(False)
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Move towards ``module`` by one step."""
+        """Move towards ``module`` by one step: always the same module, on the same device from the first update on
+        (its tensors are looked up once: walking through a network costs more than averaging a small one)."""
         count = int(self.updates)
         decay = min(self.decay, (1 + count) / (self.warmup + count))
-        pairs = list(zip(_tensors(self.module), _tensors(module), strict=True))
-        floating = [pair for pair in pairs if pair[0].is_floating_point()]
-        torch._foreach_lerp_([ours for ours, _ in floating], [theirs for _, theirs in floating], 1 - decay)
-        for ours, theirs in pairs:
-            if not ours.is_floating_point():
-                ours.copy_(theirs)
+        if self._followed is None:
+            self._followed = _tensors(self.module), _tensors(module)
+        (ours, our_counters), (theirs, their_counters) = self._followed
+        torch._foreach_lerp_(ours, theirs, 1 - decay)
+        if our_counters:
+            torch._foreach_copy_(our_counters, their_counters)
         self.updates += 1
 
 
-def _tensors(module: nn.Module) -> list[Tensor]:
-    return [*module.parameters(), *module.buffers()]
+def _tensors(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Parameters and buffers: those of floating point, and the others."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return [t for t in tensors if t.is_floating_point()], [t for t in tensors if not t.is_floating_point()]
