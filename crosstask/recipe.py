@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,11 @@ class Recipe:
 
     # -- building --------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def data(self) -> DataOptions:
         return construct(DataOptions, self.sections["data"], "data")
 
-    @property
+    @cached_property
     def training(self) -> TrainingOptions:
         return construct(TrainingOptions, self.sections["training"], "training")
 

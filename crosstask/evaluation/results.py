@@ -11,7 +11,8 @@ from typing import Any
 from rich.table import Table
 
 NOT_MEASURED = "n/a"
-_ARROWS = {1: "↑", -1: "↓", 0: ""}
+ARROWS = {1: "↑", -1: "↓", 0: ""}
+"""Marks of numbers of which more is better, less is, or that are only information."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Results:
                     if math.isnan(number.low) or math.isnan(number.value)
                     else f"{show(number.low)} to {show(number.high)}"
                 )
-                label = f"{metric} {_ARROWS[number.better]}".strip()
+                label = f"{metric} {ARROWS[number.better]}".strip()
                 amounts = [f"{task.images:,}", f"{task.known:,}"]
                 rows.append([name, label, show(number.value), interval, *amounts, task.protocol])
         return header, rows

@@ -1,0 +1,117 @@
+"""Train methods x label settings x seeds as ordinary runs in one folder, and tabulate what each method is worth.
+
+    crosstask compare demo --objectives supervised,pairwise --labels one,full --seeds 0,1,2 --out runs/rooms
+    crosstask compare mine.yaml --objectives single,pairwise+region_contrast,patch.yaml --labels fraction:0.05,0.1,0.2,1
+
+Finished runs are skipped and interrupted ones are continued: the same command goes on after Ctrl-C, and can ask for
+more seeds or methods. An entry of --objectives is an objective, several joined by +, 'single' (a network per task), or
+a YAML file laid over the recipe; 'supervised' is always among them. Dotted flags override anything in the recipe.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crosstask.compare.comparison import Comparison
+    from crosstask.compare.pool import Ended, Job
+
+HELP = "train a grid of methods, label settings and seeds, and tabulate it"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", help="recipe file or name of a shipped recipe")
+    parser.add_argument("--objectives", required=True, metavar="A,B,...", help="the methods to compare")
+    parser.add_argument("--labels", metavar="L,L,...", help="label settings (default: the recipe's)")
+    parser.add_argument("--seeds", default="0,1,2", metavar="K,K,...", help="seeds (default: 0,1,2)")
+    parser.add_argument("--out", metavar="FOLDER", help="folder of the comparison (default: runs/compare_RECIPE)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at once (default: 1)")
+    parser.add_argument("--shard", metavar="i/n", help="do only the i-th of n parts of the grid")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(takes_overrides=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import shlex
+    from pathlib import Path
+
+    from crosstask.compare.comparison import compare
+    from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
+    from crosstask.compare.grid import Grid, Recipes
+    from crosstask.compare.plan import check, plan, share
+    from crosstask.compare.tables import write_tables
+    from crosstask.errors import RecipeError
+    from crosstask.recipe import read_recipe
+
+    if arguments.jobs < 1:
+        raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")
+    base = read_recipe(arguments.recipe, arguments.overrides)
+    path = Path(arguments.out or Path("runs") / f"compare_{Path(arguments.recipe).stem}")
+    labels = parse_labels(arguments.labels) if arguments.labels else [(base.get("data") or {}).get("labels", "full")]
+    typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
+    asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
+    recipes = Recipes(base, asked)
+    whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
+    cells = share(asked.cells, arguments.shard)
+    jobs = plan(recipes, cells)
+    recipes.record()
+    check(recipes, cells)
+    whole.save()
+    ended = _do(jobs, arguments.jobs, arguments.quiet)
+    comparison = compare(whole)
+    if comparison.scores:
+        _show(comparison)
+        print("wrote", *write_tables(comparison, path))
+    return _end(jobs, ended)
+
+
+def _do(jobs: list[Job], at_once: int, quiet: bool) -> list[Ended]:
+    from crosstask.compare.pool import do
+    from crosstask.compare.progress import GridProgress, duration
+
+    ended = []
+    with GridProgress(len(jobs), quiet) as progress:
+        for each in do(jobs, at_once, lambda running: progress.tick([job.path for job in running])):
+            ended.append(each)
+            said = f"{each.job.name}: {each.status} after {duration(each.seconds)}"
+            progress.end(each.job.path, said, each.status == "finished")
+    return ended
+
+
+def _show(comparison: Comparison) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from crosstask.compare.cells import label_settings, overview
+    from crosstask.compare.statements import statements
+
+    console = Console()
+    for labels in label_settings(comparison):
+        header, rows = overview(comparison, labels)
+        table = Table(title=f"labels {labels}, mean ± sd over seeds")
+        for column in header:
+            table.add_column(column, no_wrap=column == "method", overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    for line in statements(comparison):
+        console.print(f"- {line}", highlight=False, soft_wrap=True)
+
+
+def _end(jobs: list[Job], ended: list[Ended]) -> int:
+    """Say what is not done and why; the exit code."""
+    import shlex
+    import sys
+
+    of = {status: [each for each in ended if each.status == status] for status in ("failed", "busy", "interrupted")}
+    for each in of["failed"]:
+        print(f"crosstask: error: {each.job.name}: {each.message}", file=sys.stderr)
+    for each in of["busy"]:
+        print(f"{each.job.name}: another process is at work on {each.job.path}", file=sys.stderr)
+    if of["interrupted"] or len(ended) < len(jobs):
+        finished = len([each for each in ended if each.status == "finished"])
+        again = shlex.join(["crosstask", *sys.argv[1:]])
+        print(f"interrupted: {finished} of {len(jobs)} runs were finished; continue with: {again}")
+        return 130
+    return 1 if of["failed"] else 0

@@ -1,0 +1,69 @@
+"""What is left to do of a grid, and whether it can be done, before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from crosstask.compare.cell import finished
+from crosstask.compare.entries import SUPERVISED
+from crosstask.compare.grid import Cell, Recipes
+from crosstask.compare.pool import Job
+from crosstask.data.splits import Splits, load_splits
+from crosstask.errors import DataError, RecipeError
+from crosstask.training.checkpoint import write_atomically
+
+
+def share(cells: Sequence[Cell], part: str | None) -> list[Cell]:
+    """The part ``i/n`` of the cells, i from 1 to n; the n parts together are all of them. A part holds neighbours, so
+    that methods that are compared with each other mostly run on the same machine.
+
+    Raises:
+        RecipeError: ``part`` is not of that form.
+    """
+    if part is None:
+        return list(cells)
+    index, _, count = part.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise RecipeError(f"--shard is {part!r}: give i/n with i from 1 to n, as in 1/4")
+    first, last = (len(cells) * (int(index) - back) // int(count) for back in (1, 0))
+    return list(cells[first:last])
+
+
+def plan(recipes: Recipes, cells: Sequence[Cell]) -> list[Job]:
+    """The runs of these cells that are not finished."""
+    return [
+        Job(recipes.of(cell, task), path, f"{cell}, {task} alone" if task else str(cell))
+        for cell in cells
+        for task, path in recipes.grid.runs(cell, recipes.tasks).items()
+        if not finished(path)
+    ]
+
+
+def check(recipes: Recipes, cells: Sequence[Cell]) -> None:
+    """Read the data as every setting and seed has it, and write down which labels the runs of single tasks get.
+
+    Raises:
+        DataError: the data cannot be used, or has no test split.
+        RecipeError: a label setting is not valid.
+    """
+    for labels, seed in dict.fromkeys((cell.labels, cell.seed) for cell in cells):
+        recipe = recipes.of(Cell(SUPERVISED, labels, seed))
+        splits = load_splits(recipe.data, recipe.tasks())
+        if splits.test is None:
+            raise DataError(
+                f"there is no split {recipe.data.test_split!r} to compare on: name one with data.test_split, or mark "
+                "rows of the table in its column 'split'"
+            )
+        if any(recipes.grid.methods[cell.method].single for cell in cells):
+            _write_lists(recipes, splits, labels, seed)
+
+
+def _write_lists(recipes: Recipes, splits: Splits, labels: str, seed: int) -> None:
+    file = recipes.grid.lists(labels, seed)
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = splits.labels.rows
+    kept = {task: [row["id"] for row in rows if row.get(task)] for task in recipes.tasks}
+    write_atomically(file, json.dumps(kept).encode())
