@@ -6,6 +6,7 @@ is measured per run, and a crash costs one run.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -91,7 +92,7 @@ class _Child:
 
     def __init__(self, job: Job, threads: int) -> None:
         context = _context()
-        self.job = job
+        self.job, self.told = job, False
         self.receiver, sender = context.Pipe(duplex=False)
         self.process: BaseProcess = context.Process(target=_work, args=(sender, job, threads))
         self.started = time.monotonic()
@@ -99,7 +100,10 @@ class _Child:
         sender.close()
 
     def signal(self, number: int) -> None:
-        if self.process.pid is not None and self.process.is_alive():
+        # Not asked whether it is alive: the server that would know gets the signals of the whole group and may be gone.
+        assert self.process.pid is not None
+        self.told = True
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
 
     def ended(self) -> Ended:
@@ -108,14 +112,14 @@ class _Child:
             status, message = self.receiver.recv()
         except EOFError:
             self.process.join()
-            code = self.process.exitcode
-            status, message = (
-                "failed",
-                f"the process ended with code {code}"
-                + (": killed, perhaps for want of memory; try fewer --jobs" if code == -signal.SIGKILL else ""),
-            )
+            status, message = ("interrupted", "") if self.told else ("failed", _death(self.process.exitcode))
         self.process.join()
         return Ended(self.job, status, message, time.monotonic() - self.started)
+
+
+def _death(code: int | None) -> str:
+    reason = ": killed, perhaps for want of memory; try fewer --jobs" if code == -signal.SIGKILL else ""
+    return f"the process ended with code {code}{reason}"
 
 
 def _ended(running: Sequence[_Child]) -> list[_Child]:
