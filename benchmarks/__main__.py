@@ -23,10 +23,11 @@ def main() -> int:
         print(f"benchmarks: there is no {unknown[0]!r}; valid: {', '.join(NAMES)}", file=sys.stderr)
         return 2
     sys.argv = sys.argv[:1]
+    failed = False
     for name in names:
         print(f"\n== {name}", flush=True)
-        importlib.import_module(f"benchmarks.{name}").main()
-    return 0
+        failed |= bool(importlib.import_module(f"benchmarks.{name}").main())
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,27 @@
+"""The benchmarks start; what they measure is not looked at."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks import gpu, steps
+
+
+@pytest.mark.parametrize("name", steps.CASES)
+def test_every_case_of_a_step_can_be_taken(name):
+    batch = steps.one_label_batch(3, (32, 64))
+    times = steps.measure({name: steps.training_step("small", steps.CASES[name].objectives, batch)}, 1)
+    assert [len(each) for each in times.values()] == [1]
+
+
+def test_without_a_gpu_the_gpu_benchmark_is_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert gpu.main() == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_dry_run_of_the_gpu_benchmark_measures_every_row(capsys):
+    rows = gpu.moments(gpu.SMALL, "cpu") + gpu.distances(gpu.SMALL, "cpu")
+    gpu.report(gpu.Device("cpu", gpu.SMALL), rows)
+    assert capsys.readouterr().out.count("\n|") == 2 + len(rows)
