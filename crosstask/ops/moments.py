@@ -34,6 +34,7 @@ class Moments(NamedTuple):
     image: Tensor
 
 
+@torch.compiler.disable  # products into buffers that are used again: the compiler fails on them
 def region_moments(features: Tensor, regions: Tensor | RegionIndex, *, minimum: int = 1) -> Moments:
     """Mean and unbiased covariance of the features in every region.
 

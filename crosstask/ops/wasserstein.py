@@ -15,6 +15,7 @@ MEMORY = 128 * 2**20
 """Bytes kept for the backward pass; what does not fit is computed twice."""
 
 
+@torch.compiler.disable  # products into buffers that are used again: the compiler fails on them
 def wasserstein2(
     mean_a: Tensor,
     covariance_a: Tensor,
@@ -89,6 +90,7 @@ def wasserstein2(
         return (squared + bures.clamp_min(0)).masked_fill(~wanted, torch.inf)
 
 
+@torch.compiler.disable  # products into buffers that are used again: the compiler fails on them
 def paired_wasserstein2(
     mean_a: Tensor,
     covariance_a: Tensor,

@@ -394,3 +394,20 @@ def test_errors_tell_the_remedy():
         wasserstein2(mean, covariance, mean, covariance, mask=torch.ones(2, dtype=torch.bool))
     with pytest.raises(ValueError, match="as many on both sides"):
         paired_wasserstein2(mean, covariance, mean[:1], covariance[:1])
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")  # of the compiler, where a graph ends
+def test_compiled_code_can_call_them():
+    features = torch.randn(1, 4, 12, 16, generator=torch.Generator().manual_seed(0))
+    regions = torch.arange(12 * 16).view(1, 12, 16) // 32
+
+    def spread(x):
+        mean, covariance = region_moments(2 * x, regions)[:2]
+        return wasserstein2(mean, covariance, mean, covariance).sum() + 1
+
+    grads = []
+    for function in (spread, torch.compile(spread, backend="aot_eager")):
+        leaf = features.clone().requires_grad_()
+        function(leaf).backward()
+        grads.append(leaf.grad)
+    torch.testing.assert_close(grads[1], grads[0])
