@@ -6,17 +6,16 @@ texture tells a floor from a sofa: shape, place and neighbours do. All textures 
 
 from __future__ import annotations
 
-import colorsys
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 
 import numpy as np
 
 from crosstask.data.rooms.furniture import MATERIALS
 from crosstask.data.rooms.render import Geometry, columns
 from crosstask.data.rooms.scene import Scene
+from crosstask.seeding import derive
 
 CONTRAST = 0.12
 """Textures change a colour by at most this much in either direction."""
@@ -47,32 +46,30 @@ class Look:
 
 def sample_look(seed: int, index: int, scene: Scene) -> Look:
     """Materials and light of room ``index`` of the world ``seed``."""
-    random = Random(f"look {seed} {index}")
-    hues = [random.random() for _ in range(3)]
-    colours, textures, patterns = [], [], []
-    for _ in range(3 + MATERIALS * len(scene.items)):
-        hue = random.choice(hues) + random.gauss(0, 0.03)
-        colours.append(colorsys.hsv_to_rgb(hue % 1, random.uniform(0.05, 0.42), random.uniform(0.45, 0.9)))
-        frequency = math.exp(random.uniform(math.log(1.5), math.log(7)))
-        ratio = random.uniform(0.5, 2.0)
-        phases = random.uniform(0, 1), random.uniform(0, 1)
-        textures.append((random.uniform(0.03, CONTRAST), frequency, frequency * ratio, *phases))
-        patterns.append(random.randrange(-_PLAIN, len(PATTERNS)))
-    width, height, length = scene.extent
-    lights = [
-        (random.uniform(-0.4, 0.4) * width, random.uniform(0.8, 0.97) * height, -random.uniform(0.1, 0.8) * length)
-        for _ in range(random.choice((1, 2, 2)))
-    ]
+    random = np.random.default_rng(derive("look", seed, index))
+    count = 3 + MATERIALS * len(scene.items)
+    hue = random.choice(random.random(3), count) + random.normal(0, 0.03, count)
+    along = np.exp(random.uniform(math.log(1.5), math.log(7), count))
+    across = along * random.uniform(0.5, 2.0, count)
+    amplitude = random.uniform(0.03, CONTRAST, count)
+    lights = random.integers(1, 4).clip(max=2)  # two are twice as likely as one
+    place = random.uniform((-0.4, 0.8, -0.8), (0.4, 0.97, -0.1), (lights, 3)) * scene.extent
     warmth = random.uniform(-0.05, 0.08)
-    power = np.array([[1 + warmth], [1], [1 - warmth]]) * random.uniform(0.8, 1.15) / len(lights)
+    power = np.array([[1 + warmth], [1], [1 - warmth]]) * random.uniform(0.8, 1.15) / lights
     return Look(
-        colour=np.array(colours, dtype=np.float32).T,
-        texture=np.array(textures, dtype=np.float32).T,
-        pattern=np.array(patterns),
-        lights=np.array(lights, dtype=np.float32),
-        power=np.repeat(power, len(lights), axis=1).astype(np.float32),
+        colour=_rgb(hue, random.uniform(0.05, 0.42, count), random.uniform(0.45, 0.9, count)).astype(np.float32),
+        texture=np.array([amplitude, along, across, *random.random((2, count))], dtype=np.float32),
+        pattern=random.integers(-_PLAIN, len(PATTERNS), count),
+        lights=place.astype(np.float32),
+        power=power.repeat(lights, axis=1).astype(np.float32),
         ambient=random.uniform(0.5, 0.62),
     )
+
+
+def _rgb(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """HSV to RGB (3, M); hues are taken modulo 1."""
+    sector = (np.array([[5], [3], [1]]) + 6 * hue) % 6
+    return value * (1 - saturation * np.clip(np.minimum(sector, 4 - sector), 0, 1))
 
 
 def paint(scene: Scene, geometry: Geometry, look: Look) -> np.ndarray:
