@@ -10,6 +10,7 @@ from crosstask.balancing import BALANCERS
 from crosstask.data.options import DataOptions
 from crosstask.networks import NETWORKS
 from crosstask.objectives import OBJECTIVES
+from crosstask.rounds.options import RefineOptions
 from crosstask.tasks import KINDS
 from crosstask.training.learner import Weighting
 from crosstask.training.options import TrainingOptions
@@ -23,6 +24,7 @@ def option_help() -> str:
     parts += [_section("objectives.NAME (every objective)", Weighting)]
     parts += _registry("objectives.NAME", "kind", OBJECTIVES, ("tasks", "network"))
     parts += _registry("balancing", "kind", BALANCERS, ())
+    parts += [_section("refine (crosstask refine alone)", RefineOptions)]
     return "\n".join(part for part in parts if part)
 
 

@@ -18,13 +18,15 @@ from crosstask.errors import RecipeError, nearest
 from crosstask.flags import pairs
 from crosstask.networks import NETWORKS, MultiTaskNetwork
 from crosstask.objectives import OBJECTIVES
+from crosstask.rounds.options import RefineOptions
 from crosstask.seeding import derive
 from crosstask.tasks import KINDS, Task
 from crosstask.training.learner import Learner, Weighting
 from crosstask.training.options import TrainingOptions
 
 SHIPPED = Path(__file__).parent / "recipes"
-SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training")
+PATCHES = SHIPPED / "patches"
+SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "refine")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Recipe:
         """Read a recipe file, or one that ships with the package by its name (``nyuv2_one``).
 
         Args:
-            source: path of a YAML file, or name of a shipped recipe.
+            source: path of a YAML file, or name of a shipped recipe; with patches to lay over it, ``demo+derive``.
             overrides: dotted flags, ``["--training.epochs", "5", "--data.labels=one"]``.
 
         Raises:
@@ -74,6 +76,7 @@ class Recipe:
                 "objectives": _objectives(raw.get("objectives") or "supervised"),
                 "balancing": _entry(BALANCERS, {"kind": "fixed", **(raw.get("balancing") or {})}, "balancing"),
                 "training": resolve(TrainingOptions, raw.get("training"), "training"),
+                **({"refine": resolve(RefineOptions, raw["refine"], "refine")} if raw.get("refine") else {}),
             }
         )  # fmt: skip
 
@@ -90,6 +93,11 @@ class Recipe:
     @cached_property
     def training(self) -> TrainingOptions:
         return construct(TrainingOptions, self.sections["training"], "training")
+
+    @property
+    def refine(self) -> RefineOptions:
+        """What only ``crosstask refine`` looks at; defaults where the recipe does not say."""
+        return construct(RefineOptions, self.sections.get("refine"), "refine")
 
     def tasks(self) -> dict[str, Task]:
         """The tasks by name, in the recipe's order."""
@@ -130,14 +138,35 @@ def shipped_recipes() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
 
 
+def shipped_patches() -> list[str]:
+    """Names of the patches that ship with the package, to be laid over a recipe: ``demo+derive``."""
+    return sorted(path.stem for path in PATCHES.glob("*.yaml"))
+
+
+def find_recipe(name: str) -> Path:
+    """The file of that name, or the shipped recipe or patch.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    for path in (Path(name), SHIPPED / f"{name}.yaml", PATCHES / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    raise RecipeError(f"there is no recipe {name!r}; {nearest(name, [*shipped_recipes(), *shipped_patches()])}")
+
+
 def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """The plain values of a recipe file, or of a shipped recipe, with ``overrides`` laid over them; not validated.
+    """The plain values of a recipe file, or of a shipped recipe, with patches joined to its name by ``+`` and then
+    ``overrides`` laid over them; not validated.
 
     Raises:
         RecipeError: the file is missing or broken.
         UserError: a flag without a value, or a value that is not YAML.
     """
-    return merge(_read(source), parse_overrides(overrides))
+    content: dict[str, Any] = {}
+    for name in [str(source)] if Path(source).is_file() else str(source).split("+"):
+        content = merge(content, _read(find_recipe(name)))
+    return merge(content, parse_overrides(overrides))
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
@@ -175,13 +204,7 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read(source: str | Path) -> dict[str, Any]:
-    path = Path(source)
-    if not path.is_file():
-        shipped = SHIPPED / f"{source}.yaml"
-        if not shipped.exists():
-            raise RecipeError(f"there is no recipe {str(source)!r}; {nearest(str(source), shipped_recipes())}")
-        path = shipped
+def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:

@@ -1,0 +1,68 @@
+"""Learn segmentation from image tags in rounds: train, label the training images anew, train again.
+
+    crosstask refine tags.yaml --rounds 4 --out runs/tags
+    crosstask refine tags.yaml --out runs/tags --refine.saliency_from runs/horses --refine.masks semantic
+    crosstask refine --resume runs/tags
+
+Each round is an ordinary run in its own folder, each set of pseudo-labels an ordinary table.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "learn segmentation from tags, in rounds of pseudo-labels"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", nargs="?", help="recipe file or name of a shipped recipe")
+    parser.add_argument("--out", metavar="FOLDER", help="folder of the rounds (default: runs/RECIPE)")
+    parser.add_argument("--rounds", type=int, help="how often images are labelled anew (default: refine.rounds)")
+    parser.add_argument("--resume", metavar="FOLDER", help="continue where this folder was left")
+    parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
+    parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(takes_overrides=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    import sys
+    from functools import partial
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from crosstask.commands.console_progress import progress
+    from crosstask.commands.evaluation_options import device
+    from crosstask.errors import RecipeError
+    from crosstask.recipe import Recipe
+    from crosstask.rounds.layout import Layout
+    from crosstask.rounds.refinement import Interrupted, Refinement
+
+    if (arguments.recipe is None) == (arguments.resume is None):
+        raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
+    if arguments.resume and (arguments.overrides or arguments.rounds is not None):
+        raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
+    layout = Layout(Path(arguments.resume or arguments.out or Path("runs") / Path(arguments.recipe).stem))
+    if arguments.resume:
+        recipe = layout.load()
+    else:
+        rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
+        recipe = Recipe.load(arguments.recipe, [*arguments.overrides, *rounds])
+        if arguments.print_config:
+            print(recipe.to_yaml(), end="")
+            return 0
+    show = partial(progress, quiet=arguments.quiet)
+    say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
+    refinement = Refinement(recipe, layout, device(arguments.device), arguments.quiet, show, say)
+    if not arguments.resume:
+        layout.begin(recipe)
+    try:
+        record = refinement.run()
+    except (Interrupted, KeyboardInterrupt):
+        print(f"interrupted; continue with: crosstask refine --resume {layout.folder}", file=sys.stderr)
+        return 130
+    Console().print(record.table())
+    if record.status == "unchanged":
+        print(f"the pseudo-labels no longer change; {layout.round(len(record.rounds) - 2)} is the last round")
+    return 0

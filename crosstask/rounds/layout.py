@@ -1,0 +1,86 @@
+"""Where everything of a refinement lies.
+
+::
+
+    OUT/recipe.yaml          the recipe with every default filled in
+    OUT/table.csv            the rows as the runs may see them; notes.csv says what was left out, and why
+    OUT/saliency/            saliency maps made for images without
+    OUT/classifier/          stage 0: a run trained on the tags alone
+    OUT/labels_0/table.csv   pseudo-labels of its activation maps
+    OUT/round_0/             a run trained on these, from the classifier's weights
+    OUT/labels_1/, round_1/  ... by the network of round 0, and so on
+    OUT/rounds.json, .md     how good the pseudo-labels and the networks of each round are
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosstask.errors import UserError
+from crosstask.recipe import Recipe
+from crosstask.training.checkpoint import write_atomically
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths in the folder of a refinement.
+
+    Attributes:
+        folder: OUT.
+    """
+
+    folder: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.folder / "recipe.yaml"
+
+    @property
+    def table(self) -> Path:
+        return self.folder / "table.csv"
+
+    @property
+    def notes(self) -> Path:
+        return self.folder / "notes.csv"
+
+    @property
+    def classifier(self) -> Path:
+        return self.folder / "classifier"
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "rounds.json"
+
+    def labels(self, number: int) -> Path:
+        """The table of pseudo-labels of a round."""
+        return self.folder / f"labels_{number}" / "table.csv"
+
+    def round(self, number: int) -> Path:
+        """The run of a round."""
+        return self.folder / f"round_{number}"
+
+    def relative(self, path: Path) -> str:
+        """``path`` as it is written down."""
+        return path.relative_to(self.folder).as_posix()
+
+    def begin(self, recipe: Recipe) -> None:
+        """Make the folder and write its recipe.
+
+        Raises:
+            UserError: there is one already.
+        """
+        if self.recipe.exists():
+            raise UserError(f"{self.folder} is in use: continue it with --resume {self.folder}, or give another --out")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.recipe, recipe.to_yaml().encode())
+
+    def load(self) -> Recipe:
+        """The recipe it was begun with.
+
+        Raises:
+            UserError: nothing was begun.
+        """
+        if not self.recipe.exists():
+            raise UserError(f"{self.folder} holds no refinement: there is no {self.recipe.name} in it")
+        return Recipe.load(self.recipe)

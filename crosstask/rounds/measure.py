@@ -1,0 +1,28 @@
+"""The network of a run on the test split, as ``crosstask eval`` measures it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crosstask.evaluation.evaluate import Progress, evaluate
+from crosstask.evaluation.results import Results
+from crosstask.trained import load_run
+
+
+def measure_run(path: Path, device: str, progress: Progress | None = None) -> Results | None:
+    """The results, written into the run as ``crosstask eval`` would; None where the data has no test split."""
+    run = load_run(path)
+    if run.splits.test is None:
+        return None
+    split = run.recipe.data.test_split
+    results = evaluate(
+        run.network.to(device),
+        run.evaluation_batches(run.splits.test),
+        run.tasks,
+        device=device,
+        progress=progress,
+        settings={"split": split, "weights": run.weights},
+    )
+    results.save(path / f"results_{split}.json")
+    (path / f"results_{split}.md").write_text(results.markdown(), encoding="utf-8")
+    return results

@@ -1,0 +1,52 @@
+"""The recipes of the runs of a refinement: ordinary recipes, made of the one it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from crosstask.errors import RecipeError, nearest
+from crosstask.recipe import Recipe, merge
+from crosstask.rounds.roles import Roles
+
+
+def classifier_recipe(recipe: Recipe, roles: Roles, table: Path) -> Recipe:
+    """The classifier of stage 0: the same network, which learns the tags alone.
+
+    Raises:
+        RecipeError: ``refine.classifier_recipe`` does not fit.
+    """
+    sections = _ordinary(recipe, table, [roles.tags.name], start=None)
+    return Recipe.of(merge({**sections, "objectives": {"supervised": {}}}, recipe.refine.classifier_recipe))
+
+
+def round_recipe(recipe: Recipe, roles: Roles, table: Path, start: Path) -> Recipe:
+    """A round on the pseudo-labels of ``table``, from the weights of the run ``start``.
+
+    Raises:
+        RecipeError: ``refine.tasks`` names an unknown task or leaves the segmentation out.
+    """
+    names = list(recipe.sections["tasks"])
+    chosen = recipe.refine.tasks or names
+    for name in chosen:
+        if name not in names:
+            raise RecipeError(f"refine.tasks: there is no task {name!r}; {nearest(name, names)}")
+    if roles.segmentation.name not in chosen:
+        raise RecipeError(f"refine.tasks: {', '.join(chosen)} without {roles.segmentation.name}: name it too")
+    if recipe.refine.rounds and roles.tags.name not in chosen:
+        raise RecipeError(
+            f"refine.tasks: without {roles.tags.name} nothing can be labelled anew: add it, or set refine.rounds to 0"
+        )
+    return Recipe.of(_ordinary(recipe, table, chosen, start))
+
+
+def _ordinary(recipe: Recipe, table: Path, tasks: Sequence[str], start: Path | None) -> dict[str, Any]:
+    sections = {name: dict(section) for name, section in recipe.sections.items() if name != "refine"}
+    sections["data"]["table"] = str(table)
+    sections["tasks"] = {name: options for name, options in sections["tasks"].items() if name in tasks}
+    sections["training"]["start_from"] = None if start is None else str(start)
+    monitor = sections["training"]["monitor"]
+    if monitor is not None and monitor.split("/")[0] not in tasks:
+        sections["training"]["monitor"] = None
+    return sections
