@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from crosstask.balancing.fixed import Fixed
+from crosstask.balancing.base import Balancer
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
@@ -46,13 +46,13 @@ class Learner(nn.Module):
         network: MultiTaskNetwork,
         objectives: Mapping[str, Objective],
         weightings: Mapping[str, Weighting] | None = None,
-        balancer: nn.Module | None = None,
+        balancer: Balancer | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.objectives = nn.ModuleDict(objectives)
         self.weightings = {name: (weightings or {}).get(name, Weighting()) for name in objectives}
-        self.balancer = balancer or Fixed()
+        self.balancer = balancer or Balancer()
 
     def forward(self, batch: Batch, iteration: int, iterations: int, generator: torch.Generator) -> dict[str, Term]:
         """All terms of a micro-batch, named ``OBJECTIVE/TERM``, weighted by their objective's schedule.
@@ -87,8 +87,10 @@ class Learner(nn.Module):
                 objective.after_step(self.network, iteration)
 
     def measures(self) -> dict[str, float]:
-        """Numbers of the objectives for people, see :meth:`Objective.measures`, named ``OBJECTIVE/NUMBER``."""
-        return {f"{name}/{key}": value for name, each in self._named() for key, value in each.measures().items()}
+        """Numbers of the objectives for people, see :meth:`Objective.measures`, named ``OBJECTIVE/NUMBER``; and the
+        balancer's weights, ``balancing/OBJECTIVE/TERM``."""
+        numbers = {f"{name}/{key}": value for name, each in self._named() for key, value in each.measures().items()}
+        return numbers | {f"balancing/{name}": weight for name, weight in self.balancer.weights().items()}
 
     def chance(self) -> dict[str, float]:
         """Chance levels of contrastive terms, named like the terms."""

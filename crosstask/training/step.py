@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricModule
-from torch import Tensor
+from torch import Tensor, nn
 
+from crosstask.balancing.base import Balancer
 from crosstask.data.sample import Batch
 from crosstask.errors import RunError
 from crosstask.seeding import generator
@@ -30,7 +31,7 @@ def accumulate_gradients(
 
     A term is divided by its count over the whole step. With one micro-batch per step the counts come from the terms
     themselves; with several they are needed before the first backward, so they come from ``Objective.counts`` (see
-    there for objectives that cannot tell).
+    there for objectives that cannot tell). A balancer that compares gradients sees those of the step first.
 
     Args:
         learner: a :class:`Learner` set up by ``fabric``.
@@ -40,9 +41,13 @@ def accumulate_gradients(
         The terms of each micro-batch, without their graph.
 
     Raises:
-        RunError: a term is not finite; names the term and the samples.
+        RunError: a term is not finite; names the term and the samples. Or the balancer compares gradients, and the step
+            has several micro-batches or scaled losses.
     """
     module: Learner = learner.module  # type: ignore[assignment]
+    watched = module.balancer.watched(module.network)
+    if watched:
+        _require_whole_gradients(fabric, len(batches))
     known = _known_counts(fabric, module, batches) if len(batches) > 1 else {}
     seen = []
     for position, batch in enumerate(batches):
@@ -52,13 +57,15 @@ def accumulate_gradients(
             names = list(terms)
             local = torch.stack([terms[name].count.float() for name in names])
             counts = dict(zip(names, reduced(fabric, local) * len(batches), strict=True)) | known
-            present = dict(zip(names, torch.stack([counts[name] > 0 for name in names]).tolist(), strict=True))
             # DDP averages gradients over ranks; the counts are already global
             shares = {name: share(term, counts[name]) * fabric.world_size for name, term in terms.items()}
-            loss = module.balancer(shares, present, 1 / len(batches))
+            if watched:
+                module.balancer.look(_gradients(fabric, module.balancer, shares, counts, watched))
+            loss = module.balancer(shares)
             _require_finite(loss, shares, batch)
             fabric.backward(loss)
         seen.append({name: Term(total.detach(), count) for name, (total, count) in terms.items()})
+    module.balancer.learn(lambda: _means(fabric, seen))
     return seen
 
 
@@ -74,6 +81,42 @@ def _known_counts(fabric: Fabric, module: Learner, batches: Sequence[Batch]) -> 
         return {}
     local = torch.stack([torch.stack([counts[name].float() for name in names]) for counts in per_batch]).sum(0)
     return dict(zip(names, reduced(fabric, local), strict=True))
+
+
+def _means(fabric: Fabric, seen: Sequence[dict[str, Term]]) -> dict[str, float]:
+    """The mean of each present term over all micro-batches and ranks."""
+    names = list(seen[0])
+    local = torch.stack([torch.stack([part.float() for name in names for part in terms[name]]) for terms in seen])
+    pairs = zip(names, reduced(fabric, local.sum(0).unflatten(0, (-1, 2))).tolist(), strict=True)
+    return {name: total / count for name, (total, count) in pairs if count > 0}
+
+
+def _gradients(
+    fabric: Fabric,
+    balancer: Balancer,
+    shares: dict[str, Tensor],
+    counts: dict[str, Tensor],
+    parameters: Sequence[nn.Parameter],
+) -> dict[str, Tensor]:
+    """The gradient of each present term that is balanced, over all ranks, as one vector."""
+    names = [name for name, share in shares.items() if balancer.balanced(name) and share.requires_grad]
+    present = torch.stack([counts[name] > 0 for name in names]).tolist() if names else []
+    gradients = {}
+    for name in (name for name, there in zip(names, present, strict=True) if there):
+        parts = torch.autograd.grad(shares[name], parameters, retain_graph=True, materialize_grads=True)
+        vector = torch.cat([part.flatten() for part in parts])
+        gradients[name] = reduced(fabric, vector) / fabric.world_size
+    return gradients
+
+
+def _require_whole_gradients(fabric: Fabric, micro_batches: int) -> None:
+    if micro_batches > 1:
+        raise RunError(
+            f"the balancer compares the gradients of whole steps, but a step has {micro_batches} micro-batches: set "
+            "training.accumulate: 1, or balancing.kind to uncertainty, dwa or fixed"
+        )
+    if getattr(fabric.strategy.precision, "scaler", None) is not None:
+        raise RunError("the balancer compares gradients, which fp16 would have to scale: set training.precision: bf16")
 
 
 def _require_finite(loss: Tensor, shares: dict[str, Tensor], batch: Batch) -> None:
