@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from crosstask.cli import main
+from crosstask.compare.entries import parse_methods
+from crosstask.errors import RecipeError
 from crosstask.recipe import SHIPPED, Recipe, merge, read_recipe
 
 PATCHES = sorted((SHIPPED / "patches").glob("*.yaml"))
@@ -19,3 +22,25 @@ def test_patches_lie_over_recipes(patch, base):
     learner = recipe.learner(tasks, recipe.network(tasks))
     assert "supervised" in learner.objectives
     assert recipe.sections != Recipe.load(base).sections
+
+
+def test_patches_are_joined_to_the_name_of_a_recipe():
+    found = Recipe.load("demo+derive+region_contrast_as_released", ["--objectives.region_contrast.weight", "0.5"])
+    assert found.sections["data"]["derive"] == {"normals": "depth"}
+    assert found.sections["objectives"]["region_contrast"]["bank"] == 1000
+    assert found.sections["objectives"]["region_contrast"]["weight"] == 0.5
+    with pytest.raises(RecipeError, match="there is no recipe 'deriv'; did you mean 'derive'"):
+        Recipe.load("demo+deriv")
+
+
+def test_a_file_may_have_a_plus_in_its_name(tmp_path):
+    path = tmp_path / "a+b.yaml"
+    path.write_text((SHIPPED / "demo.yaml").read_text())
+    assert Recipe.load(path) == Recipe.load("demo")
+
+
+def test_patches_can_be_listed_and_compared(capsys):
+    assert main(["recipes"]) == 0
+    assert "region_contrast_as_published" in capsys.readouterr().out
+    methods = parse_methods("region_contrast_as_published", {"objectives": {"supervised": {}}})
+    assert methods["region_contrast_as_published"].patch["objectives"]["region_contrast"]["enlarge"] == 8

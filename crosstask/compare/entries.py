@@ -5,7 +5,7 @@ A method is a patch that is laid over the recipe. It is named by
 - an objective, or several joined by ``+``: these beside ``supervised``, with the options the recipe has for them;
 - ``supervised`` alone;
 - ``single``: as many networks as there are tasks, each trained on the labels of its own task only;
-- a YAML file, or the name of a shipped recipe, laid over the recipe key by key.
+- a YAML file, or the name of a shipped recipe or patch, laid over the recipe key by key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from crosstask.errors import RecipeError, nearest
 from crosstask.objectives import OBJECTIVES
-from crosstask.recipe import read_recipe, shipped_recipes
+from crosstask.recipe import read_recipe, shipped_patches, shipped_recipes
 
 SUPERVISED = "supervised"
 SINGLE = "single"
@@ -109,7 +109,7 @@ def _method(entry: str, known: set[str]) -> Method:
     names = entry.split("+")
     if set(names) <= known:
         return _objectives(names, entry)
-    if Path(entry).is_file() or entry in shipped_recipes():
+    if Path(entry).is_file() or entry in (*shipped_recipes(), *shipped_patches()):
         return Method(Path(entry).stem, entry, read_recipe(entry))
     unknown = next(name for name in names if name not in known)
     if Path(unknown).suffix in (".yaml", ".yml"):
