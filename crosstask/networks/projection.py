@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from crosstask.networks.blocks import resize
 
+STRIDE = 4
+"""Stride of the published representations, in pixels."""
+
 
 @dataclass(frozen=True)
 class Representation:
@@ -19,19 +22,25 @@ class Representation:
     Args:
         width: its hidden channels.
         dimension: channels of a representation.
-        maps: how many of the network's feature maps it reads, finest first; all where null.
+        maps: how many of the network's feature maps it reads; all where null. The first is the coarsest of stride 4 or
+            finer.
     """
 
     width: int = 64
     dimension: int = 64
     maps: int | None = None
 
+    def chosen(self, strides: Sequence[int]) -> slice:
+        """Which of the network's maps, of these strides, are read."""
+        first = max((index for index, stride in enumerate(strides) if stride <= STRIDE), default=0)
+        return slice(first, None if self.maps is None else first + self.maps)
+
 
 class Projection(nn.Module):
-    """A 3x3 convolution of each map, summed at the size of the finest, BN, ReLU, and a 1x1 convolution.
+    """A convolution of each map, summed from coarse to fine, BN, ReLU, and a 1x1 convolution.
 
-    On the finest map of a DeepLabV3+ decoder alone this is the representation head of Space Engage, a twin of its
-    classifier.
+    A twin of the heads for classes: the convolutions are 1x1 where there are several maps, as in the multi-scale head,
+    and 3x3 on a single one, as in DeepLabV3+ and Space Engage.
 
     Args:
         channels: channels of the maps, finest first.
@@ -41,18 +50,17 @@ class Projection(nn.Module):
 
     def __init__(self, channels: Sequence[int], width: int, dimension: int) -> None:
         super().__init__()
-        self.hidden = nn.ModuleList(nn.Conv2d(each, width, 3, padding=1, bias=False) for each in channels)
+        kernel = 3 if len(channels) == 1 else 1
+        self.hidden = nn.ModuleList(
+            nn.Conv2d(each, width, kernel, padding=kernel // 2, bias=False) for each in channels
+        )
         self.norm = nn.BatchNorm2d(width)
         self.project = nn.Conv2d(width, dimension, 1)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """Maps (B, C_i, h_i, w_i), finest first, to representations (B, dimension, h_0, w_0).
-
-        Maps beyond those the head was made for are passed over.
-        """
-        maps = [conv(each) for conv, each in zip(self.hidden, features, strict=False)]
-        size = maps[0].shape[-2:]
-        hidden = maps[0]
-        for each in maps[1:]:
-            hidden = hidden + resize(each, (size[0], size[1]))
+        """Maps (B, C_i, h_i, w_i), finest first, to representations (B, dimension, h_0, w_0)."""
+        *finer, hidden = (conv(each) for conv, each in zip(self.hidden, features, strict=True))
+        for each in reversed(finer):
+            height, width = each.shape[-2:]
+            hidden = each + resize(hidden, (height, width))
         return self.project(F.relu(self.norm(hidden), inplace=True))

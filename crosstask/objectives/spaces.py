@@ -95,9 +95,9 @@ class SpaceEngage(Objective):
         self.strategy, self.warmup, self.threshold, self.unsupervised = strategy, warmup, threshold, unsupervised
         self.indicator_temperature, self.prototypes_of = indicator_temperature, prototypes
         self.contrast, self.view = contrast, view
-        channels = network.channels[: representation.maps]
-        self.stride = network.strides[0]
-        self.projection = Projection(channels, representation.width, representation.dimension)
+        self.maps = representation.chosen(network.strides)
+        self.stride = network.strides[self.maps][0]
+        self.projection = Projection(network.channels[self.maps], representation.width, representation.dimension)
         self.teacher = Teacher(network, decay, batch_statistics)
         self.teacher_projection = Teacher(self.projection, decay, batch_statistics)
         self.prototypes = Prototypes(self.task.channels, representation.dimension, momentum)
@@ -118,7 +118,7 @@ class SpaceEngage(Objective):
             view.move(labels.logits.label.where(~known, -1), -1),
             view.move(labels.logits.confidence.where(~known, 0.0), 0.0),
         )
-        own = self.projection(features)
+        own = self.projection(features[self.maps])
         places = on_grid(view.move(candidates, -1), own, self.stride, -1)
         hard = self.contrast.hard(
             own, on_grid(prediction, own, self.stride, 0.0), places, self.prototypes, self.indicator_temperature
@@ -158,7 +158,7 @@ class SpaceEngage(Objective):
         features = teacher.features(batch.images)
         height, width = batch.images.shape[-2:]
         logits = teacher.heads_forward(features, (height, width))[name]
-        representations = self.teacher_projection.module(features)
+        representations = self.teacher_projection.module(features[self.maps])
         logit, representation = both_spaces(
             logits, representations, self.stride, self.prototypes, self.indicator_temperature
         )

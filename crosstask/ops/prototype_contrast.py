@@ -17,9 +17,6 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-GATHERED = 2**22
-"""Numbers gathered at a time when anchors are compared with their negatives: 16 MB."""
-
 
 class Draws(NamedTuple):
     """Which pixels are compared; A anchors, N negatives each.
@@ -114,30 +111,26 @@ def prototype_contrast(features: Tensor, draws: Draws, prototypes: Tensor, tempe
 
 
 class _Products(torch.autograd.Function):
-    """Products of each anchor (A, D) with its own choice (A, N) of rows (P, D), gathered a few anchors at a time, in
-    the backward pass again. No gradient for the rows."""
+    """Products of each anchor (A, D) with its own choice (A, N) of rows (P, D). No gradient for the rows.
+
+    The sum of an anchor's rows weighted by w is a bag of embeddings. Its derivative by w, along the anchor, are the
+    products; with the gradient of the products for w it is the gradient of the anchor. So either pass gathers and sums
+    in one operation, and the chosen rows (A, N, D) are never laid out.
+    """
 
     @staticmethod
     def forward(ctx: Any, anchors: Tensor, rows: Tensor, choice: Tensor) -> Tensor:
         ctx.save_for_backward(rows, choice)
-        products = anchors.new_empty(choice.shape)
-        for part in _parts(choice, rows.shape[1]):
-            products[part] = torch.bmm(rows[choice[part]], anchors[part, :, None])[..., 0]
-        return products
+        with torch.enable_grad():
+            weights = anchors.new_zeros(choice.shape, requires_grad=True)
+            bags = F.embedding_bag(choice, rows, per_sample_weights=weights, mode="sum")
+        return torch.autograd.grad(bags, weights, anchors)[0]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         rows, choice = ctx.saved_tensors
-        anchors = rows.new_empty(len(choice), rows.shape[1])
-        for part in _parts(choice, rows.shape[1]):
-            anchors[part] = torch.bmm(gradient[part, None, :], rows[choice[part]])[:, 0]
-        return anchors, None, None
-
-
-def _parts(choice: Tensor, dimension: int) -> list[slice]:
-    step = max(GATHERED // max(choice.shape[1] * dimension, 1), 1)
-    return [slice(first, first + step) for first in range(0, len(choice), step)]
+        return F.embedding_bag(choice, rows, per_sample_weights=gradient.contiguous(), mode="sum"), None, None
 
 
 def _on(device: torch.device, generator: torch.Generator) -> torch.Generator:

@@ -27,8 +27,9 @@ class PixelLabels(NamedTuple):
 
 def from_logits(logits: Tensor) -> PixelLabels:
     """The most likely class and its probability, for logits (B, C, H, W)."""
-    highest, label = logits.float().max(1)
-    return PixelLabels(label, (highest - logits.float().logsumexp(1)).exp())
+    logits = logits.float()
+    highest, label = logits.max(1)
+    return PixelLabels(label, 1 / (logits - highest[:, None]).exp().sum(1))
 
 
 def from_similarity(similarity: Tensor, seen: Tensor, temperature: float) -> PixelLabels:

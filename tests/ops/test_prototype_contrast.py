@@ -7,7 +7,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from crosstask.ops import prototype_contrast as module
 from crosstask.ops.prototype_contrast import Draws, draw, prototype_contrast
 from tests.shared import shared
 
@@ -34,9 +33,7 @@ def some_pixels(count=200, classes=4, dimension=6):
     return features, labels, hard, prototypes, unit @ unit.T
 
 
-@pytest.mark.parametrize("gathered", [module.GATHERED, 200])
-def test_loss_and_gradient_equal_a_loop_over_anchors(gathered, monkeypatch):
-    monkeypatch.setattr(module, "GATHERED", gathered)  # in one go, or a few anchors at a time
+def test_loss_and_gradient_equal_a_loop_over_anchors():
     features, labels, hard, prototypes, similarity = some_pixels()
     draws = draw(labels, hard, similarity, 0.5, 7, 9, generator())
     found, expected = (features.clone().requires_grad_() for _ in range(2))
@@ -118,7 +115,7 @@ def test_nothing_to_contrast_is_no_anchor_and_an_attached_zero(labels):
 
 
 def test_memory_grows_with_anchors_and_negatives_alone():
-    """The largest tensor in the graph is anchors x negatives, or a chunk, or the features themselves."""
+    """Nothing that is kept for the backward pass is larger than anchors x negatives, but for the features."""
     features, labels, hard, prototypes, similarity = some_pixels(count=4000, dimension=32)
     features.requires_grad_()
     sizes: list[int] = []
