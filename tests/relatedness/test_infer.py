@@ -118,6 +118,15 @@ def test_what_cannot_be_counted_is_one_line(tmp_path, capsys, typed, message):
     assert message in capsys.readouterr().err
 
 
+def test_between_two_categories_rows_sum_to_one(tmp_path):
+    rows = [{"image": str(i), "x": "0", "y": str(i % 2)} for i in range(9)] + [{"image": "z", "x": "1", "y": "2"}]
+    tasks = [KINDS["category"](name, classes=3) for name in ("x", "y")]
+    found = infer(Table(tmp_path / "t.csv", ("image", "x", "y"), rows), *tasks).table
+    expected = torch.tensor([[6 / 12, 5 / 12, 1 / 12], [torch.nan] * 3, [torch.nan] * 3], dtype=torch.float64)
+    torch.testing.assert_close(found.values, expected, equal_nan=True)
+    assert found.require_shares() is found
+
+
 def test_nothing_annotated_for_both_is_an_error(tmp_path):
     rows = [{"image": "a", "x": "1", "y": ""}, {"image": "b", "x": "", "y": "2"}]
     table = Table(tmp_path / "t.csv", ("image", "x", "y"), rows)
