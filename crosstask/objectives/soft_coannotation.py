@@ -24,14 +24,7 @@ from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Step
 from crosstask.objectives.coupling import Coupling, Direction
-from crosstask.ops.relatedness import (
-    SCORES,
-    Distribution,
-    bernoulli,
-    categorical,
-    cross_entropy,
-    of_probabilities,
-)
+from crosstask.ops.relatedness import SCORES, Distribution, categorical, cross_entropy, of_probabilities
 from crosstask.tasks.base import Task
 from crosstask.tasks.selection import full_precision
 from crosstask.tasks.term import Term
@@ -152,8 +145,8 @@ class SoftCoannotation(Coupling):
 
     def _attributes(self, step: Step, soft: Soft) -> Tensor:
         logits = full_precision(step.predictions[self.attributes.name]).where(soft.use, 0.0)
-        predicted = categorical(logits) if self.exclusive else bernoulli(logits)
-        return self._sum(of_probabilities(soft.target, complement=not self.exclusive), predicted, soft.use)
+        soft_labels = of_probabilities(soft.target, complement=not self.exclusive)
+        return self._sum(soft_labels, self.attribute_distribution(logits), soft.use)
 
     def _sum(self, soft: Distribution, predicted: Distribution, use: Tensor) -> Tensor:
         loss = cross_entropy(predicted, soft) if self.as_printed else cross_entropy(soft, predicted)
