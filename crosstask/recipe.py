@@ -166,39 +166,42 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, 
     content: dict[str, Any] = {}
     for name in [str(source)] if Path(source).is_file() else str(source).split("+"):
         content = merge(content, _read(find_recipe(name)))
-    return merge(content, parse_overrides(overrides))
+    return parse_overrides(overrides, content)
 
 
-def parse_overrides(arguments: Sequence[str]) -> dict[str, Any]:
-    """Dotted flags as nested values; values are read as YAML.
+def parse_overrides(arguments: Sequence[str], base: Mapping[str, Any] = {}) -> dict[str, Any]:
+    """``base`` with dotted flags laid over it in the order they were typed; values are read as YAML.
 
-    >>> parse_overrides(["--training.epochs", "5", "--objectives=a,b"])
-    {'training': {'epochs': 5}, 'objectives': 'a,b'}
+    >>> parse_overrides(["--training.epochs", "5", "--objectives=a,b", "--objectives.b.weight", "2"])
+    {'training': {'epochs': 5}, 'objectives': {'a': {}, 'b': {'weight': 2}}}
 
     Raises:
         UserError: a flag without a value, a value without a flag, or a value that is not YAML.
     """
-    nested: dict[str, Any] = {}
+    merged = dict(base)
     for key, text in pairs(arguments, "--training.epochs 5"):
-        *parents, last = key.split(".")
-        level = nested
-        for parent in parents:
-            level = level.setdefault(parent, {})
-        level[last] = _value(text, f"--{key}")
-    return nested
+        patch = _value(text, f"--{key}")
+        for name in reversed(key.split(".")):
+            patch = {name: patch}
+        merged = merge(merged, patch)
+    return merged
 
 
 def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``patch`` laid over it, key by key. Objectives named in a patch keep the options they had."""
+    """``base`` with ``patch`` laid over it, key by key.
+
+    Objectives that a patch names (``a,b``) are all there are then, with the options they had; a patch that gives
+    options (``{b: {weight: 2}}``) leaves the others.
+    """
     merged = dict(base)
     for key, value in patch.items():
-        if key == "objectives" and not isinstance(value, Mapping):
-            had = base.get("objectives")
-            known = had if isinstance(had, Mapping) else {}
-            value = {name: known.get(name) or {} for name in _names(value)}
-            merged[key] = value
-        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = merge(merged[key], value)
+        had = merged.get(key)
+        if key == "objectives":
+            known, named = _by_name(had or {}), _by_name(value or {})
+            chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in named}
+            merged[key] = merge(chosen, named)
+        elif isinstance(value, Mapping) and isinstance(had, Mapping):
+            merged[key] = merge(had, value)
         else:
             merged[key] = value
     return merged
@@ -221,16 +224,19 @@ def _value(text: str, flag: str) -> Any:
         raise RecipeError(f"{flag}: cannot read the value {text!r}") from error
 
 
-def _names(value: Any) -> list[str]:
+def _by_name(value: Any) -> Mapping[str, Any]:
+    """Objectives and their options, from a mapping or from names."""
+    if isinstance(value, Mapping):
+        return value
     if isinstance(value, str):
-        return [name.strip() for name in value.split(",") if name.strip()]
+        value = [name.strip() for name in value.split(",") if name.strip()]
     if isinstance(value, list):
-        return [str(name) for name in value]
+        return {str(name): {} for name in value}
     raise RecipeError(f"objectives: expected names or a mapping of options, found {value!r}")
 
 
 def _objectives(value: Any) -> dict[str, Any]:
-    entries = value if isinstance(value, Mapping) else {name: {} for name in _names(value)}
+    entries = _by_name(value)
     resolved = {}
     for name, options in entries.items():
         where = f"objectives.{name}"

@@ -44,3 +44,16 @@ def test_patches_can_be_listed_and_compared(capsys):
     assert "region_contrast_as_published" in capsys.readouterr().out
     methods = parse_methods("region_contrast_as_published", {"objectives": {"supervised": {}}})
     assert methods["region_contrast_as_published"].patch["objectives"]["region_contrast"]["enlarge"] == 8
+
+
+def test_flags_are_laid_over_a_recipe_in_their_order(tmp_path):
+    path = tmp_path / "one.yaml"
+    path.write_text("tasks: {depth: {kind: depth}, saliency: {kind: saliency}}\nobjectives: supervised\n")
+    weight = ["--objectives.pairwise.weight", "0.3"]
+    for flags in (["--objectives", "supervised,pairwise", *weight], weight):
+        objectives = Recipe.load(path, flags).sections["objectives"]
+        assert list(objectives) == ["supervised", "pairwise"]
+        assert objectives["pairwise"]["weight"] == 0.3
+    assert list(Recipe.load(path, [*weight, "--objectives", "supervised"]).sections["objectives"]) == ["supervised"]
+    path.write_text("tasks: {depth: {kind: depth}}\nobjectives:\n")
+    assert list(Recipe.load(path).sections["objectives"]) == ["supervised"]
