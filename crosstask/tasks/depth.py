@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crosstask.tasks.base import Task
-from crosstask.tasks.files import quantity, stored
+from crosstask.tasks.files import extremes, quantity, stored
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import DepthMetric
 from crosstask.tasks.pictures import fitted, octaves, ramped
@@ -141,7 +141,7 @@ class Depth(Task):
 
     def check(self, target: Tensor) -> None:
         check_quantity(target, self.kind)
-        highest = float(target.nan_to_num(0).max())
+        _, highest = extremes(target.as_subclass(Tensor).numpy())
         if highest > self.maximum:
             raise ValueError(
                 f"depth reaches {highest:.4g} m, more than {self.maximum:g}: is the unit right (unit: {self.scale:g} "
@@ -175,7 +175,8 @@ def check_quantity(target: Tensor, what: str) -> None:
     """
     if target.ndim != 3 or target.shape[0] != 1 or not target.is_floating_point():
         raise ValueError(f"a {what} target is float (1, H, W), found {target.dtype} {tuple(target.shape)}")
-    plain = target.as_subclass(Tensor)
-    wrong = plain[(plain <= 0) | plain.isinf()]
-    if len(wrong):
+    values = target.as_subclass(Tensor).numpy()
+    lowest, highest = extremes(values)
+    if lowest <= 0 or highest == math.inf:
+        wrong = values[(values <= 0) | np.isinf(values)]
         raise ValueError(f"{what} is {float(wrong[0]):.4g} at {len(wrong)} pixels: mark unknown pixels with NaN")

@@ -72,15 +72,20 @@ def quantity(array: np.ndarray | str, what: str, unit: float, offset: int = 0) -
         values = ((stored.astype(np.float64) - offset).clip(0) * unit).astype(np.float32)
     else:
         values = np.multiply(stored, unit, dtype=np.float64).astype(np.float32)
-    if np.isinf(values).any():
+    lowest, highest = extremes(values)
+    if np.inf in (-lowest, highest):
         raise ValueError(f"{what} is infinite at {np.isinf(values).sum()} pixels: store 0 or NaN where it is not known")
-    if (values < 0).any():
+    if lowest < 0:
         raise ValueError(
-            f"{what} is negative ({np.nanmin(values):.4g}) at {(values < 0).sum()} pixels: store 0 or NaN where it is "
-            "not known"
+            f"{what} is negative ({lowest:.4g}) at {(values < 0).sum()} pixels: store 0 or NaN where it is not known"
         )
-    values[values == 0] = np.nan
+    np.copyto(values, np.nan, where=values == 0)
     return values[None]
+
+
+def extremes(values: np.ndarray) -> tuple[float, float]:
+    """The lowest and the highest value that is known, both NaN where none is."""
+    return float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
 
 
 def stored(values: np.ndarray, unit: float, offset: int = 0) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -24,9 +24,12 @@ _TOLERANCE = 0.2
 _AXES = "xyz"
 
 
-def _length(vectors: Tensor, axis: int) -> Tensor:
-    """Length along ``axis``, kept as 1; ``torch.linalg.vector_norm`` is 100 times slower over a leading axis."""
-    return (vectors**2).sum(axis, keepdim=True).sqrt()
+_Values = TypeVar("_Values", Tensor, np.ndarray)
+
+
+def _length(x: _Values, y: _Values, z: _Values) -> _Values:
+    """Lengths of vectors; ``torch.linalg.vector_norm`` is 100 times slower over a leading axis."""
+    return (x * x + y * y + z * z) ** 0.5
 
 
 class NormalMap(SmoothMap):
@@ -34,15 +37,15 @@ class NormalMap(SmoothMap):
 
     def flipped(self) -> Tensor:
         mirrored = self.as_subclass(Tensor).flip(-1)
-        signs = mirrored.new_tensor([-1, 1, 1])[:, None, None]
-        return mirrored * signs
+        mirrored.select(-3, 0).neg_()
+        return mirrored
 
     def resized(self, size: tuple[int, int]) -> Tensor:
         if self.shape[-2:] == tuple(size):
             return self.as_subclass(Tensor)
         resized = super().resized(size)
-        length = _length(resized, -3)
-        return resized / length.where(length > 1e-6, torch.nan)
+        length = _length(*resized.unbind(-3))
+        return resized.div_(length.where(length > 1e-6, torch.nan).unsqueeze(-3))
 
 
 class Normals(Task):
@@ -96,12 +99,12 @@ class Normals(Task):
     def check(self, target: Tensor) -> None:
         if target.ndim != 3 or target.shape[0] != 3 or not target.is_floating_point():
             raise ValueError(f"a normals target is float (3, H, W), found {target.dtype} {tuple(target.shape)}")
-        length = _length(target.as_subclass(Tensor), 0)[0]
-        wrong = length[(length - 1).abs() > 1e-3]
-        if len(wrong):
+        length = _length(*target.as_subclass(Tensor))
+        wrong = (length - 1).abs() > 1e-3
+        if wrong.any():
             raise ValueError(
-                f"normals have length {float(wrong[0]):.4g} at {len(wrong)} pixels: divide them by their length, "
-                "and mark unknown pixels with NaN"
+                f"normals have length {float(length[wrong][0]):.4g} at {int(wrong.sum())} pixels: "
+                "divide them by their length, and mark unknown pixels with NaN"
             )
 
     def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
@@ -111,17 +114,20 @@ class Normals(Task):
         """Files of integers hold n = v / maximum * 2 - 1, floats n itself; black and vectors near zero are unknown."""
         held = vectors(cell, self.kind)
         values = held.astype(np.float32)
-        unknown = np.isnan(values).any(0)
-        if held.dtype.kind in "iu":
-            unknown |= (held == 0).all(0)
-            values = values * np.float32(2 / np.iinfo(held.dtype).max) - 1
-        if np.isinf(values).any():
+        whole = held.dtype.kind in "iu"
+        if whole:
+            values *= 2 / np.iinfo(held.dtype).max
+            values -= 1
+        elif np.isinf(values).any():
             raise ValueError("normals are infinite: store unit vectors, and zero vectors where they are not known")
-        length = np.sqrt((values**2).sum(0))
-        unknown |= length < _ZERO
-        length[unknown] = np.nan
-        self._check_lengths(length[~unknown])
-        return as_target(NormalMap, values * (self.signs / length))
+        length = _length(*values)
+        known = length >= _ZERO
+        if whole:
+            known &= np.bitwise_or.reduce(held, axis=0) != 0
+        self._check_lengths(length[known])
+        values /= np.where(known, length, np.nan)
+        values *= self.signs
+        return as_target(NormalMap, values)
 
     def encode(self, value: Tensor) -> np.ndarray:
         """uint8 RGB (H, W, 3), (n + 1) * 127.5 in the frame of the files; 128 in all channels (no vector) unknown."""

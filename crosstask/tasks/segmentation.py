@@ -83,7 +83,7 @@ class Segmentation(Classification):
         if self._table is not None:
             listed = (ids >= 0) & (ids < len(self._table))
             return as_target(SemanticMap, np.where(listed, self._table[np.where(listed, ids, 0)], SemanticMap.UNKNOWN))
-        ids[ids == self.ignore] = SemanticMap.UNKNOWN
+        np.copyto(ids, SemanticMap.UNKNOWN, where=ids == self.ignore)
         self._check_range(ids)
         return as_target(SemanticMap, ids)
 
