@@ -252,6 +252,31 @@ def test_images_without_regions_are_passed_over():
     assert objective(step)["regions"].count == 0
 
 
+@pytest.mark.parametrize(
+    ("options", "solved"), [({}, True), ({"kernel": 1}, False), ({"across": True}, False), ({"bank": 99}, False)]
+)
+def test_position_is_a_shortcut_that_can_be_removed(options, solved):
+    """Maps of constants say nothing of their regions, yet padding tells where in the image a feature is."""
+    objective = objective_of(distance="vector", temperature=0.1, **options)
+    optimiser = torch.optim.Adam(objective.mapper.parameters(), 0.03)
+    for _ in range(40):
+        step = step_of([{"depth"}, {"depth"}])
+        step.batch.targets["depth"] = torch.ones_like(step.batch.targets["depth"])
+        step.predictions = {name: torch.ones_like(value) for name, value in step.predictions.items()}
+        loss = objective(step)["regions"].mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    guessing = objective.chance()["regions"]
+    if solved:
+        assert loss < 0.1 * guessing
+    elif "kernel" in options:
+        assert float(loss.detach()) == pytest.approx(guessing, abs=1e-3)
+    else:  # where does not say in which image: two of them now, or many before
+        images = round(math.exp(guessing)) / 4
+        assert math.log(images) - 1e-3 < loss < guessing
+
+
 def test_a_single_region_learns_from_other_images_alone():
     step = step_of([{"semantic"}, {"semantic"}], regions=1)
     assert objective_of()(step)["regions"].count == 0
