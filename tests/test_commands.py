@@ -155,7 +155,7 @@ def test_two_processes(folder, tmp_path, launcher):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # from torch.compile
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")  # torch.compile's
 def test_a_compiled_network_trains_to_the_same_weights(folder, tmp_path):
     recipe = write_recipe(tmp_path, folder / "data.csv")
     for name, compiled in (("plain", "false"), ("compiled", "true")):
