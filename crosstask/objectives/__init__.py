@@ -5,6 +5,7 @@ from crosstask.objectives.coupling import DistributionMatching
 from crosstask.objectives.geometry import Geometry
 from crosstask.objectives.hard_coannotation import HardCoannotation
 from crosstask.objectives.initial import Initial
+from crosstask.objectives.joint_task import JointTask
 from crosstask.objectives.mean_teacher import MeanTeacher
 from crosstask.objectives.pairwise import PairwiseConsistency
 from crosstask.objectives.region_contrast import RegionContrast
@@ -17,6 +18,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "supervised": Supervised,
     "pairwise": PairwiseConsistency,
     "region_contrast": RegionContrast,
+    "joint_task": JointTask,
     "mean_teacher": MeanTeacher,
     "spaces": SpaceEngage,
     "geometry": Geometry,
