@@ -32,8 +32,8 @@ ABLATIONS: dict[str, list[str]] = {
     "+ an affinity for each": ["--network.decoder_options.affinity", "own"],
     "cross-task affinity, segmentation refined": ["--network.decoder_options.constrained", "[semantic]"],
     "cross-task affinity without neighbours": ["--network.decoder_options.kernel", "1"],
-    "as published": ["--network.decoder_options.preset", "as_published"],
-    "as released": ["--network.decoder_options.preset", "as_released"],
+    "sums as published, transposed": ["--network.decoder_options.preset", "as_published"],
+    "sums as released": ["--network.decoder_options.preset", "as_released"],
 }  # fmt: skip
 """What differs from the recipe, in words and in flags; all with one round. The recipe itself runs all rounds."""
 SETS: dict[str, dict[str, str]] = {

@@ -3,8 +3,8 @@
     python -m benchmarks.studies.affinity_data ../shared/data --out runs/affinity/data
 
 writes ``ccp.csv`` (tags of 12 garments and body parts for all images, masks and the figure of the person for most),
-``ccp_bare.csv`` (the same without figures for training images), ``figures.csv`` (horses, and the figures of a few people)
-and ``rooms/table.csv`` (made-up rooms).
+``ccp_bare.csv`` (the same without figures for training images), ``figures.csv`` (horses, and the figures of a few
+people) and ``rooms/table.csv`` (made-up rooms).
 """
 
 from __future__ import annotations

@@ -78,11 +78,11 @@ def take_in(
     masks: str | None,
     progress: Progress | None = None,
 ) -> Intake:
-    """Look at every training row of a table once: headers are read, nothing is decoded.
+    """Look at every row of a table once: headers are read, nothing is decoded.
 
-    Rows of other splits are left as they are. A training row without a readable image is left out; tags that name no
-    class are left out of its cell, which becomes unknown where nothing is left; a saliency map that is missing, broken
-    or of another size is left out.
+    Tags that name no class are left out of their cell, which becomes unknown where nothing is left. A training row
+    without a readable image is left out, as is a saliency map that is missing, broken or of another size; rows of other
+    splits are measured with, so they are left as they are.
 
     Args:
         table: the table of the recipe.
@@ -109,10 +109,11 @@ def take_in(
     for index, row in enumerate(table.rows):
         if progress is not None:
             progress(index + 1, len(table))
-        if not everywhere and row.get("split") != data.train_split:
-            rows.append(row)
-            continue
         checked = _Row(table, index, data.confined, notes)
+        if not everywhere and row.get("split") != data.train_split:
+            known = checked.tags(roles.tags.name, roles.tags.classes) if row[roles.tags.name] else ""
+            rows.append({**row, roles.tags.name: known})
+            continue
         size = checked.size("image", "cannot be read and are left out")
         if size is None:
             continue

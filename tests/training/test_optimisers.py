@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from crosstask.training.optimisers import build_optimiser, learning_rate
 from crosstask.training.options import TrainingOptions
+from tests.shared import shared
 
 
 def test_warmup_is_linear_and_cosine_falls_to_zero():
@@ -22,6 +24,13 @@ def test_poly_and_constant():
     assert learning_rate(50, 100, TrainingOptions(lr=2.0, schedule="poly")) == pytest.approx(2 * 0.5**0.9)
     assert learning_rate(99, 100, TrainingOptions(lr=2.0, schedule="constant")) == 2.0
     assert not math.isnan(learning_rate(100, 100, TrainingOptions(schedule="poly")))
+
+
+def test_poly_is_that_of_a_released_optimiser():
+    archive = np.load(shared("fixtures/others/auxseg_poly_lr.npz"))
+    options = TrainingOptions(lr=float(archive["lr"][0, 0]), schedule="poly")
+    rates = [learning_rate(i, int(archive["max_step"]), options) for i in range(10)]
+    assert rates == pytest.approx(archive["lr"][:10, 0])
 
 
 def test_vectors_are_not_decayed_and_frozen_parameters_are_left_out():
