@@ -43,7 +43,8 @@ def test_patches_can_be_listed_and_compared(capsys):
     assert main(["recipes"]) == 0
     assert "region_contrast_as_published" in capsys.readouterr().out
     methods = parse_methods("region_contrast_as_published", {"objectives": {"supervised": {}}})
-    assert methods["region_contrast_as_published"].patch["objectives"]["region_contrast"]["enlarge"] == 8
+    (patch,) = methods["region_contrast_as_published"].patches
+    assert patch["objectives"]["region_contrast"]["enlarge"] == 8
 
 
 def test_flags_are_laid_over_a_recipe_in_their_order(tmp_path):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from crosstask.compare.entries import FULL, SINGLE, SUPERVISED
 from crosstask.compare.grid import Cell, Grid
 from crosstask.compare.measured import Measured, read_measured
+from crosstask.compare.rows import CostRow, Difference, Gain, Point, Score
 from crosstask.compare.statistics import (
     NO_INTERVAL,
-    Interval,
     Recovered,
     bootstrap_interval,
     deviation,
@@ -21,98 +21,6 @@ from crosstask.compare.statistics import (
     t_interval,
     verdict,
 )
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference over seeds.
-
-    Attributes:
-        baseline: the method it is to.
-        seeds: those both methods have.
-        mean: method - baseline.
-        interval: by Student's t.
-        bootstrap: percentile bootstrap over seeds.
-        verdict: better, worse or not shown, by ``interval``.
-    """
-
-    baseline: str
-    seeds: list[int]
-    mean: float
-    interval: Interval
-    bootstrap: Interval
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Score:
-    """One metric of one task, of a method with the labels of a setting.
-
-    Attributes:
-        labels: the label setting.
-        method: the method.
-        task: the task.
-        metric: the metric.
-        better: +1 where more is better, -1 where less is, 0 where it is only information.
-        primary: whether the metric is the one to compare by.
-        seeds: those that are finished.
-        mean: over seeds.
-        deviation: over seeds, n - 1 in the denominator.
-        difference: to ``supervised`` with the same labels; None for itself.
-        recovered: fraction of the gap to full labels; None where none can be asked for.
-        protocol: how the metric is measured.
-    """
-
-    labels: str
-    method: str
-    task: str
-    metric: str
-    better: int
-    primary: bool
-    seeds: list[int]
-    mean: float
-    deviation: float
-    difference: Difference | None
-    recovered: Recovered | None
-    protocol: str
-
-
-@dataclass(frozen=True)
-class Gain:
-    """Delta of a method over a baseline with the same labels, in percent; see :func:`relative_gain`."""
-
-    labels: str
-    method: str
-    deviation: float
-    difference: Difference
-
-
-@dataclass(frozen=True)
-class CostRow:
-    """What a method takes, and relative to ``supervised`` with the same labels and seeds (NaN: not known)."""
-
-    labels: str
-    method: str
-    seeds: list[int]
-    seconds: float
-    relative_seconds: float
-    memory: float
-    relative_memory: float
-
-
-@dataclass(frozen=True)
-class Point:
-    """A point of the label-efficiency curve: with how many labels which primary number is reached."""
-
-    labels: str
-    method: str
-    task: str
-    metric: str
-    better: int
-    count: float
-    mean: float
-    deviation: float
-    seeds: list[int]
 
 
 @dataclass

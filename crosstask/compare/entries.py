@@ -1,24 +1,25 @@
 """What a comparison is asked for: methods, label settings, seeds.
 
-A method is a patch that is laid over the recipe. It is named by
+A method is laid over the recipe. It is named by
 
 - an objective, or several joined by ``+``: these beside ``supervised``, with the options the recipe has for them;
 - ``supervised`` alone;
 - ``single``: as many networks as there are tasks, each trained on the labels of its own task only;
-- a YAML file, or the name of a shipped recipe or patch, laid over the recipe key by key.
+- a patch: a YAML file or the name of a shipped recipe or patch, laid over the recipe key by key. It can be joined to
+  objectives and other patches by ``+``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from crosstask.errors import RecipeError, nearest
 from crosstask.objectives import OBJECTIVES
-from crosstask.recipe import read_recipe, shipped_patches, shipped_recipes
+from crosstask.recipe import find_recipe, read_recipe, shipped_patches, shipped_recipes
 
 SUPERVISED = "supervised"
 SINGLE = "single"
@@ -33,12 +34,12 @@ class Method:
     Attributes:
         name: for tables and folders.
         entry: as it was typed.
-        patch: what is laid over the recipe.
+        patches: what is laid over the recipe, one after the other.
     """
 
     name: str
     entry: str
-    patch: dict[str, Any]
+    patches: list[dict[str, Any]]
 
     @property
     def single(self) -> bool:
@@ -58,10 +59,10 @@ def parse_methods(text: str, recipe: Mapping[str, Any]) -> dict[str, Method]:
     """
     own = recipe.get("objectives")
     known = {*OBJECTIVES, *(own if isinstance(own, Mapping) else ())}
-    methods = {SUPERVISED: _objectives([SUPERVISED], SUPERVISED)}
+    methods = {SUPERVISED: Method(SUPERVISED, SUPERVISED, [{"objectives": [SUPERVISED]}])}
     for entry in _split(text, "--objectives", "supervised,pairwise"):
         method = _method(entry, known)
-        if method.name in methods and methods[method.name].patch != method.patch:
+        if method.name in methods and methods[method.name].patches != method.patches:
             raise RecipeError(f"--objectives: two entries are named {method.name!r}: rename the file {entry}")
         methods[method.name] = method
     return methods
@@ -105,20 +106,22 @@ def _split(text: str, flag: str, example: str) -> list[str]:
 
 def _method(entry: str, known: set[str]) -> Method:
     if entry == SINGLE:
-        return Method(SINGLE, entry, {"objectives": [SUPERVISED]})
-    names = entry.split("+")
-    if set(names) <= known:
-        return _objectives(names, entry)
-    if Path(entry).is_file() or entry in (*shipped_recipes(), *shipped_patches()):
-        return Method(Path(entry).stem, entry, read_recipe(entry))
-    unknown = next(name for name in names if name not in known)
-    if Path(unknown).suffix in (".yaml", ".yml"):
-        raise RecipeError(f"--objectives: there is no file {unknown}")
-    raise RecipeError(
-        f"--objectives: {unknown!r} is no objective, recipe or file; {nearest(unknown, {*known, SINGLE})}"
-    )
+        return Method(SINGLE, entry, [{"objectives": [SUPERVISED]}])
+    parts = [entry] if Path(entry).is_file() else entry.split("+")
+    objectives = [part for part in dict.fromkeys(parts) if part in known]
+    others = [name for name in objectives if name != SUPERVISED]
+    files = {part: _find(part, known) for part in parts if part not in known}
+    patches: list[dict[str, Any]] = [{"objectives": [SUPERVISED, *others]}] if objectives else []
+    names = [*others, *(path.stem for path in files.values())]
+    return Method("+".join(names) or SUPERVISED, entry, patches + [read_recipe(path) for path in files.values()])
 
 
-def _objectives(names: Sequence[str], entry: str) -> Method:
-    others = [name for name in dict.fromkeys(names) if name != SUPERVISED]
-    return Method("+".join(others) or SUPERVISED, entry, {"objectives": [SUPERVISED, *others]})
+def _find(part: str, known: set[str]) -> Path:
+    try:
+        return find_recipe(part)
+    except RecipeError:
+        pass
+    if Path(part).suffix in (".yaml", ".yml"):
+        raise RecipeError(f"--objectives: there is no file {part}")
+    valid = {*known, SINGLE, *shipped_recipes(), *shipped_patches()}
+    raise RecipeError(f"--objectives: {part!r} is no objective, recipe, patch or file; {nearest(part, valid)}")

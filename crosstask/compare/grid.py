@@ -18,6 +18,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,10 @@ class Grid:
         if not file.exists():
             raise UserError(f"{path} is not a comparison: there is no {file.name} in it")
         content = json.loads(file.read_text(encoding="utf-8"))
-        methods = {each["name"]: Method(**each) for each in content["methods"]}
+        try:
+            methods = {each["name"]: Method(**each) for each in content["methods"]}
+        except (TypeError, KeyError) as error:
+            raise UserError(f"{file} is of another version: remove it and give the command again") from error
         return cls(path, methods, [Cell(*cell) for cell in content["cells"]], content["command"])
 
     def joined(self, earlier: Grid) -> Grid:
@@ -86,7 +90,7 @@ class Grid:
             RecipeError: a method of the same name was another one then.
         """
         for name, method in self.methods.items():
-            if name in earlier.methods and earlier.methods[name].patch != method.patch:
+            if name in earlier.methods and earlier.methods[name].patches != method.patches:
                 raise RecipeError(
                     f"{self.path}: {name!r} stood for other options when its runs were made: rename the entry "
                     f"{method.entry}, or choose another --out"
@@ -130,14 +134,14 @@ class Recipes:
     """
 
     def __init__(self, base: Mapping[str, Any], grid: Grid) -> None:
-        named = merge({}, {"objectives": base.get("objectives") or "supervised"})
+        base = {**base, "objectives": base.get("objectives") or "supervised"}
         self.grid = grid
-        self.base = Recipe.of({**base, **named})
+        self.base = Recipe.of(base)
         self.tasks = list(self.base.sections["tasks"])
         self.methods = {}
         for name, method in grid.methods.items():
             try:
-                self.methods[name] = Recipe.of(merge({**base, **named}, method.patch))
+                self.methods[name] = Recipe.of(reduce(merge, method.patches, base))
             except RecipeError as error:
                 raise RecipeError(f"{method.entry}: {error}") from error
             if self.methods[name].training.devices != 1:

@@ -4,22 +4,45 @@ from __future__ import annotations
 
 import math
 
-from crosstask.compare.comparison import Comparison, Gain, Score
+from crosstask.compare.comparison import Comparison
 from crosstask.compare.entries import SUPERVISED
+from crosstask.compare.rows import Gain, Score
 from crosstask.compare.statistics import LEVEL
 from crosstask.evaluation.results import show
 
 
 def statements(comparison: Comparison) -> list[str]:
     """A sentence per method and label setting, and what to keep in mind about them all."""
-    lines = []
-    primary = [score for score in comparison.scores if score.primary and score.difference is not None]
+    found = [f"labels {labels}, {line}" for labels, lines in findings(comparison).items() for line in lines]
+    return found + cautions(comparison)
+
+
+def findings(comparison: Comparison) -> dict[str, list[str]]:
+    """A sentence per method, by label setting."""
+    found: dict[str, list[str]] = {}
     for gain in comparison.gains:
         if gain.difference.baseline == SUPERVISED:
-            own = [row for row in primary if (row.labels, row.method) == (gain.labels, gain.method)]
-            lines.append(_statement(gain, own))
-    if primary:
-        lines.append(_caution(comparison, len(primary)))
+            own = [
+                row
+                for row in comparison.scores
+                if row.primary and (row.labels, row.method) == (gain.labels, gain.method)
+            ]
+            found.setdefault(gain.labels, []).append(_finding(gain, own))
+    return found
+
+
+def cautions(comparison: Comparison) -> list[str]:
+    """What to keep in mind about all findings."""
+    lines = []
+    compared = [row.difference for row in comparison.scores if row.primary and row.difference is not None]
+    several = [difference for difference in compared if len(difference.seeds) > 1]
+    if several:
+        few = min(len(difference.seeds) for difference in several) < 5
+        lines.append(
+            f"Intervals are {LEVEL:.0%} paired t intervals over seeds. Of {len(several)} comparisons about "
+            f"{show(len(several) * (1 - LEVEL))} would be called better or worse if no method made any difference."
+            + (" With so few seeds only large effects can be shown: 'not shown' is not 'equal'." if few else "")
+        )
     if comparison.missing:
         lines.append(
             f"{len(comparison.missing)} of {len(comparison.grid.cells)} cells are not finished and not counted."
@@ -27,30 +50,18 @@ def statements(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _statement(gain: Gain, rows: list[Score]) -> str:
+def _finding(gain: Gain, rows: list[Score]) -> str:
     difference = gain.difference
-    start = f"labels {gain.labels}, {gain.method} against {SUPERVISED}: Delta {signed(difference.mean)} %"
+    start = f"{gain.method} against {SUPERVISED}: Delta {signed(difference.mean)} %"
     if len(difference.seeds) < 2:
         return f"{start}; one seed cannot show anything, give at least three."
-    found = {word: [row.task for row in rows if row.difference and row.difference.verdict == word] for word in
-             ("better", "worse", "not shown")}  # fmt: skip
-    said = [f"{word} on {', '.join(found[word])}" for word in ("better", "worse") if found[word]]
-    if found["not shown"]:
-        said.append(f"no difference shown on {', '.join(found['not shown'])}")
-    return (
-        f"{start} ({interval_text(difference.interval)}; {len(difference.seeds)} seeds): "
-        f"{'no difference shown' if difference.verdict == 'not shown' else difference.verdict} over all tasks; "
-        f"{'; '.join(said)}."
-    )
-
-
-def _caution(comparison: Comparison, count: int) -> str:
-    seeds = min((len(gain.difference.seeds) for gain in comparison.gains), default=0)
-    few = " With so few seeds only large effects can be shown: 'not shown' is not 'equal'." if seeds < 5 else ""
-    return (
-        f"Intervals are {LEVEL:.0%} paired t intervals over seeds. Of {count} comparisons about "
-        f"{show(count * (1 - LEVEL))} would be called better or worse if no method made any difference.{few}"
-    )
+    said = []
+    for verdict, words in (("better", "better"), ("worse", "worse"), ("not shown", "no difference shown")):
+        tasks = [row.task for row in rows if row.difference is not None and row.difference.verdict == verdict]
+        said += [f"{words} on {', '.join(tasks)}"] if tasks else []
+    overall = "no difference shown" if difference.verdict == "not shown" else difference.verdict
+    seeds = f"{interval_text(difference.interval)}; {len(difference.seeds)} seeds"
+    return f"{start} ({seeds}): {overall} over all tasks; {'; '.join(said)}."
 
 
 def signed(value: float) -> str:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from crosstask import __version__
-from crosstask.compare.comparison import Comparison, CostRow, Gain, Point, Score
+from crosstask.compare.comparison import Comparison
 from crosstask.compare.entries import FULL, SUPERVISED
 from crosstask.compare.markdown import markdown
 from crosstask.compare.protocols import DELTA, DIFFERENCE, MEMORY, SECONDS, SPREAD, T_INTERVAL
+from crosstask.compare.rows import CostRow, Gain, Point, Score
 from crosstask.compare.statements import statements
 from crosstask.training.checkpoint import write_atomically
 from crosstask.training.run import plain

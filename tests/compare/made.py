@@ -26,5 +26,5 @@ def measured(cell: Cell, iou: float, error: float, seconds: float = 1.0, memory:
 
 def grid(methods: list[str], labels: list[str], seeds: list[int], path: Path = Path("out")) -> Grid:
     """A grid of methods that are never trained."""
-    made = {name: Method(name, name, {"objectives": [name]}) for name in methods}
+    made = {name: Method(name, name, [{"objectives": [name]}]) for name in methods}
     return Grid.product(path, made, labels, seeds, "crosstask compare made.yaml")

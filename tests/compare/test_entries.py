@@ -13,22 +13,26 @@ RECIPE = {"objectives": {"supervised": {}, "pairwise": {"weight": 2.0}, "mine": 
 def test_supervised_is_always_there_and_first():
     methods = parse_methods("pairwise,supervised", RECIPE)
     assert list(methods) == ["supervised", "pairwise"]
-    assert methods["pairwise"].patch == {"objectives": ["supervised", "pairwise"]}
+    assert methods["pairwise"].patches == [{"objectives": ["supervised", "pairwise"]}]
 
 
 def test_joined_entries_and_those_of_the_recipe():
     methods = parse_methods("region_contrast+mine,single,supervised+pairwise", RECIPE)
     assert list(methods) == ["supervised", "region_contrast+mine", "single", "pairwise"]
-    assert methods["region_contrast+mine"].patch["objectives"] == ["supervised", "region_contrast", "mine"]
+    assert methods["region_contrast+mine"].patches == [{"objectives": ["supervised", "region_contrast", "mine"]}]
     assert [name for name, method in methods.items() if method.single] == ["single"]
 
 
 def test_patches_are_files_or_shipped_recipes(tmp_path):
     patch = tmp_path / "strong.yaml"
     patch.write_text("data: {colour: 1.0}")
-    methods = parse_methods(f"{patch},demo", RECIPE)
-    assert methods["strong"].patch == {"data": {"colour": 1.0}}
-    assert methods["demo"].patch["network"] == {"encoder": "small"}
+    methods = parse_methods(f"{patch},demo,pairwise+{patch}+pcgrad", RECIPE)
+    assert methods["strong"].patches == [{"data": {"colour": 1.0}}]
+    assert methods["demo"].patches[0]["network"] == {"encoder": "small"}
+    objectives, strong, balancing = methods["pairwise+strong+pcgrad"].patches
+    assert objectives == {"objectives": ["supervised", "pairwise"]}
+    assert strong == {"data": {"colour": 1.0}}
+    assert "balancing" in balancing
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,12 @@ def test_the_folder_remembers_the_grid(tmp_path):
     assert list(found.methods) == ["supervised", "a"]
     assert json.loads((tmp_path / "grid.json").read_text())["command"] == "crosstask compare made.yaml"
     other = grid(["a"], ["one"], [0], tmp_path)
-    other.methods["a"].patch["objectives"] = ["b"]
+    other.methods["a"].patches[0]["objectives"] = ["b"]
     with pytest.raises(RecipeError, match="'a' stood for other options"):
         other.joined(found)
+    (tmp_path / "grid.json").write_text('{"methods": [{"name": "a", "patch": {}}], "cells": [], "command": ""}')
+    with pytest.raises(UserError, match="is of another version"):
+        Grid.load(tmp_path)
     with pytest.raises(UserError, match="is not a comparison"):
         Grid.load(tmp_path / "nothing")
 

@@ -1,0 +1,199 @@
+"""A run or a comparison as one HTML file: no other file, no network, opens from disk."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from crosstask import __version__
+from crosstask.compare.cells import Cells, gain_cells, overview, point_cells, score_cells
+from crosstask.compare.markdown import protocols
+from crosstask.compare.statements import cautions, findings
+from crosstask.data.dataset import Dataset
+from crosstask.data.loading import evaluation_loader
+from crosstask.data.splits import Subset, load_splits
+from crosstask.data.transforms import evaluation
+from crosstask.report.coverage import coverage_tables
+from crosstask.report.curves import curve_charts, efficiency_charts
+from crosstask.report.failures import failure_tables, hardest
+from crosstask.report.per_class import class_tables
+from crosstask.report.pictures import Gallery, gallery
+from crosstask.report.subject import Subject, read_subject
+from crosstask.training.checkpoint import write_atomically
+
+_PICTURES = 1200
+"""About how many pictures a page holds at most."""
+
+
+def write_report(path: str | Path, out: str | Path | None = None) -> Path:
+    """Write the report of the run or comparison in a folder.
+
+    Args:
+        path: the folder.
+        out: the file; ``report.html`` in the folder by default.
+
+    Raises:
+        UserError: there is nothing to report on, or its data cannot be read.
+    """
+    subject = read_subject(path)
+    file = Path(out) if out is not None else subject.path / "report.html"
+    write_atomically(file, render(subject).encode())
+    return file
+
+
+def render(subject: Subject) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("crosstask.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["trusted"] = Markup
+    return environment.get_template("page.html").render(context(subject))
+
+
+def context(subject: Subject) -> dict[str, Any]:
+    """Everything the template shows."""
+    dataset, split = _images(subject)
+    room = _PICTURES // (2 * len(subject.firsts()) * len(subject.tasks))
+    typical = _spread(dataset, min(max(room // 2, 2), 6))
+    hard = {task: hardest(subject.sources, task, 2) for task in subject.tasks}
+    shown = _pictures(subject, dataset, chain(typical, *hard.values()))
+    styles = {method: index for index, method in enumerate(subject.methods)}
+    return {
+        "title": subject.path.resolve().name,
+        "version": __version__,
+        "subject": subject,
+        "styles": styles,
+        "split": split,
+        "findings": findings(subject.comparison) if subject.comparison else {},
+        "cautions": cautions(subject.comparison) if subject.comparison else [],
+        "settings": _settings(subject),
+        "tables": _tables(subject),
+        "efficiency": efficiency_charts(subject.comparison, styles) if subject.comparison else [],
+        "efficiency_table": point_cells(subject.comparison) if subject.comparison else None,
+        "curves": curve_charts(subject),
+        "coverage": coverage_tables(subject),
+        "gallery": shown,
+        "typical": typical,
+        "hard": {task: names for task, names in hard.items() if names},
+        "failures": failure_tables(subject),
+        "classes": class_tables(subject),
+        "protocols": _protocols(subject),
+        "command": _command(subject),
+        "recipe": (subject.path / "recipe.yaml").read_text(encoding="utf-8"),
+        "environments": _environments(subject),
+        "data": _data_for_script(shown, subject),
+    }
+
+
+def _images(subject: Subject) -> tuple[Dataset, str]:
+    """The images to show: the test split, or the best there is."""
+    data, tasks = subject.recipe.data, subject.recipe.tasks()
+    splits = load_splits(data, tasks)
+    for split, dataset in ((data.test_split, splits.test), (data.validation_split, splits.validation)):
+        if dataset is not None:
+            return dataset, split
+    return splits.train, data.train_split
+
+
+def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gallery:
+    places = {name: index for index, name in enumerate(dataset.ids)}
+    picked = Subset(dataset, [places[name] for name in dict.fromkeys(wanted)])
+    batches = evaluation_loader(picked, evaluation(subject.recipe.data.evaluation_size), batch_size=8)
+    return gallery(list(batches), subject.recipe.tasks(), subject.firsts())
+
+
+def _spread(dataset: Dataset, count: int) -> list[str]:
+    """Images at equal distances through a data set, whatever is in them."""
+    ids = dataset.ids
+    return [ids[(2 * index + 1) * len(ids) // (2 * count)] for index in range(min(count, len(ids)))]
+
+
+def _settings(subject: Subject) -> dict[str, str]:
+    if subject.comparison is not None:
+        return subject.comparison.settings
+    return {} if subject.results is None else {"images": str(subject.results.images), **subject.results.settings}
+
+
+def _tables(subject: Subject) -> list[tuple[str, str, Cells]]:
+    """Label setting, caption and cells of each table of numbers."""
+    if subject.comparison is None:
+        if subject.results is None:
+            return []
+        header, rows = subject.results.cells()
+        return [(subject.labels[0], "All metrics", (header[:-1], [row[:-1] for row in rows]))]
+    tables: list[tuple[str, str, Cells]] = []
+    for labels in subject.labels:
+        own = [row for row in subject.comparison.scores if row.labels == labels]
+        tables += [
+            (labels, "Primary metrics, mean ± sd over seeds", overview(subject.comparison, labels)),
+            (labels, "All tasks together, and the cost", gain_cells(subject.comparison, labels)),
+            (labels, "Each task", score_cells([row for row in own if row.primary])),
+            (labels, "All metrics", score_cells(own)),
+        ]
+    return tables
+
+
+def _protocols(subject: Subject) -> list[str]:
+    if subject.comparison is not None:
+        return protocols(subject.comparison)
+    if subject.results is None:
+        return []
+    level = f"{subject.results.level:.0%} intervals: bootstrap over the images of this one network."
+    return [*(f"{name}: {task.protocol}." for name, task in subject.results.tasks.items()), level]
+
+
+def _command(subject: Subject) -> str:
+    if subject.comparison is None:
+        name = shlex.quote(str(subject.path))
+        return f"crosstask train {name}/recipe.yaml --out again && crosstask eval again"
+    cells = subject.comparison.grid.cells
+
+    def listed(values: Sequence[object]) -> str:
+        return ",".join(map(str, dict.fromkeys(values)))
+
+    methods = [subject.comparison.grid.methods[cell.method].entry for cell in cells]
+    options = ["--objectives", listed(methods), "--labels", listed([cell.labels for cell in cells]),
+               "--seeds", listed([cell.seed for cell in cells]), "--out", "again"]  # fmt: skip
+    return f"{subject.comparison.grid.command} {shlex.join(options)}"
+
+
+def _environments(subject: Subject) -> list[tuple[str, str]]:
+    """What the runs say about where they ran, each different value once."""
+    values: dict[str, list[str]] = {}
+    for environment in subject.environments():
+        for key, value in environment.items():
+            if key in ("command", "training_labels", "derived_targets"):
+                continue
+            text = f"{value:,}" if isinstance(value, int) else str(value)
+            if isinstance(value, dict):
+                text = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in value.items())
+            if text not in values.setdefault(key.replace("_", " "), []):
+                values[key.replace("_", " ")].append(text)
+    return [(key, "; ".join(found)) for key, found in values.items()]
+
+
+def _data_for_script(shown: Gallery, subject: Subject) -> Markup:
+    """The pictures as JSON that is safe inside a script element."""
+    images = shown.images.items()
+    content = {
+        "views": {name: {task: asdict(view) for task, view in each.views.items()} for name, each in images},
+        "scores": {source.key: {task: _known(results.scores, shown.images) for task, results in source.tasks.items()}
+                   for source in subject.firsts()},
+        "scales": shown.scales,
+        "primary": {task: results.primary for source in subject.sources for task, results in source.tasks.items()},
+    }  # fmt: skip
+    return Markup(json.dumps(content, allow_nan=False, ensure_ascii=True).replace("<", "\\u003c"))
+
+
+def _known(scores: dict[str, float], wanted: Sequence[str] | dict[str, Any]) -> dict[str, float]:
+    return {name: scores[name] for name in wanted if name in scores and not math.isnan(scores[name])}

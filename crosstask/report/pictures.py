@@ -1,0 +1,159 @@
+"""Images, labels, predictions and error maps as small JPEGs inside the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from crosstask.data.sample import Batch
+from crosstask.evaluation.sheet import fit, shrunk
+from crosstask.report.subject import Source
+from crosstask.tasks.base import Task
+from crosstask.tasks.pictures import ramped
+from crosstask.trained import load_run
+
+LIMIT = 256
+"""Longer side of a picture in pixels."""
+_QUALITY = 82
+
+
+@dataclass
+class View:
+    """What there is to see of one task of one image.
+
+    Attributes:
+        label: its label as a picture; None where it has none.
+        predictions: by source.
+        errors: by source; empty for image-level tasks and images without a label.
+    """
+
+    label: str | None
+    predictions: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Shown:
+    """One image of the gallery.
+
+    Attributes:
+        id: its id.
+        image: the picture.
+        views: by task.
+    """
+
+    id: str
+    image: str
+    views: dict[str, View]
+
+
+@dataclass
+class Gallery:
+    """Images with what each source makes of them.
+
+    Attributes:
+        images: by id.
+        scales: per task the error that is shown as the brightest, see :func:`error_map`.
+    """
+
+    images: dict[str, Shown]
+    scales: dict[str, float]
+
+
+@torch.inference_mode()
+def gallery(batches: Sequence[Batch], tasks: Mapping[str, Task], sources: Iterable[Source]) -> Gallery:
+    """Pictures of some images, of the labels they have, and of what each source predicts.
+
+    Args:
+        batches: the images.
+        tasks: the tasks, of all or some of which a source has predictions.
+        sources: what predicts; loaded one after the other.
+    """
+    shown = {each.id: each for batch in batches for each in _shown(batch, tasks)}
+    errors: dict[str, list[tuple[View, str, Tensor]]] = {name: [] for name in tasks}
+    for source in sources:
+        predict = _predictor(source)
+        for batch in batches:
+            for name, prediction in predict(batch.images).items():
+                values = tasks[name].decide(prediction)
+                distances = error_map(tasks[name], prediction, batch.targets[name])
+                for index, each in enumerate(batch.ids):
+                    view = shown[each].views[name]
+                    view.predictions[source.key] = jpeg(tasks[name].picture(values[index], _size(batch.images)))
+                    if distances is not None and view.label is not None:
+                        errors[name].append((view, source.key, distances[index]))
+    scales = {name: _scale([distance for _, _, distance in parts]) for name, parts in errors.items()}
+    for name, parts in errors.items():
+        for view, key, distance in parts:
+            view.errors[key] = jpeg(shrink(ramped(distance / scales[name])))
+    return Gallery(shown, scales)
+
+
+def error_map(task: Task, prediction: Tensor, target: Tensor) -> Tensor | None:
+    """How far a prediction is from its label at each pixel, (B, H, W); NaN where there is no label.
+
+    It is the Euclidean distance between natural values: probabilities and 0 or 1, metres, unit vectors. None for
+    image-level tasks.
+    """
+    if not task.dense:
+        return None
+    return (task.activate(prediction) - task.values(target)).square().sum(1).sqrt()
+
+
+def jpeg(picture: Tensor) -> str:
+    """A uint8 picture (3, H, W) as a data URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture.permute(1, 2, 0).numpy()).save(buffer, "JPEG", quality=_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def shrink(picture: Tensor) -> Tensor:
+    """A uint8 picture (3, H, W) with no side above the limit, to the nearest pixel."""
+    size = _size(picture)
+    if size == tuple(picture.shape[-2:]):
+        return picture
+    return F.interpolate(picture[None].float(), size=size, mode="nearest-exact")[0].to(torch.uint8)
+
+
+def _predictor(source: Source) -> Callable[[Tensor], dict[str, Tensor]]:
+    """From images to the raw predictions of each task, of one network or of one per task."""
+    networks = {path: load_run(path, source.weights).network for path in source.runs}
+
+    def predict(images: Tensor) -> dict[str, Tensor]:
+        outputs = {path: network(images) for path, network in networks.items()}
+        return {task: outputs[path][task] for task, path in source.paths.items()}
+
+    return predict
+
+
+def _shown(batch: Batch, tasks: Mapping[str, Task]) -> list[Shown]:
+    size = _size(batch.images)
+    shown = []
+    for index, name in enumerate(batch.ids):
+        views = {}
+        for task_name, task in tasks.items():
+            target = batch.targets[task_name][index]
+            known = bool(task.known(target).any())
+            views[task_name] = View(jpeg(task.picture(target, size)) if known else None)
+        shown.append(Shown(name, jpeg(shrunk(batch.images[index], size)), views))
+    return shown
+
+
+def _size(images: Tensor) -> tuple[int, int]:
+    return fit((images.shape[-2], images.shape[-1]), LIMIT)
+
+
+def _scale(distances: Sequence[Tensor]) -> float:
+    """The error below which 95 % of the shown pixels are, to two digits; 1 where there is none."""
+    known = [each[~each.isnan()] for each in distances]
+    values = torch.cat(known) if known else torch.empty(0)
+    if not len(values):
+        return 1.0
+    return float(f"{float(values[:: max(len(values) // 1_000_000, 1)].quantile(0.95)):.2g}") or 1.0

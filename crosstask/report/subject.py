@@ -1,0 +1,151 @@
+"""What a report is about: one run, or the runs of a comparison; the rest of the report sees no difference."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from crosstask.compare.cell import RESULTS, finished
+from crosstask.compare.comparison import Comparison, compare
+from crosstask.compare.grid import Grid
+from crosstask.compare.measured import read_measured
+from crosstask.errors import UserError
+from crosstask.evaluation.results import Results, TaskResults
+from crosstask.recipe import Recipe
+from crosstask.training.run import Run
+
+
+@dataclass(frozen=True)
+class Source:
+    """One network, or one per task, whose numbers and predictions are shown.
+
+    Attributes:
+        labels: the label setting.
+        method: the method, or the name of the run.
+        seed: the seed.
+        paths: the run of each task, all the same unless every task has a network of its own.
+        tasks: its numbers by task; empty where it was not measured.
+        weights: which checkpoint the numbers are of; None for the best there is.
+    """
+
+    labels: str
+    method: str
+    seed: int
+    paths: dict[str, Path]
+    tasks: dict[str, TaskResults]
+    weights: str | None
+
+    @property
+    def runs(self) -> list[Path]:
+        """The run directories, each once."""
+        return list(dict.fromkeys(self.paths.values()))
+
+    @property
+    def key(self) -> str:
+        """Names the label setting and the method."""
+        return f"{self.labels}|{self.method}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about.
+
+    Attributes:
+        path: the run or the comparison.
+        sources: everything that is shown, methods of one label setting side by side, seed by seed.
+        comparison: the tables of a comparison; None for a run.
+        results: the numbers of a run, if it was measured.
+    """
+
+    path: Path
+    sources: list[Source]
+    comparison: Comparison | None = None
+    results: Results | None = None
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe of the run, or the one that all runs of the comparison share."""
+        return Recipe.load(self.path / "recipe.yaml")
+
+    @property
+    def tasks(self) -> list[str]:
+        return list(self.recipe.sections["tasks"])
+
+    @property
+    def labels(self) -> list[str]:
+        """The label settings."""
+        return list(dict.fromkeys(source.labels for source in self.sources))
+
+    @property
+    def methods(self) -> list[str]:
+        return list(dict.fromkeys(source.method for source in self.sources))
+
+    def of(self, labels: str, method: str) -> list[Source]:
+        """All seeds of a method with the labels of a setting."""
+        return [source for source in self.sources if (source.labels, source.method) == (labels, method)]
+
+    def firsts(self) -> list[Source]:
+        """One source per method and label setting: that of the first seed."""
+        return list({source.key: source for source in reversed(self.sources)}.values())[::-1]
+
+    def environments(self) -> list[dict[str, Any]]:
+        """What each run says about itself."""
+        files = [path / "environment.json" for source in self.sources for path in source.runs]
+        return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+
+
+def read_subject(path: str | Path) -> Subject:
+    """The run or comparison in a folder.
+
+    Raises:
+        UserError: the folder holds neither, or nothing of the comparison is finished.
+    """
+    path = Path(path)
+    if (path / "grid.json").exists():
+        return _of_comparison(Grid.load(path))
+    if not Run(path).exists():
+        raise UserError(f"{path} is neither a run nor a comparison: there is no recipe.yaml or grid.json in it")
+    return _of_run(path)
+
+
+def _of_comparison(grid: Grid) -> Subject:
+    measured = {each.cell: each for each in read_measured(grid)}
+    if not measured:
+        raise UserError(f"no run of {grid.path} is finished: continue it with {grid.command} ... --out {grid.path}")
+    sources = []
+    for cell, each in measured.items():
+        runs = grid.runs(cell, each.tasks)
+        paths = {task: runs.get(task) or runs[None] for task in each.tasks}
+        sources.append(Source(cell.labels, cell.method, cell.seed, paths, each.tasks, "last"))
+    return Subject(grid.path, _side_by_side(sources, grid), compare(grid, list(measured.values())))
+
+
+def _side_by_side(sources: list[Source], grid: Grid) -> list[Source]:
+    labels = list(dict.fromkeys(cell.labels for cell in grid.cells))
+    methods = list(grid.methods)
+    return sorted(sources, key=lambda each: (labels.index(each.labels), methods.index(each.method), each.seed))
+
+
+def _of_run(path: Path) -> Subject:
+    recipe = Recipe.load(path / "recipe.yaml")
+    file = _results_file(path, recipe.data.test_split)
+    results = Results.load(file) if file else None
+    source = Source(
+        labels=recipe.data.labels,
+        method=path.resolve().name,
+        seed=recipe.training.seed,
+        paths=dict.fromkeys(recipe.sections["tasks"], path),
+        tasks=results.tasks if results else {},
+        weights=results.settings.get("weights") if results else None,
+    )
+    return Subject(path, [source], results=results)
+
+
+def _results_file(path: Path, split: str) -> Path | None:
+    """The numbers of the test split, or else of any."""
+    if finished(path) and not (path / f"results_{split}.json").exists():
+        return path / RESULTS
+    return next(iter([*path.glob(f"results_{split}.json"), *sorted(path.glob("results_*.json"))]), None)

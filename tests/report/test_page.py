@@ -1,0 +1,133 @@
+"""The page holds everything, says it honestly, and needs nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from crosstask.cli import main
+from crosstask.compare.cell import RESULTS
+from crosstask.errors import UserError
+from crosstask.evaluation.results import Results
+from crosstask.report.failures import failure_tables, hardest
+from crosstask.report.page import write_report
+from crosstask.report.subject import read_subject
+from tests.report.conftest import BLANK
+
+
+class Elements(HTMLParser):
+    """All elements with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.found if name == tag]
+
+
+def data(text: str) -> dict:
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def test_nothing_outside_the_file_is_needed(page):
+    text = page.read_text()
+    elements = Elements(text)
+    assert not re.search(r"(https?:)?//[a-z]", re.sub(r"base64,[A-Za-z0-9+/=]*", "", text))
+    for _, attributes in elements.found:
+        for name in ("src", "href"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:"))
+    assert "default-src 'none'" in next(each["content"] for each in elements.of("meta") if "http-equiv" in each)
+
+
+def test_pictures_and_controls_have_names(page):
+    elements = Elements(page.read_text())
+    assert all("alt" in attributes for attributes in elements.of("img"))
+    ranges = [each for each in elements.of("input") if each["type"] == "range"]
+    assert ranges
+    assert all(each["aria-label"] for each in ranges)
+    assert all(each["aria-label"] for each in elements.of("svg") if each.get("role") == "img")
+    assert elements.of("html")[0]["lang"] == "en"
+
+
+def test_every_picture_the_gallery_can_show_is_there(page, comparison):
+    found = data(page.read_text())
+    subject = read_subject(comparison)
+    keys = {source.key for source in subject.sources}
+    assert keys == {"one|supervised", "one|pairwise", "full|supervised", "full|pairwise"} == set(found["scores"])
+    for name, views in found["views"].items():
+        assert set(views) == set(subject.tasks)
+        for task, view in views.items():
+            assert set(view["predictions"]) == keys
+            labelled = (name, task) != (BLANK, "depth")
+            assert (view["label"] is not None) == labelled
+            dense = task in ("semantic", "depth", "normals")
+            assert set(view["errors"]) == (keys if labelled and dense else set())
+
+
+def test_numbers_verdicts_and_the_command_are_on_the_page(page):
+    text = page.read_text()
+    assert "pairwise against supervised: Delta" in text
+    assert "n - 1 in the denominator" in text
+    command = "--objectives supervised,pairwise --labels one,full --seeds 0,1 --out again"
+    assert f"crosstask compare recipe.yaml {command}" in text
+    for word in ("miou ↑", "Training losses", "of 6 training images", "Hardest for semantic", "floor", "torchvision"):
+        assert word in text
+
+
+def test_worst_images_are_those_with_the_worst_numbers(comparison):
+    subject = read_subject(comparison)
+    source = subject.sources[0]
+    scores = source.tasks["semantic"].scores
+    worst = min(scores, key=lambda name: (scores[name], name))
+    table = next(each for each in failure_tables(subject) if each.task == "semantic")
+    assert table.methods["supervised"][0][0] == worst
+    assert hardest([source], "semantic", 1) == [worst]
+    deepest = source.tasks["depth"].scores  # less is better, and one image has no label
+    assert hardest([source], "depth", 9) == sorted(deepest, key=lambda name: -deepest[name])
+    assert BLANK not in deepest
+
+
+def test_a_run_before_and_after_it_is_measured(comparison, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(comparison / "runs" / "pairwise" / "one" / "seed0", run)
+    results = (run / RESULTS).rename(tmp_path / "aside.json")
+    assert main(["report", str(run), "--out", str(tmp_path / "page.html")]) == 0
+    assert "Not measured yet" in (tmp_path / "page.html").read_text()
+    results.rename(run / "results_test.json")
+    assert main(["report", str(run)]) == 0
+    text = (run / "report.html").read_text()
+    assert f"images {Results.load(run / 'results_test.json').images}" in text
+    assert "one|run" in data(text)["scores"]
+    assert "pairwise/consistency" in text
+    assert "open it in a browser" in capsys.readouterr().out
+
+
+def test_names_cannot_break_out_of_the_page(comparison, tmp_path):
+    run = tmp_path / "<i>&"
+    shutil.copytree(comparison / "runs" / "supervised" / "one" / "seed0", run)
+    text = write_report(run).read_text()
+    assert "<i>" not in text
+    assert "<h1>&lt;i&gt;&amp;</h1>" in text
+    assert "one|<i>&" in data(text)["scores"]
+    assert text.count("</script>") == 2
+
+
+@pytest.mark.parametrize("inside", [None, "grid.json"])
+def test_what_is_neither_a_run_nor_a_finished_comparison(tmp_path, comparison, inside):
+    if inside:
+        for name in (inside, "recipe.yaml"):
+            shutil.copy(comparison / name, tmp_path)
+    with pytest.raises(
+        UserError, match="neither a run nor a comparison" if inside is None else "no run of .* is finished"
+    ):
+        read_subject(Path(tmp_path))
