@@ -7,6 +7,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from jsonargparse import ArgumentError, ArgumentParser
@@ -42,13 +43,13 @@ def resolve(
     Raises:
         RecipeError: an unknown key, a wrong type or a missing value.
     """
-    parser = _parser(cls, provided)
+    parser = _parser(cls, frozenset(provided))
     return parser.dump_dict(_parse(parser, cls, options, where, provided))
 
 
 def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mapping[str, Any]) -> T:
     """The instance for options that were resolved."""
-    parser = _parser(cls, provided)
+    parser = _parser(cls, frozenset(provided))  # type: ignore[arg-type]  # classes are hashable
     values = parser.instantiate(_parse(parser, cls, resolved, where, provided))
     try:
         return cls(**provided, **values.as_dict())
@@ -64,7 +65,8 @@ class _Parser(ArgumentParser):
         return yaml.safe_load(self.dump(values, skip_unset=False, skip_validation=True)) or {}
 
 
-def _parser(cls: type, provided: Mapping[str, Any]) -> _Parser:
+@cache
+def _parser(cls: type, provided: frozenset[str]) -> _Parser:
     parser = _Parser(exit_on_error=False)
     parser.add_class_arguments(cls, skip=set(provided), fail_untyped=True)
     return parser

@@ -112,7 +112,7 @@ class Recipe:
             tasks: the tasks.
             trained: the weights come from a checkpoint next, so none are fetched for the encoder.
         """
-        torch.manual_seed(derive(self.training.seed, "network"))
+        torch.manual_seed(derive(self.sections["training"]["seed"], "network"))
         options = dict(self.sections["network"])
         if trained:
             options |= {key: value for key, value in {"pretrained": False, "weights": None}.items() if key in options}

@@ -10,6 +10,7 @@ import abc
 import math
 from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
@@ -39,15 +40,16 @@ def grey(image: Tensor) -> Tensor:
     return torch.tensordot(image.new_tensor(LUMA), image, dims=1).expand_as(image)
 
 
-def _hue_turn(turn: float) -> Tensor:
+_GREY = np.array(LUMA)
+_TO_CHROMA = np.array([_GREY, ([0, 0, 1] - _GREY) / (1 - LUMA[2]), ([1, 0, 0] - _GREY) / (1 - LUMA[0])])
+"""From RGB to luma, blue less luma and red less luma, each scaled to a range of 1."""
+_FROM_CHROMA = np.linalg.inv(_TO_CHROMA)
+
+
+def _hue_turn(turn: float) -> np.ndarray:
     """The 3x3 matrix that turns colours about the grey axis by ``turn`` of a full circle and keeps their luma."""
-    luma = torch.tensor(LUMA, dtype=torch.float64)
-    blue = torch.tensor((0.0, 0.0, 1.0), dtype=torch.float64) - luma
-    red = torch.tensor((1.0, 0.0, 0.0), dtype=torch.float64) - luma
-    to_chroma = torch.stack((luma, blue / (1 - LUMA[2]), red / (1 - LUMA[0])))
     cos, sin = math.cos(2 * math.pi * turn), math.sin(2 * math.pi * turn)
-    rotation = torch.tensor(((1, 0, 0), (0, cos, -sin), (0, sin, cos)), dtype=torch.float64)
-    return torch.linalg.solve(to_chroma, rotation @ to_chroma)
+    return _FROM_CHROMA @ np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) @ _TO_CHROMA
 
 
 def adjust(
@@ -63,12 +65,11 @@ def adjust(
     Each factor alone is what torchvision computes for it (but for ``turn``: a rotation of chroma here, a shift of the
     HSV hue there). R keeps luma and greys, so without clamping in between the four commute: there is no order to draw.
     """
-    luma = torch.tensor(LUMA, dtype=torch.float64)
-    matrix = saturation * (_hue_turn(turn) if turn else torch.eye(3, dtype=torch.float64)) + (1 - saturation) * luma
-    matrix = (brightness * contrast * matrix).to(image)
-    out = matrix @ image.flatten(1)
+    pixels = image.flatten(1)
+    matrix = brightness * contrast * (saturation * _hue_turn(turn) + (1 - saturation) * _GREY)
+    out = torch.from_numpy(matrix).to(image) @ pixels
     if contrast != 1:
-        out += brightness * (1 - contrast) * (luma.to(image) @ image.flatten(1).mean(1))
+        out += brightness * (1 - contrast) * (image.new_tensor(LUMA) @ pixels.mean(1))
     return out.clamp_(0, 1).reshape(image.shape)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from PIL import Image
 
 from crosstask.regions.provider import Provider
 
@@ -60,6 +61,8 @@ class Felzenszwalb(Provider):
         scale: how different neighbours must be to stay apart; higher gives larger regions.
         sigma: width of the Gaussian blur before, in pixels; 0 for none.
         min_size: smaller regions are merged into a neighbour, in pixels.
+        reduce: the image is shrunk by this factor before and the regions are enlarged again; about its square times
+            faster, and borders are as coarse. All other parameters speak of the image as it was.
     """
 
     name: ClassVar[str] = "felzenszwalb"
@@ -68,13 +71,22 @@ class Felzenszwalb(Provider):
     scale: float = 100.0
     sigma: float = 0.8
     min_size: int = 50
+    reduce: int = 1
 
     def __post_init__(self) -> None:
         self._require(self.scale > 0, "scale", "a number above 0")
         self._require(self.sigma >= 0, "sigma", "a number of pixels, 0 for no blur")
         self._require(self.min_size >= 1, "min_size", "at least 1 pixel")
+        self._require(self.reduce >= 1, "reduce", "a whole factor, 1 for none")
 
     def segment(self, image: np.ndarray) -> np.ndarray:
         from skimage.segmentation import felzenszwalb
 
-        return felzenszwalb(image, scale=self.scale, sigma=self.sigma, min_size=self.min_size)
+        ids = felzenszwalb(
+            np.asarray(Image.fromarray(image).reduce(self.reduce)),
+            scale=self.scale,
+            sigma=self.sigma / self.reduce,
+            min_size=max(round(self.min_size / self.reduce**2), 1),
+        )
+        height, width = image.shape[:2]
+        return ids.repeat(self.reduce, axis=0).repeat(self.reduce, axis=1)[:height, :width]

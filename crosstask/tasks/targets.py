@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor
@@ -48,7 +49,7 @@ class Target(tv_tensors.TVTensor):
 
 
 class Map(Target):
-    """A dense label (..., H, W), resampled to the nearest pixel."""
+    """A dense label (..., H, W), resampled to the nearest pixel (by numpy, several times as fast as torch)."""
 
     def flipped(self) -> Tensor:
         return self.as_subclass(Tensor).flip(-1)
@@ -66,9 +67,11 @@ class Map(Target):
         plain = self.as_subclass(Tensor)
         if plain.shape[-2:] == tuple(size):
             return plain
-        lead = plain.shape[:-2]
-        out = nnf.interpolate(plain.reshape(1, -1, *plain.shape[-2:]).double(), size=tuple(size), mode="nearest-exact")
-        return out.to(plain.dtype).reshape(*lead, *size)
+        rows, columns = (
+            np.arange(1, 2 * count, 2) * extent // (2 * count)  # the pixel below each centre, in whole numbers
+            for extent, count in zip(plain.shape[-2:], size, strict=True)
+        )
+        return torch.from_numpy(plain.numpy().take(rows, -2, mode="clip").take(columns, -1, mode="clip"))
 
 
 class Regions(Map):
