@@ -4,8 +4,8 @@ python -m benchmarks geometry
 python -m benchmarks.geometry --table nyuv2.csv --negate yz     also against the normals of a table (at 128x96)
 
 The second table starts from a blurred depth with smooth noise, as parameters at half resolution, and lets Adam descend
-each loss against the exact normals of four rooms: steps of log depth over some distances, with and without the bound of the
-objective, or the angle between normals of fitted planes.
+each loss against the exact normals of four rooms: steps of log depth over some distances, with and without the bound
+of the objective, or the angle between normals of fitted planes.
 """
 
 from __future__ import annotations
