@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv demo test slow lint bench clean
+.PHONY: venv browser demo test slow lint bench clean
 
 venv: .venv/.ready
 
@@ -12,10 +12,17 @@ venv: .venv/.ready
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@
 
+# The report is tested in a real browser where there is one or it can be installed; else those tests say why they skip.
+browser:
+	@if ! command -v chromedriver >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -q && apt-get install -q -y --no-install-recommends chromium chromium-driver \
+		|| echo "no chromium: the report is not tested in a browser"; \
+	fi
+
 demo: venv
 	$(BIN)/crosstask demo
 
-test: venv
+test: venv browser
 	$(BIN)/python -m pytest -n 2
 
 slow: venv

@@ -172,6 +172,7 @@ def test_the_demo_trains_measures_and_shows(tmp_path):
     assert run("demo", "--out", out, *options) == 0
     assert (out / "gallery.png").exists()
     assert (out / "results_test.md").exists()
+    assert (out / "report.html").exists()
     assert run("demo", "--out", out, "--quiet") == 0  # again: nothing left to train, measured anew
 
 

@@ -20,6 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands import eval as eval_command
     from crosstask.commands import train
     from crosstask.evaluation.gallery import gallery
+    from crosstask.report.page import write_report
     from crosstask.trained import load_run
     from crosstask.training.run import Run
 
@@ -36,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     page = trained.run.path / "gallery.png"
     gallery(trained.network, (dataset[index] for index in range(min(6, len(dataset)))), trained.tasks).save(page)
     print(f"labels and predictions side by side: {page}")
+    print(f"everything on one page, to be opened in a browser: {write_report(trained.run.path)}")
     return 0
 
 

@@ -66,10 +66,10 @@ def propagate(
         rows = fuse(affinities)
         return rows.mT @ values[:, start:stop] if transposed else rows @ values
 
-    size = max(limit // (batch * kinds * positions), 1)
-    if torch.compiler.is_exporting() or size >= positions:
+    if torch.compiler.is_exporting() or batch * kinds * positions**2 <= limit:
         received = part(0, positions)
     else:
+        size = max(limit // (batch * kinds * positions), 1)
         bounds = [(start, min(start + size, positions)) for start in range(0, positions, size)]
         parts = [_forgotten(part, *each) for each in bounds]
         received = sum(parts[1:], parts[0]) if transposed else torch.cat(parts, 1)

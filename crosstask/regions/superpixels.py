@@ -60,9 +60,9 @@ class Felzenszwalb(Provider):
     Args:
         scale: how different neighbours must be to stay apart; higher gives larger regions.
         sigma: width of the Gaussian blur before, in pixels; 0 for none.
-        min_size: smaller regions are merged into a neighbour, in pixels.
-        reduce: the image is shrunk by this factor before and the regions are enlarged again; about its square times
-            faster, and borders are as coarse. All other parameters speak of the image as it was.
+        min_size: smaller regions are merged into a neighbour, in pixels (about, with ``reduce``).
+        reduce: the image is shrunk by this whole factor before, and the regions enlarged again: faster by about its
+            square, with borders that keep to pixels of that size. ``sigma`` and ``min_size`` speak of the full image.
     """
 
     name: ClassVar[str] = "felzenszwalb"
@@ -71,7 +71,7 @@ class Felzenszwalb(Provider):
     scale: float = 100.0
     sigma: float = 0.8
     min_size: int = 50
-    reduce: int = 1
+    reduce: int = 2
 
     def __post_init__(self) -> None:
         self._require(self.scale > 0, "scale", "a number above 0")

@@ -3,6 +3,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy import ndimage
 
 from crosstask.errors import RecipeError
@@ -77,7 +78,21 @@ def test_plain_and_tiny_images(provider: Slic | Felzenszwalb | Grid, size: tuple
 
 def test_felzenszwalb_merges_what_is_smaller_than_asked() -> None:
     image = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-    assert np.bincount(Felzenszwalb(scale=1, min_size=25)(image).ravel()).min() >= 25
+    for reduce, smallest in ((1, 25), (2, 24)):
+        ids = Felzenszwalb(scale=1, min_size=25, reduce=reduce)(image)
+        assert np.bincount(ids.ravel()).min() >= smallest
+
+
+@pytest.mark.parametrize("size", [(60, 80), (59, 78), (58, 77)])
+def test_reduced_felzenszwalb_is_that_of_the_shrunk_image_enlarged(size: tuple[int, int]) -> None:
+    image = blocks()[: size[0], : size[1]]
+    shrunk = np.asarray(Image.fromarray(image).reduce(3))
+    small = Felzenszwalb(scale=20, sigma=0.5, min_size=2, reduce=1)(shrunk)
+    ids = Felzenszwalb(scale=20, sigma=1.5, min_size=18, reduce=3)(image)
+    assert ids.max() >= 3
+    for row in range(size[0]):
+        for column in range(size[1]):
+            assert ids[row, column] == small[row // 3, column // 3]
 
 
 def test_more_segments_give_more_regions() -> None:
@@ -137,6 +152,7 @@ def test_given_refuses_floats() -> None:
         (Slic, {"sigma": -1.0}),
         (Felzenszwalb, {"scale": -1.0}),
         (Felzenszwalb, {"min_size": 0}),
+        (Felzenszwalb, {"reduce": 0}),
     ],
 )
 def test_a_parameter_out_of_range_is_named(kind: type, options: dict[str, float]) -> None:

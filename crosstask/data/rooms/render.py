@@ -1,7 +1,7 @@
 """Exact geometry by ray casting: depth, normals and instances of every pixel, for all solids of a room at once.
 
-Each solid is tested only against the pixels of its projected bounding box. The (solid, pixel) pairs of all solids of a
-kind form one long ragged list, so that a picture takes a fixed, small number of array operations.
+Each solid is tested only against the pixels of its projected bounding box. The (solid, pixel) pairs of all solids form
+one long ragged list, in which those of a kind lie together, so that a picture takes few array operations.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosstask.data.rooms.furniture import MATERIALS
-from crosstask.data.rooms.scene import SHELL, Scene
-from crosstask.data.rooms.solids import KINDS, Solid
+from crosstask.data.rooms.scene import SHELL, Scene, Solids
 
 # floor, ceiling, left (facing +x), right (-x), far (+z) and near wall (-z)
 _SHELL_NORMALS = np.array([[0, 0, 1, -1, 0, 0], [1, -1, 0, 0, 0, 0], [0, 0, 0, 0, 1, -1]], dtype=float)
@@ -42,20 +41,12 @@ class Geometry:
 
 
 @dataclass
-class _Pairs:
-    """M pairs of a solid of one kind and a ray that may hit it: pixel and solid (M,), ray (3, M) in the item's frame,
-    and the depth (M,) at which it does, infinite where it does not."""
+class _Hits:
+    """The nearest solids hit, ordered by solid: pixel, solid (L,) and ray (3, L) in the item's frame."""
 
-    kind: type[Solid]
     pixel: np.ndarray
     solid: np.ndarray
     ray: np.ndarray
-    depth: np.ndarray
-
-    def winners(self, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pixel, solid (L,) and ray (3, L) of the pairs that are the nearest hit, given the nearest ``depth`` (N,)."""
-        won = (self.depth == depth[self.pixel]).nonzero()[0]
-        return self.pixel[won], self.solid[won], columns(self.ray, won)
 
 
 def cast(scene: Scene, size: tuple[int, int]) -> Geometry:
@@ -73,16 +64,14 @@ def cast(scene: Scene, size: tuple[int, int]) -> Geometry:
         surface = point[:2].copy()
         np.copyto(surface[0], point[2], where=(instance == 2) | (instance == 3))
         np.copyto(surface[1], point[2], where=instance < 2)
-        for pairs in hits:
-            pixel, solid, ray = pairs.winners(depth)
-            origin = columns(solids.origin, solid)
-            (x, y, z), along = pairs.kind.surface(columns(solids.shape, solid), origin, origin + depth[pixel] * ray)
-            cos, sin = solids.cos[solid], solids.sin[solid]
-            for axis, values in enumerate((cos * x + sin * z, y, cos * z - sin * x)):
-                normal[axis][pixel] = values
-            surface[0][pixel], surface[1][pixel] = along
-            instance[pixel] = solids.item[solid] + len(SHELL)
-            material[pixel] = 3 + MATERIALS * solids.item[solid] + solids.material[solid]
+        pixel, (x, y, z), along = hits.pixel, *_surface(solids, hits, depth)
+        cos, sin = solids.cos.take(hits.solid), solids.sin.take(hits.solid)
+        for axis, values in enumerate((cos * x + sin * z, y, cos * z - sin * x)):
+            normal[axis][pixel] = values
+        surface[0][pixel], surface[1][pixel] = along
+        item = solids.item.take(hits.solid)
+        instance[pixel] = item + len(SHELL)
+        material[pixel] = 3 + MATERIALS * item + solids.material.take(hits.solid)
     return Geometry(size, depth, normal, point, surface, instance, material)
 
 
@@ -96,9 +85,8 @@ def cast_instances(scene: Scene, size: tuple[int, int]) -> np.ndarray:
     rays = scene.camera.rays(size)
     with np.errstate(divide="ignore", invalid="ignore"):
         depth, instance = _shell(scene, rays)
-        for pairs in _hits(scene, rays, size, depth):
-            pixel, solid, _ = pairs.winners(depth)
-            instance[pixel] = scene.solids.item[solid] + len(SHELL)
+        hits = _hits(scene, rays, size, depth)
+        instance[hits.pixel] = scene.solids.item.take(hits.solid) + len(SHELL)
     return instance
 
 
@@ -115,43 +103,42 @@ def _shell(scene: Scene, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return depth, face
 
 
-def _hits(scene: Scene, rays: np.ndarray, size: tuple[int, int], depth: np.ndarray) -> list[_Pairs]:
-    """Test all solids, kind by kind, and lower ``depth`` (N,) in place to the nearest hit."""
-    windows = _windows(scene, size)
+def _hits(scene: Scene, rays: np.ndarray, size: tuple[int, int], depth: np.ndarray) -> _Hits:
+    """Pair each solid with the rays that may hit it, and lower ``depth`` (N,) in place to the nearest hit."""
+    solids = scene.solids
     grid = np.arange(size[0] * size[1]).reshape(size)
-    found = []
-    shown = (windows[1] > windows[0]) & (windows[3] > windows[2])
-    for number, kind in enumerate(KINDS.values()):
-        chosen = (shown & (scene.solids.kind == number)).nonzero()[0]
-        if chosen.size:
-            pixels = [
-                grid[top:bottom, left:right].ravel() for top, bottom, left, right in windows[:, chosen].T.tolist()
-            ]
-            pairs = _pair(scene, kind, chosen, pixels, rays)
-            np.minimum.at(depth, pairs.pixel, pairs.depth)
-            found.append(pairs)
-    return found
+    pixels = [grid[top:bottom, left:right].ravel() for top, bottom, left, right in _windows(scene, size).T.tolist()]
+    counts = np.array([window.size for window in pixels], dtype=int)
+    pixel = np.concatenate([*pixels, grid[0, :0]])
+    x, _, z = ray = columns(rays, pixel)
+    cos, sin = solids.cos.repeat(counts), solids.sin.repeat(counts)
+    ray[0], ray[2] = cos * x - sin * z, sin * x + cos * z
+    found = np.empty(pixel.size)
+    firsts = np.cumsum([0, *counts])
+    for kind, some in solids.kinds():
+        pairs = slice(firsts[some.start], firsts[some.stop])
+        found[pairs] = kind.enter(solids.shape[:, some], solids.origin[:, some], counts[some], ray[:, pairs])
+    np.minimum.at(depth, pixel, found)
+    won = (found == depth.take(pixel)).nonzero()[0]
+    return _Hits(pixel.take(won), np.arange(counts.size).repeat(counts).take(won), columns(ray, won))
 
 
-def _pair(scene: Scene, kind: type[Solid], chosen: np.ndarray, pixels: list[np.ndarray], rays: np.ndarray) -> _Pairs:
-    """Pair each of the ``chosen`` solids with its ``pixels`` and find where their rays hit it."""
-    pixel = np.concatenate(pixels)
-    counts = np.array([window.size for window in pixels])
-    x, y, z = columns(rays, pixel)
-    cos, sin = scene.solids.cos[chosen].repeat(counts), scene.solids.sin[chosen].repeat(counts)
-    ray = np.array([cos * x - sin * z, y, sin * x + cos * z])
-    depth = kind.enter(scene.solids.shape[:, chosen], scene.solids.origin[:, chosen], counts, ray)
-    return _Pairs(kind, pixel, chosen.repeat(counts), ray, depth)
+def _surface(solids: Solids, hits: _Hits, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normals (3, L) in the items' frames, and coordinates along the surface (2, L), where solids are hit."""
+    shape, origin = columns(solids.shape, hits.solid), columns(solids.origin, hits.solid)
+    point = origin + depth.take(hits.pixel) * hits.ray
+    normal, along = np.empty_like(point), np.empty_like(point[:2])
+    for kind, some in solids.kinds():
+        part = slice(*np.searchsorted(hits.solid, (some.start, some.stop)))
+        normal[:, part], along[:, part] = kind.surface(shape[:, part], origin[:, part], point[:, part])
+    return normal, along
 
 
 def _windows(scene: Scene, size: tuple[int, int]) -> np.ndarray:
     """First and end row, first and end column (4, K) of the pixels that solids span; all of them for a solid that
     reaches behind the camera."""
-    corners = scene.solids.corners
-    u, v, depth = (values.reshape(8, -1) for values in scene.camera.project(corners.reshape(3, -1), size))
-    behind = depth.min(axis=0) < 1e-3
-    edges = []
-    for values, end in ((v, size[0]), (u, size[1])):
-        edges.append(np.where(behind, 0, np.minimum(np.maximum(np.ceil(values.min(axis=0)), 0), end)))
-        edges.append(np.where(behind, end, np.minimum(np.maximum(np.floor(values.max(axis=0)) + 1, 0), end)))
-    return np.array(edges).astype(int)
+    fx, fy, cx, cy = scene.camera.intrinsics(size)
+    top, bottom, left, right = scene.solids.span * [[fy], [fy], [fx], [fx]] + [[cy], [cy], [cx], [cx]]
+    edges = np.array([np.ceil(top), np.floor(bottom) + 1, np.ceil(left), np.floor(right) + 1])
+    ends = [[size[0]], [size[0]], [size[1]], [size[1]]]
+    return np.minimum(np.maximum(edges, 0), ends).astype(int)

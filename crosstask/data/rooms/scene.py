@@ -7,13 +7,15 @@ The house frame has x right, y up and z towards the viewer, in metres. A room sp
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
 from crosstask.data.rooms.furniture import Bounds, Part
-from crosstask.data.rooms.solids import KINDS
+from crosstask.data.rooms.solids import KINDS, Solid
 from crosstask.data.rooms.vocabulary import CLASSES
 
 NOMINAL = (32, 48)
@@ -50,12 +52,14 @@ class Camera:
             self.centre[1] * unit + (height - 1) / 2,
         )
 
-    def project(self, points: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pixel coordinates u, v and depth (N,) of points (3, N) in the house frame."""
-        fx, fy, cx, cy = self.intrinsics(size)
-        x, y, z = self.rotation.T @ (points - self.position[:, None])
+    def span(self, corners: np.ndarray) -> np.ndarray:
+        """What K solids span of the image plane at depth 1: lowest and highest end downwards, and to the right, (4, K),
+        from points (3, n, K) around them in the house frame; infinite for a solid that reaches behind the camera."""
+        x, y, z = (self.rotation.T @ (corners.reshape(3, -1) - self.position[:, None])).reshape(corners.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return cx - fx * x / z, cy + fy * y / z, -z
+            down, right = y / z, -x / z
+        ends = np.array([down.min(axis=0), down.max(axis=0), right.min(axis=0), right.max(axis=0)])
+        return np.where(z.max(axis=0) > -1e-3, _EVERYTHING, ends)
 
     def rays(self, size: tuple[int, int]) -> np.ndarray:
         """Directions (3, H * W) in the house frame with unit depth: the point at depth t is position + t * ray."""
@@ -97,10 +101,15 @@ def turned(bounds: Bounds, position: tuple[float, float, float], yaw: float) -> 
     """House-frame bounds of something with ``bounds`` in its own frame, at ``position`` and turned by ``yaw``."""
     low_x, low_y, low_z, high_x, high_y, high_z = bounds
     cos, sin = math.cos(yaw), math.sin(yaw)
-    xs = [cos * x + sin * z for x in (low_x, high_x) for z in (low_z, high_z)]
-    zs = [cos * z - sin * x for x in (low_x, high_x) for z in (low_z, high_z)]
+    (x0, x1), (x2, x3) = _span(cos, low_x, high_x), _span(sin, low_z, high_z)
+    (z0, z1), (z2, z3) = _span(cos, low_z, high_z), _span(-sin, low_x, high_x)
     x, y, z = position
-    return x + min(xs), y + low_y, z + min(zs), x + max(xs), y + high_y, z + max(zs)
+    return x + (x0 + x2), y + low_y, z + (z0 + z2), x + (x1 + x3), y + high_y, z + (z1 + z3)
+
+
+def _span(factor: float, low: float, high: float) -> tuple[float, float]:
+    """The interval from ``low`` to ``high`` times ``factor``."""
+    return (factor * low, factor * high) if factor > 0 else (factor * high, factor * low)
 
 
 @dataclass
@@ -131,49 +140,58 @@ class Scene:
     @cached_property
     def solids(self) -> Solids:
         """All solids of the items, as arrays."""
-        owners = [i for i, item in enumerate(self.items) for _ in item.parts]
-        parts = [part for item in self.items for part in item.parts]
+        of_kinds = [
+            [(i, p) for i, item in enumerate(self.items) for p in item.parts if p.kind == kind] for kind in KINDS
+        ]
+        owners = np.array([owner for pairs in of_kinds for owner, _ in pairs], dtype=int)
+        parts = [part for pairs in of_kinds for _, part in pairs]
         position = np.array([item.position for item in self.items]).reshape(-1, 3)[owners]
         yaw = np.array([item.yaw for item in self.items], dtype=float)[owners]
         cos, sin = np.cos(yaw), np.sin(yaw)
         x, y, z = np.array([part.bounds for part in parts]).reshape(-1, 6).T[_CORNERS]
         right, up, back = (self.camera.position - position).T
         return Solids(
-            kind=np.array([_KINDS.index(part.kind) for part in parts], dtype=int),
+            ends=[0, *accumulate(map(len, of_kinds))],
             shape=np.array([part.shape for part in parts]).reshape(-1, 6).T,
-            item=np.array(owners, dtype=int),
+            item=owners,
             material=np.array([part.material for part in parts], dtype=int),
             cos=cos,
             sin=sin,
             origin=np.array([cos * right - sin * back, up, sin * right + cos * back]),
-            corners=np.array([cos * x + sin * z, y, cos * z - sin * x]) + position.T[:, None],
+            span=self.camera.span(np.array([cos * x + sin * z, y, cos * z - sin * x]) + position.T[:, None]),
         )
 
 
 @dataclass
 class Solids:
-    """K solids.
+    """K solids, those of a kind together.
 
     Attributes:
-        kind: (K,) index into ``KINDS``.
+        ends: those of the k-th of ``KINDS`` are the solids from ``ends[k]`` to before ``ends[k + 1]``.
         shape: (6, K), see :class:`~crosstask.data.rooms.furniture.Part`.
         item: (K,) the item each belongs to.
         material: (K,) which of the item's materials it is made of.
         cos: (K,) of the item's yaw.
         sin: (K,) of the item's yaw.
         origin: (3, K) the camera in the item's frame.
-        corners: (3, 8, K) corners of a box around it, in the house frame.
+        span: (4, K) what a box around it spans of the image plane, see :meth:`Camera.span`.
     """
 
-    kind: np.ndarray
+    ends: list[int]
     shape: np.ndarray
     item: np.ndarray
     material: np.ndarray
     cos: np.ndarray
     sin: np.ndarray
     origin: np.ndarray
-    corners: np.ndarray
+    span: np.ndarray
+
+    def kinds(self) -> Iterator[tuple[type[Solid], slice]]:
+        """Each kind there is, and which solids are of it."""
+        for kind, start, stop in zip(KINDS.values(), self.ends, self.ends[1:], strict=False):
+            if start < stop:
+                yield kind, slice(start, stop)
 
 
-_KINDS = list(KINDS)
+_EVERYTHING = np.array([[-np.inf], [np.inf], [-np.inf], [np.inf]])
 _CORNERS = np.array([[x, y, z] for x in (0, 3) for y in (1, 4) for z in (2, 5)]).T

@@ -33,10 +33,12 @@ class Box:
     @staticmethod
     def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray:
         inverse = 1 / ray
-        middle = (shape[:3] - origin).repeat(counts, axis=1) * inverse
-        half = shape[3:].repeat(counts, axis=1) * np.abs(inverse)
-        near = (middle - half).max(axis=0)
+        middle = (shape[:3] - origin).repeat(counts, axis=1)
+        middle *= inverse
+        half = shape[3:].repeat(counts, axis=1)
+        half *= np.abs(inverse, out=inverse)
         far = (middle + half).min(axis=0)
+        near = np.subtract(middle, half, out=middle).max(axis=0)
         return np.where((near < far) & (near > NEAR), near, np.inf)
 
     @staticmethod

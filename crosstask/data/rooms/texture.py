@@ -48,7 +48,7 @@ def sample_look(seed: int, index: int, scene: Scene) -> Look:
     """Materials and light of room ``index`` of the world ``seed``."""
     random = np.random.default_rng(derive("look", seed, index))
     count = 3 + MATERIALS * len(scene.items)
-    hue = random.choice(random.random(3), count) + random.normal(0, 0.03, count)
+    hue = random.random(3)[random.integers(3, size=count)] + random.normal(0, 0.03, count)
     along = np.exp(random.uniform(math.log(1.5), math.log(7), count))
     across = along * random.uniform(0.5, 2.0, count)
     amplitude = random.uniform(0.03, CONTRAST, count)
@@ -85,7 +85,8 @@ def paint(scene: Scene, geometry: Geometry, look: Look) -> np.ndarray:
     _darken_ground(scene, point, shade)
     colour *= _light(look, point, normal)
     colour *= shade
-    return np.clip(colour, 0, 1, out=colour)
+    np.maximum(colour, 0, out=colour)
+    return np.minimum(colour, 1, out=colour)
 
 
 def _texture(geometry: Geometry, look: Look, footprint: np.ndarray) -> np.ndarray:
@@ -135,7 +136,8 @@ _PLAIN = 2  # a surface is plain as often as it has either of so many patterns
 
 def _wave(a: np.ndarray, blur: np.ndarray) -> np.ndarray:
     """A square wave of period 1 in [-1, 1] whose edges are as soft as the pixels are large."""
-    return np.clip(np.sin(2 * np.pi * a) / np.clip(np.pi * blur, 1 / _SHARPNESS, 1), -1, 1)
+    softness = np.minimum(np.maximum(np.pi * blur, 1 / _SHARPNESS), 1)
+    return np.minimum(np.maximum(np.sin(2 * np.pi * a) / softness, -1), 1)
 
 
 def _hash(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
@@ -145,26 +147,21 @@ def _hash(a: np.ndarray, b: np.ndarray | float) -> np.ndarray:
 
 def _light(look: Look, point: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Light (3, N) that falls on each pixel: ambient, a little more from above, and the lamps'."""
-    ambient = look.ambient + 0.06 * normal[1]
-    total = np.array([ambient, ambient, ambient])
-    for position, power in zip(look.lights, look.power.T, strict=True):
+    received = []
+    for position in look.lights:
         toward = position[:, None] - point
         square = _dot(toward, toward)
-        lambert = np.maximum(_dot(toward, normal), 0) / (np.sqrt(square) * (1 + 0.12 * square))
-        for channel, strength in zip(total, power.tolist(), strict=True):
-            channel += strength * lambert
-    return total
+        received.append(np.maximum(_dot(toward, normal), 0) / (np.sqrt(square) * (1 + 0.12 * square)))
+    return look.power @ np.array(received) + (look.ambient + 0.06 * normal[1])
 
 
 def _corners(scene: Scene, point: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Darkening (N,) near walls, floor and ceiling, for surfaces that are not those themselves."""
     width, height, length = scene.extent
-    shade = np.ones(point.shape[1], dtype=np.float32)
-    for axis, low, high in ((0, -width / 2, width / 2), (1, 0.0, height), (2, -length, 0.0)):
-        near_low, near_high = np.exp((low - point[axis]) * 4), np.exp((point[axis] - high) * 4)
-        shade *= 1 - 0.3 * near_low * (1 - np.maximum(normal[axis], 0))
-        shade *= 1 - 0.3 * near_high * (1 + np.minimum(normal[axis], 0))
-    return shade
+    low, high = np.array([[-width / 2, 0, -length], [width / 2, height, 0]], dtype=np.float32)[:, :, None]
+    shade = 1 - 0.3 * np.exp(4 * (low - point)) * (1 - np.maximum(normal, 0))
+    shade *= 1 - 0.3 * np.exp(4 * (point - high)) * (1 + np.minimum(normal, 0))
+    return shade[0] * shade[1] * shade[2]
 
 
 def _darken_ground(scene: Scene, point: np.ndarray, shade: np.ndarray) -> None:
