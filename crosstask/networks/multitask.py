@@ -15,6 +15,7 @@ from crosstask.networks.blocks import fit, resize
 from crosstask.networks.deeplab import DeepLabV3Plus
 from crosstask.networks.encoders import build_encoder
 from crosstask.networks.heads import Decoder, Finest, MultiScale, PooledHeads
+from crosstask.networks.task_expert import TaskExpert
 from crosstask.ops.activations import normalised
 from crosstask.tasks.base import Task
 
@@ -23,6 +24,7 @@ DECODERS: dict[str, type[Decoder]] = {
     "finest": Finest,
     "deeplabv3plus": DeepLabV3Plus,
     "affinity": AffinityDecoder,
+    "task_expert": TaskExpert,
 }
 
 
@@ -41,7 +43,7 @@ class MultiTaskNetwork(nn.Module):
         weights: start from the encoder weights in this file (``.safetensors`` or ``.pth``) instead.
         encoder_options: further options of the encoder, such as ``width`` (small) or ``output_stride`` (timm).
         decoder: how dense predictions are made of the encoder's feature maps: ``multiscale``, ``finest``,
-            ``deeplabv3plus`` or ``affinity``.
+            ``deeplabv3plus``, ``affinity`` or ``task_expert``.
         decoder_options: further options of the decoder, such as ``width``.
         dropout: probability with which a feature of an image-level head is dropped while training.
 

@@ -20,6 +20,13 @@ class TimmEncoder(Encoder):
     Maps of stride 2 and 1 come from a stem that has seen next to nothing, and heads at their size would cost more than
     the encoder.
 
+    A plain vision transformer gives the maps after its last three blocks unless told, all of one stride: for others,
+    ``out_indices: [5, 11, 17, 23]``. Blocks behind the last of them are dropped. Images may have any size, to which
+    (pretrained) positional embeddings are resized; ``img_size`` does so once and for all.
+
+    HRNets of timm end in wide maps made for classification, 128 to 1024 channels: ``feature_location: ""`` gives those
+    of the branches, 18 to 144 for W18, as papers on dense prediction use them.
+
     Args:
         name: a name known to timm, with its tag of weights if there is one (``resnet50.a1_in1k``).
         pretrained: load the weights timm has for it (downloaded once, then cached).
@@ -93,12 +100,15 @@ def _any_size(create: Any, name: str, arguments: dict[str, Any]) -> nn.Module:
     import timm
 
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    if "img_size" in arguments or not (config and config.fixed_input_size):
+    if not (config and config.fixed_input_size):
         return create(name, **arguments)
     try:
-        return create(name, dynamic_img_size=True, **arguments)
+        return create(name, **{"dynamic_img_size": True} | arguments)
     except TypeError:
-        create(name, **arguments | {"pretrained": False})  # raises again where an option is not valid
+        sized = "img_size" in arguments
+        model = create(name, **arguments if sized else arguments | {"pretrained": False})  # raises where not valid
+        if sized:
+            return model
     size = "x".join(map(str, config.input_size[1:]))
     raise RecipeError(
         f"network.encoder: {name!r} takes images of one size only ({size} unless told): set network.encoder_options."
