@@ -32,9 +32,11 @@ def learning_rate(iteration: int, iterations: int, options: TrainingOptions) -> 
     if iteration < options.warmup:
         return options.lr * (iteration + 1) / options.warmup
     progress = min((iteration - options.warmup) / max(iterations - options.warmup, 1), 1.0)
+    cycle = min(int(progress * options.cycles), options.cycles - 1)
     factor = {
-        "cosine": 0.5 * (1 + math.cos(math.pi * progress)),
+        "cosine": 0.5 * (1 + math.cos(math.pi * (progress * options.cycles - cycle))),
         "poly": (1 - progress) ** 0.9,
+        "step": 0.5**cycle,
         "constant": 1.0,
     }[options.schedule]
     return options.lr * factor

@@ -19,7 +19,9 @@ class TrainingOptions:
         lr: peak learning rate.
         weight_decay: decoupled for AdamW, L2 otherwise; not applied to biases and normalisation parameters.
         momentum: momentum of SGD (Nesterov).
-        schedule: how the learning rate falls after the warm-up: to 0 along a cosine, by the power 0.9 (poly), or not.
+        schedule: how the learning rate falls after the warm-up: to 0 along a cosine, by the power 0.9 (poly), to half
+            from each of the ``cycles`` to the next (step), or not.
+        cycles: equal parts of the run after the warm-up, in each of which a cosine starts anew.
         warmup: iterations over which the learning rate rises linearly from 0.
         clip: largest gradient norm; none where null.
         precision: arithmetic of the forward pass; weights stay in 32 bits with bf16 and fp16.
@@ -49,7 +51,8 @@ class TrainingOptions:
     lr: float = 1e-3
     weight_decay: float = 1e-4
     momentum: float = 0.9
-    schedule: Literal["cosine", "poly", "constant"] = "cosine"
+    schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
+    cycles: int = 1
     warmup: int = 0
     clip: float | None = None
     precision: Literal["32", "bf16", "fp16"] = "32"
@@ -70,7 +73,7 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr,
-                    "log_every": self.log_every, "epochs": self.epochs}  # fmt: skip
+                    "cycles": self.cycles, "log_every": self.log_every, "epochs": self.epochs}  # fmt: skip
         optional = {"iterations": self.iterations, "clip": self.clip, "evaluate_every": self.evaluate_every,
                     "checkpoint_every": self.checkpoint_every, "patience": self.patience}  # fmt: skip
         for name, value in {**positive, **{k: v for k, v in optional.items() if v is not None}}.items():
