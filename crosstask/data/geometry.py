@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
+from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
 
 from crosstask.data.draws import chance, integer, uniform
 from crosstask.data.sample import Sample
-from crosstask.tasks.targets import Target
+from crosstask.tasks.targets import Target, smooth_resize
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -24,8 +27,8 @@ Size = tuple[int, int]
 
 def flip(sample: Sample) -> Sample:
     """The horizontally mirrored sample; normals point the other way in x, cx becomes W - 1 - cx."""
-    fx, fy, cx, cy = sample.intrinsics.unbind()
-    intrinsics = torch.stack((fx, fy, sample.size[1] - 1 - cx, cy))
+    fx, fy, cx, cy = sample.intrinsics.tolist()
+    intrinsics = torch.tensor((fx, fy, sample.size[1] - 1 - cx, cy))
     return replace(sample.map(F.horizontal_flip), intrinsics=intrinsics)
 
 
@@ -47,14 +50,22 @@ def crop_resize(sample: Sample, top: int, left: int, height: int, width: int, si
     if (top, left, height, width) == (0, 0, *sample.size) and tuple(size) == sample.size:
         moved = sample
     else:
-        window = partial(F.resized_crop, top=top, left=left, height=height, width=width, size=list(size))
+        window = partial(_window, top=top, left=left, height=height, width=width, size=size)
         moved = sample.map(window)
     if zoom != 1:
         moved = replace(moved, targets=_zoomed(moved.targets, zoom), hidden=_zoomed(moved.hidden, zoom))
     across, down = size[1] / width, size[0] / height
-    fx, fy, cx, cy = sample.intrinsics.unbind()
-    intrinsics = torch.stack((fx * across, fy * down, (cx - left + 0.5) * across - 0.5, (cy - top + 0.5) * down - 0.5))
+    fx, fy, cx, cy = sample.intrinsics.tolist()
+    intrinsics = torch.tensor((fx * across, fy * down, (cx - left + 0.5) * across - 0.5, (cy - top + 0.5) * down - 0.5))
     return replace(moved, intrinsics=intrinsics)
+
+
+def _window(tensor: Any, top: int, left: int, height: int, width: int, size: Size) -> Any:
+    """``F.resized_crop``; an image that only grows is resized as labels are, which gives the same and is twice as fast."""
+    if isinstance(tensor, tv_tensors.Image) and height <= size[0] and width <= size[1]:
+        cropped = F.crop(tensor, top, left, height, width)
+        return tv_tensors.wrap(smooth_resize(cropped.as_subclass(Tensor), size), like=tensor)
+    return F.resized_crop(tensor, top, left, height, width, list(size))
 
 
 def _zoomed(targets: Mapping[str, Target], zoom: float) -> dict[str, Target]:

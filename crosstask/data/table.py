@@ -135,7 +135,7 @@ class Table:
             DataError: the path leaves the table's folder and ``confined`` is set.
         """
         cell = self.rows[row][column]
-        path = Path(os.path.abspath(self.folder / cell))
+        path = Path(os.path.abspath(os.path.join(self.folder, cell)))
         if confined and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.folder)):
             raise DataError(
                 f"{self.where(row, column)}: {cell} leads out of the table's folder: move the file, or allow it "

@@ -36,7 +36,7 @@ class NormalMap(SmoothMap):
     """Unit normals, float32 (3, H, W) in the frame of the camera (x right, y up, z to the viewer), NaN unknown."""
 
     def flipped(self) -> Tensor:
-        mirrored = self.as_subclass(Tensor).flip(-1)
+        mirrored = super().flipped()
         mirrored.select(-3, 0).neg_()
         return mirrored
 
@@ -44,8 +44,10 @@ class NormalMap(SmoothMap):
         if self.shape[-2:] == tuple(size):
             return self.as_subclass(Tensor)
         resized = super().resized(size)
-        length = _length(*resized.unbind(-3))
-        return resized.div_(length.where(length > 1e-6, torch.nan).unsqueeze(-3))
+        values = resized.numpy()
+        length = _length(*np.moveaxis(values, -3, 0))
+        values /= np.expand_dims(np.where(length > 1e-6, length, np.nan), -3)
+        return resized
 
 
 class Normals(Task):
@@ -99,11 +101,11 @@ class Normals(Task):
     def check(self, target: Tensor) -> None:
         if target.ndim != 3 or target.shape[0] != 3 or not target.is_floating_point():
             raise ValueError(f"a normals target is float (3, H, W), found {target.dtype} {tuple(target.shape)}")
-        length = _length(*target.as_subclass(Tensor))
-        wrong = (length - 1).abs() > 1e-3
+        length = _length(*target.as_subclass(Tensor).numpy())
+        wrong = np.abs(length - 1) > 1e-3
         if wrong.any():
             raise ValueError(
-                f"normals have length {float(length[wrong][0]):.4g} at {int(wrong.sum())} pixels: "
+                f"normals have length {length[wrong][0]:.4g} at {wrong.sum()} pixels: "
                 "divide them by their length, and mark unknown pixels with NaN"
             )
 
