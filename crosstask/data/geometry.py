@@ -61,7 +61,7 @@ def crop_resize(sample: Sample, top: int, left: int, height: int, width: int, si
 
 
 def _window(tensor: Any, top: int, left: int, height: int, width: int, size: Size) -> Any:
-    """``F.resized_crop``; an image that only grows is resized as labels are, which gives the same and is twice as fast."""
+    """``F.resized_crop``; an image that only grows is resized as labels are: the same, and twice as fast."""
     if isinstance(tensor, tv_tensors.Image) and height <= size[0] and width <= size[1]:
         cropped = F.crop(tensor, top, left, height, width)
         return tv_tensors.wrap(smooth_resize(cropped.as_subclass(Tensor), size), like=tensor)
