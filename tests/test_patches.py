@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from crosstask.cli import main
 from crosstask.compare.entries import parse_methods
@@ -19,7 +20,8 @@ def test_patches_lie_over_recipes(patch, base):
     if recipe.sections["balancing"]["kind"] == "conflict":
         pytest.importorskip("torchjd", reason="needs the extra [balance]")
     tasks = recipe.tasks()
-    learner = recipe.learner(tasks, recipe.network(tasks))
+    with torch.device("meta"):
+        learner = recipe.learner(tasks, recipe.network(tasks, trained=True))
     assert "supervised" in learner.objectives
     assert recipe.sections != Recipe.load(base).sections
 

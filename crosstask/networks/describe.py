@@ -24,7 +24,7 @@ def describe(network: MultiTaskNetwork, size: tuple[int, int]) -> dict[str, int]
         ``parameters`` in all, ``encoder_parameters`` of these, and ``flops`` of the forward pass of one image (a
         multiplication and an addition count as two).
     """
-    traced = copy.deepcopy(network).eval().to("meta")
+    traced = copy.deepcopy(network).eval().requires_grad_(False).to("meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         traced(torch.zeros(1, 3, *size, device="meta"))
     return {

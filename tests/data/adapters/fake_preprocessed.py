@@ -37,3 +37,4 @@ def write_cityscapes(root: Path, train: int = 4, test: int = 2, label: str = "la
             disparity[:, :10] = 0
             for name, array in {"image": made.image / 255.0, label: semantic, "depth": disparity}.items():
                 save(root / split / name / f"{number}.npy", array)
+            save(root / split / "sam_GRAY" / f"{number}.png", made.box.astype(np.uint16) + 1)
