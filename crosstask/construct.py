@@ -50,9 +50,9 @@ def resolve(
 def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mapping[str, Any]) -> T:
     """The instance for options that were resolved."""
     parser = _parser(cls, frozenset(provided))  # type: ignore[arg-type]  # classes are hashable
-    values = parser.instantiate(_parse(parser, cls, resolved, where, provided))
+    values = _parse(parser, cls, resolved, where, provided)
     try:
-        return cls(**provided, **values.as_dict())
+        return cls(**provided, **parser.instantiate(values).as_dict())
     except (ValueError, TypeError) as error:
         text = str(error).splitlines()[0]
         raise RecipeError(text if text.startswith(where) else f"{where}: {text}") from error

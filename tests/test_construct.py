@@ -17,6 +17,10 @@ class Inner:
 
     depth: int = 1
 
+    def __post_init__(self) -> None:
+        if self.depth < 0:
+            raise ValueError(f"depth must not be negative, found {self.depth}")
+
 
 @dataclass
 class Thing:
@@ -68,6 +72,20 @@ def test_what_is_wrong_is_one_line_naming_the_key(options, message):
     with pytest.raises(RecipeError, match=message) as caught:
         construct(Thing, options, "thing", name="n")
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_nested_dataclass_refuses_is_one_line_too():
+    class Outer:
+        def __init__(self, inner: Inner = Inner()) -> None:
+            """
+            Args:
+                inner: more.
+            """
+            self.inner = inner
+
+    assert construct(Outer, {"inner": {"depth": 2}}, "outer").inner == Inner(2)
+    with pytest.raises(RecipeError, match=r"^outer: depth must not be negative, found -1$"):
+        construct(Outer, {"inner": {"depth": -1}}, "outer")
 
 
 def test_look_up_by_name_or_class_path():
