@@ -8,6 +8,7 @@ from crosstask.objectives.initial import Initial
 from crosstask.objectives.joint_task import JointTask
 from crosstask.objectives.mean_teacher import MeanTeacher
 from crosstask.objectives.pairwise import PairwiseConsistency
+from crosstask.objectives.regeneration import Regeneration
 from crosstask.objectives.region_contrast import RegionContrast
 from crosstask.objectives.scalar_matching import ScalarMatching
 from crosstask.objectives.soft_coannotation import SoftCoannotation
@@ -21,6 +22,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "joint_task": JointTask,
     "mean_teacher": MeanTeacher,
     "geometry": Geometry,
+    "regeneration": Regeneration,
     "spaces": SpaceEngage,
     "initial": Initial,
     "distribution_matching": DistributionMatching,

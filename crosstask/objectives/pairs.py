@@ -92,8 +92,8 @@ def embed_pairs(
     """
     order = {name: index for index, name in enumerate(tasks)}
     sources, labels = dict.fromkeys(pair.source for pair in pairs), dict.fromkeys(pair.target for pair in pairs)
-    predicted = {name: _reduced(tasks[name].embed(predictions[name]), reduce) for name in sources}
-    known = {name: _reduced(tasks[name].embed_target(targets[name]), reduce) for name in labels}
+    predicted = {name: reduced(tasks[name].embed(predictions[name]), reduce) for name in sources}
+    known = {name: reduced(tasks[name].embed_target(targets[name]), reduce) for name in labels}
     maps = []
     for pair in pairs:
         maps.append((order[pair.source], predicted[pair.source][pair.images], pair.slots))
@@ -102,7 +102,7 @@ def embed_pairs(
     return list(zip(embedded[::2], embedded[1::2], strict=True))
 
 
-def _reduced(maps: Tensor, factor: int) -> Tensor:
+def reduced(maps: Tensor, factor: int) -> Tensor:
     """Maps (B, C, H, W) averaged to (B, C, H / factor, W / factor), rounded up."""
     if factor == 1:
         return maps

@@ -43,6 +43,7 @@ class Case:
 
 MAPPING = {"stem": 4, "widths": [4], "layers": [1]}
 COUPLED = {"classes": "place", "attributes": "tags", "relatedness": "FOLDER/tags.csv"}
+SMALL_REGENERATION = {"stride": 1, "widths": [4, 6], "redaction": {"cell": 2}}
 SMALL_SPACES = {"representation": {"width": 4, "dimension": 4}, "contrast": {"anchors": 4, "negatives": 4}}
 CASES = {
     "supervised": Case("supervised"),
@@ -54,6 +55,13 @@ CASES = {
     "geometry of predictions": Case("geometry", {"predictions": True, "detach": False}, unlabelled=True),
     "mean_teacher": Case("mean_teacher", unlabelled=True),
     "mean_teacher on views": Case("mean_teacher", {"view": {"mix": "cutmix"}}, unlabelled=True, random=True),
+    "regeneration": Case("regeneration", SMALL_REGENERATION, unlabelled=True),
+    "regeneration of random blocks": Case(
+        "regeneration", {**SMALL_REGENERATION, "redaction": {"mode": "blocks", "cell": 2}}, unlabelled=True, random=True
+    ),
+    "regeneration of a band": Case(
+        "regeneration", {"stride": 2, "redaction": {"mode": "band_stop"}, "labels": True}, unlabelled=True
+    ),
     "spaces": Case("spaces", {**SMALL_SPACES, "threshold": 0.0}, unlabelled=True, random=True),
     "initial": Case("initial"),
     "distribution_matching": Case("distribution_matching", COUPLED, unlabelled=True),

@@ -93,6 +93,7 @@ def test_objectives_train_together_on_several_tasks(tmp_path):
         "mean_teacher": {"only": ["depth", "normals", "tags"], "weight": 0.5, "ramp": 2},
         "region_contrast": {"minimum": 2},
         "pairwise": {},
+        "regeneration": {"redaction": {"mode": "blocks"}, "start": 1},
     }
     Experiment(Recipe.of(raw), tmp_path / "run", quiet=True).fit()
     _, _, log = outcome(tmp_path / "run")
@@ -104,3 +105,4 @@ def test_objectives_train_together_on_several_tasks(tmp_path):
     assert terms["region_contrast/regions"] > 0
     assert terms["pairwise/consistency"] > 0
     assert terms["spaces/contrast"] > 0
+    assert terms["regeneration/image"] > 0
