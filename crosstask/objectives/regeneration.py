@@ -92,8 +92,11 @@ class Regeneration(Objective):
 
     One term, ``image``: the squared error of images in [0, 1], averaged over their pixels, channels and number. It
     needs no labels, and nothing is detached. Predictions enter as other networks read them (:meth:`Task.embed`):
-    classes as probabilities, depth over the largest of the image, normals as (n + 1) / 2. Use ``start`` and ``ramp`` of
-    every objective to wait, in iterations, until predictions say something.
+    classes as probabilities, depth over the largest of the image, normals as (n + 1) / 2.
+
+    The network knows nothing at first, and its gradient is large. Give it a ``ramp`` in iterations, as every objective
+    has: with Adam it learns in the meantime, whatever it weighs, while predictions feel little of it. Once it has
+    learnt, the term is small: a ``weight`` well above 1 is needed for it to count.
 
     Args:
         redaction: what is removed of the image.
