@@ -52,29 +52,27 @@ def plain_expert(module: MemorialExperts, maps: Tensor, index: int) -> Tensor:
 
 
 def plain_block(module: MemorialExperts, maps: Tensor, token: Tensor, memory: Tensor, task: int) -> Tensor:
-    """The memory (c, h, w) of one task of one image after a map (C, h, w) of the same size."""
-    features = torch.zeros_like(memory)
+    """The memory (c, H, W) of one task of one image after a map (C, h, w)."""
+    mixed, recall = torch.zeros(WIDTH, *maps.shape[1:]).double(), torch.zeros(1, *maps.shape[1:]).double()
     for row in range(maps.shape[1]):
         for column in range(maps.shape[2]):
             vector = maps.mean((1, 2)) if module.pooled else maps[:, row, column]
-            *gates, recall = plain_gates(module, vector, token)
+            *gates, recall[0, row, column] = plain_gates(module, vector, token)
             for index, gate in enumerate(gates):
-                features[:, row, column] += gate * plain_expert(module, maps, index)[:, row, column]
-            features[:, row, column] += recall * memory[:, row, column]
+                mixed[:, row, column] += gate * plain_expert(module, maps, index)[:, row, column]
+    mixed, recall = (F.interpolate(each[None], memory.shape[1:], mode="bilinear")[0] for each in (mixed, recall))
     own = slice(task * WIDTH, (task + 1) * WIDTH)
-    both = torch.cat([features, memory])
-    return (
-        memory
-        + torch.einsum("oi,ihw->ohw", module.write.weight[own, :, 0, 0], both)
-        + module.write.bias[own, None, None]
-    )
+    both = torch.cat([mixed + recall * memory, memory])
+    update = torch.einsum("oi,ihw->ohw", module.write.weight[own, :, 0, 0], both)
+    return memory + update + module.write.bias[own, None, None]
 
 
+@pytest.mark.parametrize("size", [(3, 4), (6, 8)], ids=["same size", "enlarged"])
 @pytest.mark.parametrize("pooled", [True, False])
-def test_a_block_is_the_slow_reference(pooled):
+def test_a_block_is_the_slow_reference(pooled, size):
     module = block(pooled=pooled)
     maps, tokens = torch.randn(2, 5, 3, 4).double(), torch.randn(2, WIDTH).double()
-    memory = torch.randn(2, 2, WIDTH, 3, 4).double()
+    memory = torch.randn(2, 2, WIDTH, *size).double()
     found = module(maps, tokens, memory)
     for image in range(2):
         for task in range(2):
@@ -104,15 +102,6 @@ def test_gates_sum_to_one_and_differ_between_images_and_tasks(pooled):
     torch.testing.assert_close(gates.sum(2), torch.ones_like(gates[:, :, 0]))
     assert gates.std(0).amin() > 1e-4
     assert (gates[:, 0] - gates[:, 1]).abs().amax((1, 2, 3)).amin() > 1e-3
-
-
-def test_pixel_gates_of_equal_pixels_are_those_of_the_image():
-    module = block()
-    maps = torch.randn(2, 5, 1, 1).double().expand(-1, -1, 4, 6)
-    tokens, memory = torch.randn(2, WIDTH).double(), torch.randn(2, 2, WIDTH, 8, 12).double()
-    of_the_image = module(maps, tokens, memory)
-    module.pooled = False
-    torch.testing.assert_close(module(maps, tokens, memory), of_the_image)
 
 
 def test_a_depth_reads_what_an_earlier_one_wrote(tasks):
@@ -155,6 +144,14 @@ def test_sample_order_does_not_matter(tasks):
     images = torch.rand(3, 3, 32, 64)
     for name, prediction in network(images).items():
         torch.testing.assert_close(network(images.flip(0))[name].flip(0), prediction)
+
+
+def test_half_precision_stays_finite(tasks):
+    network = MultiTaskNetwork(tasks, VIT[0], encoder_options=VIT[1], decoder="task_expert")
+    with torch.autocast("cpu", torch.bfloat16):
+        predictions = network(torch.rand(2, 3, 32, 64))
+    sum(prediction.float().square().mean() for prediction in predictions.values()).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
 
 
 @pytest.mark.slow
