@@ -36,6 +36,7 @@ SPACES = {
     "view": {"mix": "classmix"},
 }
 OPTIONS["spaces"] = SPACES
+OPTIONS["regeneration"] = {"redaction": {"mode": "blocks"}, "ramp": 4}
 TIMING = {"images_per_second", "seconds_per_step", "waiting_for_data", "peak_memory"}
 
 
@@ -54,9 +55,8 @@ def outcome(path: Path) -> tuple[dict[str, torch.Tensor], dict, list[dict]]:
     return load_file(folder / "network.safetensors"), state, log
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OPTIONS)
-def test_an_interrupted_run_ends_with_the_same_bits(name, tmp_path, monkeypatch):
+def same_bits(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[dict, dict, list[dict]]:
+    """The outcome of a run, which is that of an interrupted one too."""
     Experiment(recipe(name), tmp_path / "whole", quiet=True).fit()
     after_step = OBJECTIVES[name].after_step
 
@@ -75,12 +75,26 @@ def test_an_interrupted_run_ends_with_the_same_bits(name, tmp_path, monkeypatch)
     assert state.keys() == other_state.keys()
     assert all(torch.equal(value, other_state[key]) for key, value in state.items())
     assert log == other_log
+    return weights, state, log
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mean_teacher", "spaces"])
+def test_an_interrupted_run_with_a_teacher_ends_with_the_same_bits(name, tmp_path, monkeypatch):
+    weights, state, log = same_bits(name, tmp_path, monkeypatch)
     assert any(key.startswith(f"objectives.{name}.teacher") for key in state)
     assert not any("teacher" in key for key in weights)  # what is evaluated and exported is the network alone
     measured = [record["measures"] for record in log if record["kind"] == "train"]
     quality = f"{name}/used/semantic" if name == "spaces" else f"{name}/semantic"
     assert all(f"{quality}/coverage" in measures for measures in measured)
     assert any(measures.get(f"{quality}/miou") for measures in measured)
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_redacts_the_same_blocks(tmp_path, monkeypatch):
+    weights, state, _ = same_bits("regeneration", tmp_path, monkeypatch)
+    assert any(key.startswith("objectives.regeneration.regenerator") for key in state)
+    assert not any("regenerator" in key for key in weights)
 
 
 def test_objectives_train_together_on_several_tasks(tmp_path):
