@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from crosstask import __version__
+from crosstask.data.cached import CachedDataset
 from crosstask.data.derive import DeriveTargets
 from crosstask.data.loading import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
@@ -125,7 +126,7 @@ class Experiment:
     def _loader(self, start: int, rank: int, world: int) -> Iterable[Batch]:
         data, options = self.recipe.data, self.recipe.training
         return training_loader(
-            self.splits.train,
+            CachedDataset(self.splits.train) if data.cache else self.splits.train,
             Compose(self.derived, augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour)),
             batch_size=options.batch_size,
             seed=derive(options.seed, "data"),

@@ -53,6 +53,7 @@ class DataOptions:
         colour: strength of colour jitter, 0 for none.
         regions: also load the region ids.
         workers: processes that load data.
+        cache: keep training samples in memory once they were read, in each worker: for small data sets.
         on_error: whether a file that cannot be read ends the training or is reported and skipped.
         confined: refuse paths that leave the table's folder.
     """
@@ -76,6 +77,7 @@ class DataOptions:
     colour: float = 0.2
     regions: bool = False
     workers: int = 2
+    cache: bool = False
     on_error: Literal["fatal", "skip"] = "fatal"
     confined: bool = False
 
