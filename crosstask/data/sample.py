@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import default_collate
 from torchvision import tv_tensors
 
 from crosstask.tasks.targets import Regions, Target
@@ -111,8 +111,8 @@ def _plain(tensor: Tensor) -> Tensor:
 
 
 def _stack(tensors: Sequence[Tensor]) -> Tensor:
-    """``torch.stack``, by numpy: four times as fast for images."""
-    return torch.from_numpy(np.stack([tensor.numpy() for tensor in tensors]))
+    """``torch.stack``; in a worker straight into memory that the process which trains can see."""
+    return default_collate(tensors)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
