@@ -110,7 +110,7 @@ def _plain(tensor: Tensor) -> Tensor:
     return tensor.as_subclass(Tensor)
 
 
-def _stack(tensors: Sequence[Tensor]) -> Tensor:
+def _stack(tensors: list[Tensor]) -> Tensor:
     """``torch.stack``; in a worker straight into memory that the process which trains can see."""
     return default_collate(tensors)
 
