@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Literal, NamedTuple
@@ -219,7 +221,18 @@ def _unchanged(loaded: _Loaded) -> _Loaded:
 
 
 def _start_worker(_: int) -> None:
-    """One thread per worker; Ctrl-C and SIGTERM, sent to a whole group, are answered by the process that trains."""
+    """One thread per worker. Ctrl-C and SIGTERM, sent to a whole group, are answered by the process that trains; a
+    SIGTERM from that process itself, which is on its way out, ends the worker."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    else:  # macOS, Windows: nobody says who sent it
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _end_with_parent() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

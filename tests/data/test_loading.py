@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
+import subprocess
+import sys
 from collections import Counter
 from itertools import chain, islice
 
@@ -287,3 +289,14 @@ def test_slices_differ_by_at_most_one():
     sizes = [sum(map(len, consecutive(10, 2, rank, 4))) for rank in range(4)]
     assert sum(sizes) == 10
     assert max(sizes) - min(sizes) <= 1
+
+
+@pytest.mark.slow
+def test_a_program_that_still_holds_its_loader_ends():
+    program = """
+from crosstask.data.loading import training_loader
+from crosstask.data.rooms.dataset import RoomsDataset
+batches = training_loader(RoomsDataset(4, {}, size=(16, 24)), lambda s, g: s, batch_size=2, seed=0, workers=2)
+next(batches)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
