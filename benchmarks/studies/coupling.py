@@ -21,6 +21,7 @@ import torch
 from benchmarks.studies.coupling_data import STUDIES, Study
 from benchmarks.studies.coupling_run import Run, scores_of
 from benchmarks.studies.encoders import Plain, Strips
+from crosstask.compare.statistics import t_interval
 from crosstask.networks.encoders import ENCODERS
 
 METHODS = (
@@ -71,6 +72,33 @@ def markdown(study: Study, found: dict[Run, dict[str, float]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def differences(study: Study, found: dict[Run, dict[str, float]]) -> str:
+    """A row per coupling: paired difference to ``uncoupled`` over seeds, with half the width of its 95 % t interval."""
+    ratios = list(study.class_labels)
+    heads = [f"{measure}, {ratio}" for ratio in ratios for measure in ("accuracy", "mAP")]
+    lines = [["method", "R", *heads], ["---"] * (2 + len(heads))]
+    for method, table in METHODS[3:]:
+        row = [method, table]
+        for ratio in ratios:
+            coupled = {
+                run.seed: scores
+                for run, scores in found.items()
+                if (run.ratio, run.method, run.table) == (ratio, method, table)
+            }
+            for task in ("kind", "traits"):
+                alone = {seed: found[Run(ratio, "uncoupled", "", seed)][task] for seed in coupled}
+                row.append(paired([coupled[seed][task] - alone[seed] for seed in coupled]))
+        lines.append(row)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def paired(values: Sequence[float]) -> str:
+    """Mean and half the width of the 95 % t interval, bold where that excludes zero."""
+    low, high = t_interval(values)
+    text = f"{mean(values):+.1f} ± {(high - low) / 2:.1f}"
+    return f"**{text}**" if low > 0 or high < 0 else text
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with wbcatt and zoo")
@@ -89,7 +117,8 @@ def main() -> None:
             print(f"{time.perf_counter() - began:7.0f} s  {name} {run.folder}  {found[run]}", flush=True)
         labels = f"{study.attribute_labels} samples with attributes, with a class {study.class_labels}"
         print(f"\n{name}, {len(seeds)} seeds, {labels}\n")
-        print(markdown(study, found) + "\n", flush=True)
+        print(markdown(study, found) + "\n")
+        print("paired difference to uncoupled\n\n" + differences(study, found) + "\n", flush=True)
 
 
 if __name__ == "__main__":
