@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 import sys
@@ -21,7 +22,7 @@ from crosstask.data.cached import CachedDataset
 from crosstask.data.derive import DeriveTargets
 from crosstask.data.loading import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
-from crosstask.data.splits import label_counts, load_splits
+from crosstask.data.splits import label_counts, load_splits, scale_gap
 from crosstask.data.table import write_table
 from crosstask.data.transforms import Compose, augmentation, evaluation
 from crosstask.evaluation.evaluate import evaluate
@@ -34,6 +35,8 @@ from crosstask.training.fit import Outcome, Trainer
 from crosstask.training.run import Run
 from crosstask.training.runtime import make_fabric
 from crosstask.training.start import start_from
+
+log = logging.getLogger(__name__)
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -96,6 +99,8 @@ class Experiment:
         if self.main_process and not self.resumed:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")
+            if gap := scale_gap(self.splits.labels, self.recipe.data):
+                log.warning("%s", gap)
         fabric = make_fabric(options)
         environment = self._environment(fabric, learner.network)
         if fabric.global_rank == 0:

@@ -31,7 +31,8 @@ class DataOptions:
         table: the table of files (CSV, JSONL, Parquet), relative to the current folder; several are concatenated.
         rooms: made-up rooms instead of a table.
         size: height and width of training images.
-        evaluation_size: height and width at which images are evaluated; their own size where null.
+        evaluation_size: height and width at which images are evaluated; their own size where null, which only suits
+            images about as large as ``size``.
         labels: which labels of the training rows may be used: full, one (each image keeps one of its labels), random
             (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels), lists:FILE or
             file:FILE (as a file says).

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from crosstask.data.dataset import Dataset, TableDataset
+from crosstask.data.decode import image_size
 from crosstask.data.labels import assign, hold_out
 from crosstask.data.options import DataOptions
 from crosstask.data.rooms.dataset import RoomsDataset
@@ -17,6 +18,9 @@ from crosstask.data.sample import Sample
 from crosstask.data.table import Table, concatenate, read_table
 from crosstask.errors import DataError
 from crosstask.tasks.base import Task
+
+_ALIKE = 1.5
+"""Scales within this factor are covered by the zoom of training."""
 
 
 class Subset:
@@ -135,6 +139,27 @@ def _labels_table(dataset: Dataset, tasks: Mapping[str, Task]) -> Table:
         for name, row in zip(dataset.ids, dataset.labelled().tolist(), strict=True)
     ]
     return Table(Path("labels.csv"), ("id", "image", *tasks), rows)
+
+
+def scale_gap(table: Table, options: DataOptions) -> str | None:
+    """What to tell a user whose images are measured at another scale than the network is trained at; None for others.
+
+    Training shrinks the whole image to ``data.size`` before it zooms in; without ``data.evaluation_size`` images are
+    measured as large as they are, where everything looks larger than the network has ever seen it.
+    """
+    if options.rooms is not None or options.evaluation_size is not None or not table.rows:
+        return None
+    try:
+        height, width = image_size(table.resolve(0, "image", options.confined))
+    except DataError:  # whoever reads the image says so
+        return None
+    (rows, columns), scale = options.size, min(height / options.size[0], width / options.size[1])
+    if 1 / _ALIKE <= scale <= _ALIKE:
+        return None
+    return (
+        f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
+        f"{scale:.2g} times as large as in training. Set data.evaluation_size, to [{rows}, {columns}] say"
+    )
 
 
 def label_counts(dataset: Dataset, tasks: Mapping[str, Task]) -> dict[str, int]:
