@@ -19,8 +19,8 @@ from crosstask.data.table import Table, concatenate, read_table
 from crosstask.errors import DataError
 from crosstask.tasks.base import Task
 
-_ALIKE = 1.5
-"""Scales within this factor are covered by the zoom of training."""
+_ALIKE = 1.25
+"""Scales within this factor do no harm."""
 
 
 class Subset:
@@ -154,11 +154,12 @@ def scale_gap(table: Table, options: DataOptions) -> str | None:
     except DataError:  # whoever reads the image says so
         return None
     (rows, columns), scale = options.size, min(height / options.size[0], width / options.size[1])
-    if 1 / _ALIKE <= scale <= _ALIKE:
+    if options.zoom[0] / _ALIKE <= scale <= options.zoom[1] * _ALIKE:
         return None
     return (
         f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
-        f"{scale:.2g} times as large as in training. Set data.evaluation_size, to [{rows}, {columns}] say"
+        f"{scale:.2g} times as large as in training, whose zooms are {options.zoom[0]:g} to {options.zoom[1]:g}. Set "
+        f"data.evaluation_size, to [{rows}, {columns}] say"
     )
 
 
