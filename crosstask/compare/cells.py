@@ -16,8 +16,11 @@ Cells = tuple[list[str], list[list[str]]]
 
 
 def label_settings(comparison: Comparison) -> list[str]:
-    """The label settings with any finished run."""
-    return list(dict.fromkeys(row.labels for row in comparison.scores))
+    """The label settings with any finished run, those with the most methods to compare first."""
+    methods: dict[str, set[str]] = {}
+    for row in comparison.scores:
+        methods.setdefault(row.labels, set()).add(row.method)
+    return sorted(methods, key=lambda labels: -len(methods[labels]))
 
 
 def overview(comparison: Comparison, labels: str) -> Cells:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,8 +77,9 @@ class Subject:
 
     @property
     def labels(self) -> list[str]:
-        """The label settings."""
-        return list(dict.fromkeys(source.labels for source in self.sources))
+        """The label settings, those with the most methods first."""
+        counts = Counter(source.labels for source in self.sources)
+        return sorted(counts, key=lambda labels: -counts[labels])
 
     @property
     def methods(self) -> list[str]:
