@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, TypeVar
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -43,10 +44,8 @@ class NormalMap(SmoothMap):
         if self.shape[-2:] == tuple(size):
             return self.as_subclass(Tensor)
         resized = super().resized(size)
-        values = resized.numpy()
-        length = _length(*np.moveaxis(values, -3, 0))
-        values /= np.expand_dims(np.where(length > 1e-6, length, np.nan), -3)
-        return resized
+        length = _length(*resized.unbind(-3))
+        return resized.div_(length.where(length > 1e-6, torch.nan).unsqueeze(-3))
 
 
 class Normals(Task):

@@ -52,7 +52,7 @@ class Map(Target):
     """A dense label (..., H, W), resampled to the nearest pixel, on the CPU (by numpy, several times as fast)."""
 
     def flipped(self) -> Tensor:
-        return torch.from_numpy(self.as_subclass(Tensor).numpy()[..., ::-1].copy())
+        return self.as_subclass(Tensor).flip(-1)
 
     def cropped(self, top: int, left: int, height: int, width: int) -> Tensor:
         plain = self.as_subclass(Tensor)

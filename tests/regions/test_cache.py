@@ -3,7 +3,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -206,6 +206,15 @@ def settled(folder: Path) -> list[str]:
     return before
 
 
+@pytest.fixture
+def answered() -> Iterator[None]:
+    """Ctrl-C raises, also where the tests run in the background and are deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("answered")
 def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
     jobs = images(tmp_path, 8)
 
