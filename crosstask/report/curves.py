@@ -1,4 +1,4 @@
-"""Losses and validation metrics over a run, the mean over seeds."""
+"""Losses, validation metrics and what methods measure of themselves over a run, the mean over seeds."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ class Charts:
         labels: the label setting.
         metrics: of validation metrics, primary ones.
         losses: of loss terms.
+        measures: of what objectives measure: coverage and quality of pseudo-labels, say.
     """
 
     labels: str
     metrics: list[str]
     losses: list[str]
+    measures: list[str]
 
 
 def curve_charts(subject: Subject) -> list[Charts]:
@@ -73,7 +75,7 @@ def averaged(curves: Sequence[Curve]) -> Curve:
 
 
 def _of_setting(subject: Subject, labels: str) -> Charts:
-    lines: dict[str, dict[str, list[Line]]] = {"metrics": defaultdict(list), "terms": defaultdict(list)}
+    lines: dict[str, dict[str, list[Line]]] = {kind: defaultdict(list) for kind in ("metrics", "terms", "measures")}
     for style, method in enumerate(subject.methods):
         seeds = [_curves(source.runs) for source in subject.of(labels, method)]
         for key, name in seeds[0] if seeds else ():
@@ -84,23 +86,24 @@ def _of_setting(subject: Subject, labels: str) -> Charts:
         for source in subject.sources
         for name, task in source.tasks.items()
     }
-    metrics = {f"{name} {primary.get(name, '')}": drawn for name, drawn in lines["metrics"].items()
+    metrics = {f"{name} {primary.get(name, '')}".strip(): drawn for name, drawn in lines["metrics"].items()
                if name in primary or not primary}  # fmt: skip
     return Charts(
         labels,
         [chart(name, "iteration", drawn) for name, drawn in metrics.items()],
         [chart(name, "iteration", drawn) for name, drawn in lines["terms"].items()],
+        [chart(name, "iteration", drawn) for name, drawn in lines["measures"].items()],
     )
 
 
 def _curves(runs: Iterable[Path]) -> dict[tuple[str, str], Curve]:
-    """The numbers of the log by ("metrics" or "terms", name); those of runs of single tasks side by side."""
+    """The numbers of the log by (kind, name); those of runs of single tasks side by side."""
     curves: dict[tuple[str, str], Curve] = defaultdict(list)
     for record in (record for run in runs for record in Run(run).records()):
-        key = {"validation": "metrics", "train": "terms"}.get(record["kind"])
-        for name, value in record[key].items() if key else ():
-            if value is not None:
-                curves[key or "", name].append((record["iteration"], value))
+        for kind in ("metrics", "terms", "measures"):
+            for name, value in record.get(kind, {}).items():
+                if value is not None:
+                    curves[kind, name].append((record["iteration"], value))
     return curves
 
 

@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 import pytest
 
 from crosstask.report.charts import HEIGHT, WIDTH, Line, chart, round_numbers
-from crosstask.report.curves import averaged, smoothed
 
 NAN = float("nan")
 
@@ -55,13 +54,3 @@ def test_words_are_escaped_and_described():
     root = ElementTree.fromstring(chart("a<b", "x&y", [Line('"c"', [(0, 1), (1, 2)], 0)]))
     assert root.get("aria-label") == 'a<b over x&y: "c" ends at 2'
     assert root.get("role") == "img"
-
-
-def test_smoothing_averages_neighbours():
-    assert smoothed([(1, 1.0), (2, 3.0), (3, 5.0), (4, 9.0)], most=2) == [(2, 2.0), (4, 7.0)]
-    assert smoothed([(1, 1.0)], most=2) == [(1, 1.0)]
-    assert smoothed([]) == []
-
-
-def test_curves_are_averaged_where_all_are_known():
-    assert averaged([[(1, 1.0), (2, 2.0)], [(1, 3.0)]]) == [(1, 2.0)]
