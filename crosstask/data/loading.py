@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -68,7 +68,8 @@ def training_loader(
     stream = _mixed(dataset, seed, batch_size * world) if mixed else _stream(dataset, seed, labelled_share)
     source = _Random(dataset, transform, stream, on_error)
     draws = Draws(batch_size, start, rank, world)
-    return _reported(DataLoader(source, batch_sampler=draws, **_options(workers, pin_memory)))  # type: ignore[arg-type]
+    loaded: Iterable[_Loaded] = DataLoader(source, batch_sampler=draws, **_options(workers, pin_memory))  # type: ignore[arg-type]
+    return _reported(iter(loaded))  # workers start here: those that a thread has forked cannot end properly
 
 
 def evaluation_loader(
@@ -191,14 +192,13 @@ class _Passes:
         self.loader = loader
 
     def __iter__(self) -> Iterator[Batch]:
-        for loaded in self.loader:
-            yield from loaded.unpack()
+        return chain.from_iterable(map(_Loaded.unpack, iter(self.loader)))
 
 
-def _reported(loader: Iterable[_Loaded]) -> Iterator[Batch]:
+def _reported(arriving: Iterator[_Loaded]) -> Iterator[Batch]:
     """The batches; each row that was passed over is logged once."""
     told: set[str] = set()
-    for loaded in loader:
+    for loaded in arriving:
         for fault in loaded.passed_over:
             if fault not in told:
                 told.add(fault)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import random
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 
 import numpy as np
@@ -289,6 +291,17 @@ def test_slices_differ_by_at_most_one():
     sizes = [sum(map(len, consecutive(10, 2, rank, 4))) for rank in range(4)]
     assert sum(sizes) == 10
     assert max(sizes) - min(sizes) <= 1
+
+
+def test_workers_end_properly_though_a_thread_fetches_their_batches():
+    before = multiprocessing.active_children()
+    batches = loader(Numbers(8), workers=1)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(next, batches).result()
+    (worker,) = (child for child in multiprocessing.active_children() if child not in before)
+    batches.close()
+    worker.join(timeout=10)
+    assert worker.exitcode == 0
 
 
 @pytest.mark.slow
