@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from jsonargparse import ArgumentError, ArgumentParser
 
@@ -83,6 +83,8 @@ def _parse(
     for key, value in options.items():
         if key not in valid:
             raise RecipeError(f"{where}.{key}: no such option (found {value!r}); {nearest(str(key), valid)}")
+        if value is None and not _takes_null(cls, key, valid[key]):  # the parser takes null for any option
+            raise RecipeError(f"{where}.{key}: found null, which it cannot be: give a value, or leave the key out")
     for name, parameter in valid.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
             raise RecipeError(f"{where}.{name}: missing; it has no default, add it to the recipe")
@@ -90,6 +92,16 @@ def _parse(
         return parser.parse_object(copy.deepcopy(dict(options)))  # it changes nested values in place
     except (ArgumentError, TypeError, ValueError) as error:
         raise RecipeError(_one_line(str(error), where, options)) from error
+
+
+def _takes_null(cls: type, name: str, parameter: inspect.Parameter) -> bool:
+    if parameter.default is None:
+        return True
+    try:
+        hint = get_type_hints(cls.__init__).get(name, Any)  # type: ignore[misc]
+    except NameError:  # a type that is there for type checkers only
+        return True
+    return hint is Any or type(None) in get_args(hint)
 
 
 def _one_line(message: str, where: str, options: Mapping[str, Any]) -> str:

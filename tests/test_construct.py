@@ -60,6 +60,7 @@ def test_nested_dataclasses_are_built():
     [
         ({"size": [1, 2], "raet": 1}, r"thing\.raet: no such option \(found 1\); did you mean 'rate'"),
         ({"size": [1, 2], "rate": "fast"}, r"thing\.rate: expected a number, found 'fast'"),
+        ({"size": [1, 2], "rate": None}, r"thing\.rate: found null"),
         ({"size": [1.5, 2]}, r"thing\.size: expected .*whole number.*found \[1\.5, 2\]"),
         ({}, r"thing\.size: missing"),
         ({"size": [1, 2], "rate": -1.0}, r"thing: rate must not be negative, found -1"),
