@@ -12,6 +12,7 @@ from crosstask.ops.gaussians import (
     region_moments,
     wasserstein2,
 )
+from tests.ops.made_up import contrast, hard_cases, maps, pair_of_sets, strips
 from tests.shared import shared
 
 
@@ -45,38 +46,10 @@ def autograd_wasserstein2(mean_a, covariance_a, mean_b, covariance_b):
     return torch.stack(rows).view(len(mean_a), len(mean_b))
 
 
-def maps(channels, size=(24, 32), *, decay=1.0, seed=0, dtype=torch.float32):
-    """Two related feature maps with correlated channels, (1, C, H, W) each."""
-    generator = torch.Generator().manual_seed(seed)
-    scale = torch.arange(1, channels + 1, dtype=torch.float64) ** (-decay / 2)
-    mixing = torch.linalg.qr(torch.randn(2, channels, channels, dtype=torch.float64, generator=generator)).Q
-    noise = torch.randn(2, channels, *size, dtype=torch.float64, generator=generator) * scale[:, None, None]
-    one, two = (torch.einsum("dc,chw->dhw", m, x) for m, x in zip(mixing, noise, strict=True))
-    return one[None].to(dtype), (0.5 * one + two)[None].to(dtype)
-
-
-def strips(size, *widths):
-    """A map of vertical strips, (1, H, W)."""
-    ids = torch.repeat_interleave(torch.arange(len(widths)), torch.tensor(widths))
-    return ids.expand(1, size[0], -1)
-
-
-def pair_of_sets(channels, widths, **options):
-    """Moments of both maps over the same strips, as the four arguments of a distance."""
-    size = (24, sum(widths))
-    one, two = maps(channels, size, **options)
-    a, b = (region_moments(x, strips(size, *widths)) for x in (one, two))
-    return a.mean, a.covariance, b.mean, b.covariance
-
-
 def relative(found, expected, sets):
     """Largest error as a fraction of tr S + tr S'."""
     trace_a, trace_b = (sets[k].double().diagonal(dim1=1, dim2=2).sum(-1) for k in (1, 3))
     return ((found - expected).abs() / (trace_a[:, None] + trace_b)).max().item()
-
-
-def contrast(distance, temperature):
-    return -sum(torch.log_softmax(-distance / temperature, dim).diagonal().mean() for dim in (0, 1))
 
 
 def cosine(a, b):
@@ -177,32 +150,6 @@ def test_chunks_change_nothing(monkeypatch):
     monkeypatch.setattr(bures, "_chunk_size", lambda factor: 5)
     torch.testing.assert_close(wasserstein2(*sets, mode="exact"), whole)
     torch.testing.assert_close(wasserstein2(*sets[:2], *sets[:2], mode="exact").diagonal(), torch.zeros(8).double())
-
-
-def hard_cases():
-    size, regions = (12, 16), strips((12, 16), 1, 5, 5, 5)
-    one, two = maps(24, size)
-    constant, single, half = one.clone(), regions.clone(), one.clone()
-    constant[..., :8] = 3.0
-    single[:, 0, 0] = 9
-    half[:, ::2] = 0
-    outlier = one.clone()
-    outlier[0, :, 3, 3] = 1e4
-    return {
-        "identical": (one, one.clone(), regions),
-        "constant regions": (constant, two, regions),
-        "all constant": (torch.ones_like(one), torch.ones_like(two), regions),
-        "all zero": (one * 0, two * 0, regions),
-        "one pixel": (one, two, single),
-        "dead channels": (half, two, regions),
-        "all regions alike": (one.mean((2, 3), keepdim=True).expand_as(one).clone(), two, regions),
-        "fewer pixels than channels": (one, two, torch.arange(192).view(1, *size) // 8),
-        "scale 1e4": (one * 1e4, two * 1e4, regions),
-        "offset 1e4": (one + 1e4, two + 1e4, regions),
-        "one task 1e4": (one * 1e4, two, regions),
-        "scale 1e-6": (one * 1e-6, two * 1e-6, regions),
-        "outlier": (outlier, two, regions),
-    }
 
 
 @pytest.mark.parametrize("mode", ["exact", "fast"])
@@ -347,41 +294,6 @@ def test_no_regions_at_all():
         assert distance.shape == (0, 3)
         distance.sum().backward()
     assert paired_wasserstein2(mean, covariance, mean, covariance).shape == (0,)
-
-
-def test_kl_agrees_with_torch_distributions():
-    sets = pair_of_sets(4, (2, 3, 4), dtype=torch.float64)
-    gaussians = [torch.distributions.MultivariateNormal(m[k], s[k]) for m, s in (sets[:2], sets[2:]) for k in range(3)]
-    kl = torch.distributions.kl_divergence
-    forward = torch.stack([torch.stack([kl(a, b) for b in gaussians[3:]]) for a in gaussians[:3]])
-    back = torch.stack([torch.stack([kl(b, a) for b in gaussians[3:]]) for a in gaussians[:3]])
-    torch.testing.assert_close(gaussian_kl(*sets, ridge=0), forward, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(gaussian_kl(*sets, ridge=0, symmetric=True), (forward + back) / 2, rtol=1e-6, atol=1e-6)
-    leaves = tuple(x.requires_grad_() for x in sets)
-    assert torch.autograd.gradcheck(lambda *x: gaussian_kl(*x, symmetric=True), leaves)
-
-
-@pytest.mark.parametrize("name", list(hard_cases()))
-@pytest.mark.parametrize("distance", [gaussian_kl, diagonal_wasserstein2, mean_distance])
-def test_cheaper_distances_are_finite(name, distance):
-    one, two, regions = hard_cases()[name]
-    one.requires_grad_()
-    a, b = region_moments(one, regions), region_moments(two, regions)
-    found = distance(a.mean, a.covariance, b.mean, b.covariance)
-    assert found.isfinite().all()
-    found.mean().backward()
-    assert one.grad.isfinite().all()
-
-
-def test_diagonal_and_mean_distance_by_formula():
-    sets = pair_of_sets(5, (2, 3), dtype=torch.float64)
-    leaves = tuple(x.requires_grad_() for x in sets)
-    mean_a, covariance_a, mean_b, covariance_b = leaves
-    means = (mean_a[:, None] - mean_b).square().sum(-1)
-    a, b = (x.diagonal(dim1=1, dim2=2).sqrt() for x in (covariance_a, covariance_b))
-    torch.testing.assert_close(mean_distance(*leaves), means)
-    torch.testing.assert_close(diagonal_wasserstein2(*leaves), means + (a[:, None] - b).square().sum(-1))
-    assert torch.autograd.gradcheck(diagonal_wasserstein2, leaves)
 
 
 def test_errors_tell_the_remedy():
