@@ -191,7 +191,8 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """``base`` with ``patch`` laid over it, key by key.
 
     Objectives that a patch names (``a,b``) are all there are then, with the options they had; a patch that gives
-    options (``{b: {weight: 2}}``) leaves the others.
+    options (``{b: {weight: 2}}``) leaves the others. Where a patch names another ``kind``, the options of the one that
+    stood there go with it.
     """
     merged = dict(base)
     for key, value in patch.items():
@@ -200,11 +201,15 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
             known, named = _by_name(had or {}), _by_name(value or {})
             chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in named}
             merged[key] = merge(chosen, named)
-        elif isinstance(value, Mapping) and isinstance(had, Mapping):
+        elif isinstance(value, Mapping) and isinstance(had, Mapping) and not _other_kind(had, value):
             merged[key] = merge(had, value)
         else:
             merged[key] = value
     return merged
+
+
+def _other_kind(had: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    return "kind" in had and value.get("kind", had["kind"]) != had["kind"]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -60,3 +60,13 @@ def test_flags_are_laid_over_a_recipe_in_their_order(tmp_path):
     assert list(Recipe.load(path, [*weight, "--objectives", "supervised"]).sections["objectives"]) == ["supervised"]
     path.write_text("tasks: {depth: {kind: depth}}\nobjectives:\n")
     assert list(Recipe.load(path).sections["objectives"]) == ["supervised"]
+
+
+def test_another_kind_brings_its_own_options():
+    base = {"balancing": {"kind": "fixed", "weights": {"normals": 4.0}}}
+    assert merge(base, {"balancing": {"kind": "dwa", "period": 2}}) == {"balancing": {"kind": "dwa", "period": 2}}
+    assert merge(base, {"balancing": {"kind": "fixed"}}) == base
+    assert merge(base, {"balancing": {"weights": {"depth": 2.0}}})["balancing"] == {
+        "kind": "fixed",
+        "weights": {"normals": 4.0, "depth": 2.0},
+    }
