@@ -93,30 +93,24 @@ def cast_instances(scene: Scene, size: tuple[int, int]) -> np.ndarray:
 def _shell(scene: Scene, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Depth (N,) at which rays leave the empty room, and through which face (N,)."""
     width, height, length = scene.extent
-    sides = []
-    for axis, (low, high) in enumerate(((-width / 2, width / 2), (0, height), (-length, 0))):
-        at = scene.camera.position[axis]
-        sides.append(np.where(rays[axis] > 0, high - at, low - at) / rays[axis])
-    x, y, z = sides
+    low, high = (np.array([[-width / 2, 0, -length], [width / 2, height, 0]]) - scene.camera.position)[..., None]
+    x, y, z = np.maximum(low / rays, high / rays)
     depth = np.minimum(np.minimum(x, y), z)
-    face = np.where(y == depth, rays[1] > 0, np.where(x == depth, 2 + (rays[0] > 0), 4 + (rays[2] > 0)))
-    return depth, face
+    right, up, back = rays > 0
+    return depth, np.where(y == depth, up, np.where(x == depth, 2 + right, 4 + back))
 
 
 def _hits(scene: Scene, rays: np.ndarray, size: tuple[int, int], depth: np.ndarray) -> _Hits:
     """Pair each solid with the rays that may hit it, and lower ``depth`` (N,) in place to the nearest hit."""
     solids = scene.solids
-    grid = np.arange(size[0] * size[1]).reshape(size)
-    pixels = [grid[top:bottom, left:right].ravel() for top, bottom, left, right in _windows(scene, size).T.tolist()]
-    counts = np.array([window.size for window in pixels], dtype=int)
-    pixel = np.concatenate([*pixels, grid[0, :0]])
+    pixel, counts = _pairs(_windows(scene, size), size[1])
     x, _, z = ray = columns(rays, pixel)
     cos, sin = solids.cos.repeat(counts), solids.sin.repeat(counts)
     ray[0], ray[2] = cos * x - sin * z, sin * x + cos * z
     found = np.empty(pixel.size)
-    firsts = np.cumsum([0, *counts])
+    ends = [0, *counts.cumsum().tolist()]
     for kind, some in solids.kinds():
-        pairs = slice(firsts[some.start], firsts[some.stop])
+        pairs = slice(ends[some.start], ends[some.stop])
         found[pairs] = kind.enter(solids.shape[:, some], solids.origin[:, some], counts[some], ray[:, pairs])
     np.minimum.at(depth, pixel, found)
     won = (found == depth.take(pixel)).nonzero()[0]
@@ -134,11 +128,22 @@ def _surface(solids: Solids, hits: _Hits, depth: np.ndarray) -> tuple[np.ndarray
     return normal, along
 
 
+def _pairs(windows: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels (L,) of windows (4, K) in an image of ``width``, one window after another, and how many each has."""
+    top, bottom, left, right = windows
+    rows, columns = bottom - top, right - left
+    row = np.arange(rows.sum()) - (rows.cumsum() - rows).repeat(rows)  # of its window
+    length = columns.repeat(rows)
+    first = (top * width + left).repeat(rows) + row * width
+    skipped = first - (length.cumsum() - length)
+    return np.arange(length.sum()) + skipped.repeat(length), rows * columns
+
+
 def _windows(scene: Scene, size: tuple[int, int]) -> np.ndarray:
     """First and end row, first and end column (4, K) of the pixels that solids span; all of them for a solid that
     reaches behind the camera."""
-    fx, fy, cx, cy = scene.camera.intrinsics(size)
-    top, bottom, left, right = scene.solids.span * [[fy], [fy], [fx], [fx]] + [[cy], [cy], [cx], [cx]]
-    edges = np.array([np.ceil(top), np.floor(bottom) + 1, np.ceil(left), np.floor(right) + 1])
-    ends = [[size[0]], [size[0]], [size[1]], [size[1]]]
-    return np.minimum(np.maximum(edges, 0), ends).astype(int)
+    (fx, fy, cx, cy), (height, width) = scene.camera.intrinsics(size), size
+    scale, middle, ends = np.array([[fy, fy, fx, fx], [cy, cy, cx, cx], [height, height, width, width]])[..., None]
+    edges = scene.solids.span * scale + middle
+    edges[1::2] = np.floor(edges[1::2]) + 1
+    return np.minimum(np.maximum(np.ceil(edges), 0), ends).astype(int)

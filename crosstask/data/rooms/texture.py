@@ -20,6 +20,7 @@ from crosstask.seeding import derive
 CONTRAST = 0.12
 """Textures change a colour by at most this much in either direction."""
 
+_LIGHTS = np.array([[-0.4, 0.8, -0.8], [0.4, 0.97, -0.1]])  # where lights hang, as a share of the room
 _SHARPNESS = 6.0  # of the edges of stripes and checks seen from nearby
 
 
@@ -52,8 +53,8 @@ def sample_look(seed: int, index: int, scene: Scene) -> Look:
     along = np.exp(random.uniform(math.log(1.5), math.log(7), count))
     across = along * random.uniform(0.5, 2.0, count)
     amplitude = random.uniform(0.03, CONTRAST, count)
-    lights = random.integers(1, 4).clip(max=2)  # two are twice as likely as one
-    place = random.uniform((-0.4, 0.8, -0.8), (0.4, 0.97, -0.1), (lights, 3)) * scene.extent
+    lights = min(int(random.integers(1, 4)), 2)  # two are twice as likely as one
+    place = (_LIGHTS[0] + (_LIGHTS[1] - _LIGHTS[0]) * random.random((lights, 3))) * scene.extent
     warmth = random.uniform(-0.05, 0.08)
     power = np.array([[1 + warmth], [1], [1 - warmth]]) * random.uniform(0.8, 1.15) / lights
     return Look(
@@ -69,7 +70,7 @@ def sample_look(seed: int, index: int, scene: Scene) -> Look:
 def _rgb(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
     """HSV to RGB (3, M); hues are taken modulo 1."""
     sector = (np.array([[5], [3], [1]]) + 6 * hue) % 6
-    return value * (1 - saturation * np.clip(np.minimum(sector, 4 - sector), 0, 1))
+    return value * (1 - saturation * np.minimum(np.maximum(np.minimum(sector, 4 - sector), 0), 1))
 
 
 def paint(scene: Scene, geometry: Geometry, look: Look) -> np.ndarray:
