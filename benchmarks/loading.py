@@ -1,4 +1,4 @@
-"""Samples a second from a table of files: image, three dense targets and regions, read, augmented and batched.
+"""Samples a second from a table of files: image, three dense targets and regions, read, augmented or not, and batched.
 
 Uses the folder of NYU-v2 (``rgb``, ``semseg13``, ``depth``, ``normal``) given as the first argument, or the one beside
 the checkout, or noise.
@@ -22,7 +22,7 @@ from crosstask.data.dataset import TableDataset
 from crosstask.data.decode import load_image, load_label
 from crosstask.data.loading import training_loader
 from crosstask.data.table import Table
-from crosstask.data.transforms import augmentation
+from crosstask.data.transforms import augmentation, evaluation
 from crosstask.tasks.depth import Depth
 from crosstask.tasks.normals import Normals
 from crosstask.tasks.segmentation import Segmentation
@@ -87,14 +87,14 @@ def main() -> None:
             print(f"{'decode ' + column:32} {rate:8.0f} files/s")
         rate = per_second((dataset[i] for i in range(len(dataset))), len(dataset))
         print(f"{'samples':32} {rate:8.0f} samples/s")
-        for workers in (0, 1, 2):
-            start = time.perf_counter()
-            transform = augmentation(SIZE)
-            batches = training_loader(dataset, transform, batch_size=BATCH, seed=0, workers=workers)
-            first = next(batches)
-            began = time.perf_counter() - start
-            rate = per_second(batches, 40, len(first))
-            print(f"{f'augmented batches, {workers} workers':32} {rate:8.0f} samples/s, first after {began:.2f} s")
+        for what, transform in (("batches", evaluation(SIZE)), ("augmented batches", augmentation(SIZE))):
+            for workers in (0, 1, 2):
+                start = time.perf_counter()
+                batches = training_loader(dataset, transform, batch_size=BATCH, seed=0, workers=workers)
+                first = next(batches)
+                began = time.perf_counter() - start
+                rate = per_second(batches, 40, len(first))
+                print(f"{f'{what}, {workers} workers':32} {rate:8.0f} samples/s, first after {began:.2f} s")
 
 
 if __name__ == "__main__":
