@@ -43,8 +43,8 @@ class Prototypes(nn.Module):
             labels: (N,) int64, -1 for features of no class.
         """
         member = labels == torch.arange(len(self.seen), device=labels.device)[:, None]
-        sums = member.float() @ features.float()
-        counts = member.sum(1, dtype=torch.float32)
+        sums = member.to(self.vectors) @ features.to(self.vectors)
+        counts = member.sum(1, dtype=sums.dtype)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(sums)
             torch.distributed.all_reduce(counts)
@@ -56,7 +56,7 @@ class Prototypes(nn.Module):
 
     def similarity(self, features: Tensor) -> Tensor:
         """Cosines with all prototypes, (N, D) to (N, C) or (B, D, h, w) to (B, C, h, w); 0 for those never seen."""
-        features = features.float()
+        features = features.to(self.vectors)
         lengths = features.norm(dim=1, keepdim=True).clamp(min=1e-6)
         unit = F.normalize(self.vectors, dim=1)
         products = features @ unit.T if features.ndim == 2 else F.conv2d(features, unit[:, :, None, None])

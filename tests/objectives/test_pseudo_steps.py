@@ -66,7 +66,8 @@ def test_processes_keep_one_teacher_and_the_same_prototypes(kind, tmp_path):
     Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(worker, kind, str(tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     for name, value in first.items():
-        torch.testing.assert_close(second[name], value, rtol=1e-6, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")
+        if "norm.running" not in name:  # of its own images, until the next step
+            torch.testing.assert_close(second[name], value, rtol=1e-6, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")
     if kind == "mean_teacher":
         for name, value in whole(kind).items():
             torch.testing.assert_close(first[name], value, rtol=1e-6, atol=1e-9)
