@@ -1,10 +1,11 @@
 """What tags, saliency, affinities and rounds are worth: the ablations of AuxSegNet (arXiv 2107.11787).
 
     python -m benchmarks.studies.affinity --shared ../shared/data --out runs/affinity --sets rooms,ccp --seeds 0,1,2
+    python -m benchmarks.studies.affinity --sets rooms --seeds 0 --training.iterations 250 --data.size '[32, 48]'
     python -m benchmarks.studies.affinity --tiny --out runs/affinity_tiny --seeds 0
 
 All variants of a set and seed start from one classifier and the same pseudo-labels; what is finished is passed over, so
-that the command can be stopped and started again.
+that the command can be stopped and started again. Flags of the recipe (``--training.iterations 250``) go to all.
 """
 
 from __future__ import annotations
@@ -74,11 +75,14 @@ def figures(folder: Path, table: Path, seed: int, tiny: Sequence[str]) -> Path:
     return folder
 
 
-def runs(name: str, seed: int, data: Path, out: Path, tiny: bool) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def runs(
+    name: str, seed: int, data: Path, out: Path, tiny: bool, overrides: Sequence[str]
+) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Variant, round and numbers of everything trained on a set with a seed."""
     given, folder = SETS[name], out / name / f"seed{seed}"
     common = ["--data.table", str(data / given["table"]), "--training.seed", str(seed)]
     common += [*TINY, *TINY_NETWORK] if tiny else []
+    common += overrides
     if "figures" in given:
         source = figures(folder / "figures", data / given["figures"], seed, TINY if tiny else [])
         common += ["--refine.saliency_from", str(source)]
@@ -118,13 +122,13 @@ def main(typed: Sequence[str] | None = None) -> int:
     parser.add_argument("--sets", default="rooms,ccp", help=f"of {', '.join(SETS)}")
     parser.add_argument("--seeds", default="0,1,2", help="one run of each variant per seed")
     parser.add_argument("--tiny", action="store_true", help="a few images and steps, to see that everything runs")
-    arguments = parser.parse_args(typed)
+    arguments, overrides = parser.parse_known_args(typed)
     data = arguments.out / "data"
     prepare(arguments.shared, data, arguments.tiny)
     for name in arguments.sets.split(","):
         found: dict[tuple[str, int], list[dict[str, Any]]] = {}
         for seed in map(int, arguments.seeds.split(",")):
-            for variant, number, entry in runs(name, seed, data, arguments.out, arguments.tiny):
+            for variant, number, entry in runs(name, seed, data, arguments.out, arguments.tiny, overrides):
                 found.setdefault((variant, number), []).append(entry)
             (arguments.out / f"{name}.md").write_text(markdown(found), encoding="utf-8")
         print(f"{name}\n\n{markdown(found)}")
