@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -21,6 +22,8 @@ TRAINING = (
     f"iterations: {ITERATIONS}, accumulate: 2, ema: 0.9, warmup: 5, clip: 1.0, precision: bf16, "
     "checkpoint_every: 4, evaluate_every: 6, batch_size: 3"
 )
+
+OPTIONS = ("--quiet", "--network.dropout", "0.2", "--data.workers", "1")
 
 
 def command(*arguments: object) -> list[str]:
@@ -66,24 +69,31 @@ def same(run: Path, other: Path) -> None:
     assert log(run) == log(other)
 
 
-def test_killed_and_interrupted_runs_resume_bit_exactly(tmp_path):
-    table = write_tiny(tmp_path)
-    recipe = write_recipe(tmp_path, table, TRAINING)
-    whole, killed, stopped = (tmp_path / name for name in ("whole", "killed", "stopped"))
-    options = ("--quiet", "--network.dropout", "0.2", "--data.workers", "1")
-    subprocess.run(command("train", recipe, "--out", whole, *options), check=True, capture_output=True)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A recipe, and a run of it that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("resumed")
+    recipe = write_recipe(folder, write_tiny(folder), TRAINING)
+    subprocess.run(command("train", recipe, "--out", folder / "whole", *OPTIONS), check=True, capture_output=True)
+    return folder
 
-    code = interrupt(command("train", recipe, "--out", killed, *options), killed, at=6, number=signal.SIGKILL)
+
+def test_a_killed_run(folder):
+    run = folder / "killed"
+    code = interrupt(command("train", folder / "recipe.yaml", "--out", run, *OPTIONS), run, at=6, number=signal.SIGKILL)
     assert code == -signal.SIGKILL
-    assert not (killed / "checkpoints" / f"{ITERATIONS:06d}").exists()
-    subprocess.run(command("train", "--resume", killed, "--quiet"), check=True, capture_output=True)
-    same(killed, whole)
+    assert not (run / "checkpoints" / f"{ITERATIONS:06d}").exists()
+    subprocess.run(command("train", "--resume", run, "--quiet"), check=True, capture_output=True)
+    same(run, folder / "whole")
 
-    code = interrupt(command("train", recipe, "--out", stopped, *options), stopped, at=3, number=signal.SIGINT)
+
+def test_an_interrupted_run(folder):
+    run = folder / "stopped"
+    code = interrupt(command("train", folder / "recipe.yaml", "--out", run, *OPTIONS), run, at=3, number=signal.SIGINT)
     assert code == 130
-    done = int((stopped / "checkpoints" / "last").read_text())
-    assert logged(stopped) == done < ITERATIONS
-    finished = subprocess.run(command("train", "--resume", stopped, "--quiet"), check=True, capture_output=True)
+    done = int((run / "checkpoints" / "last").read_text())
+    assert logged(run) == done < ITERATIONS
+    finished = subprocess.run(command("train", "--resume", run, "--quiet"), check=True, capture_output=True)
     assert f"finished at iteration {ITERATIONS}" in finished.stdout.decode()
-    same(stopped, whole)
-    assert not [name for name in os.listdir(stopped / "checkpoints") if name.startswith(".")]
+    same(run, folder / "whole")
+    assert not [name for name in os.listdir(run / "checkpoints") if name.startswith(".")]
