@@ -19,12 +19,14 @@ from typing import Any
 
 from benchmarks.studies.affinity_data import prepare
 from crosstask.cli import main as crosstask
+from crosstask.compare.statistics import t_interval
 from crosstask.evaluation.results import show
 
 FULL = "cross-task affinity, both refined"
+ALONE = "segmentation alone"
 NONE = ["--network.decoder_options.affinity", "none", "--objectives", "supervised"]
 ABLATIONS: dict[str, list[str]] = {
-    "segmentation alone": [*NONE, "--refine.tasks", "[semantic]"],
+    ALONE: [*NONE, "--refine.tasks", "[semantic]"],
     "+ tags": [*NONE, "--refine.tasks", "[semantic, tags]"],
     "+ saliency": [*NONE, "--refine.tasks", "[semantic, saliency]"],
     "+ tags, saliency": NONE,
@@ -42,7 +44,7 @@ SETS: dict[str, dict[str, str]] = {
     "ccp": {"recipe": "ccp_tags", "table": "ccp.csv"},
     "ccp_own": {"recipe": "ccp_tags", "table": "ccp_bare.csv", "figures": "figures.csv"},
 }
-"""Recipe and table of each set; ``ccp_own`` has its saliency from a network trained on the figures."""
+"""Recipe and table of each set; ``ccp_own`` has its saliency from a network trained on the figures, and rounds only."""
 TINY = ["--training.iterations", "2", "--training.warmup", "0", "--training.batch_size", "2", "--data.workers", "0",
         "--data.size", "[48, 32]", "--data.evaluation_size", "[48, 32]",
         "--network.encoder_options.width", "2"]  # fmt: skip
@@ -88,6 +90,8 @@ def runs(
         common += ["--refine.saliency_from", str(source)]
     for number, entry in enumerate(refine(folder / "full", given["recipe"], common)):
         yield FULL, number, entry
+    if "figures" in given:
+        return
     one = ["--refine.classifier", str(folder / "full" / "classifier")]
     for variant, changes in ABLATIONS.items():
         slug = "_".join("".join(letter if letter.isalnum() else " " for letter in variant).split())
@@ -103,15 +107,25 @@ def spread(values: Sequence[float | None]) -> str:
     return f"{show(mean(known))} ± {stdev(known):.2g}" if len(known) > 1 else show(known[0])
 
 
+def difference(values: Sequence[float], baseline: Sequence[float]) -> str:
+    """Mean paired difference and half the width of its 95 % t interval, bold where that excludes zero."""
+    found = [value - other for value, other in zip(values, baseline, strict=True)]
+    interval = t_interval(found)
+    text = f"{mean(found):+.2f} ± {(interval.high - interval.low) / 2:.2f}"
+    return f"**{text}**" if interval.excludes_zero else text
+
+
 def markdown(found: Mapping[tuple[str, int], Sequence[dict[str, Any]]]) -> str:
-    """A row per variant and round: mIoU of network and pseudo-labels, precision and recall of the latter."""
-    columns = ("miou", "precision", "recall", "coverage", "changed")
-    lines = [["variant", "round", "seeds", "test mIoU", *(f"pseudo-labels: {name}" for name in columns)]]
+    """A row per variant and round: mIoU of the network, precision, recall and coverage of its pseudo-labels."""
+    columns = ("miou_known", "precision", "recall", "coverage", "changed")
+    measured = {key: [entry["network"]["semantic"]["miou"] for entry in entries] for key, entries in found.items()}
+    lines = [["variant", "round", "seeds", "test mIoU", f"to {ALONE}", *(f"pseudo-labels: {name}" for name in columns)]]
     lines.append(["---"] * len(lines[0]))
     for (variant, number), entries in found.items():
-        measured = [entry["network"].get("semantic", {}).get("miou") for entry in entries]
         labels = [spread([entry["pseudo_labels"][name] for entry in entries]) for name in columns]
-        lines.append([variant, str(number), str(len(entries)), spread(measured), *labels])
+        scores, baseline = measured[variant, number], measured.get((ALONE, 0))
+        gain = difference(scores, baseline) if baseline and variant != ALONE else ""
+        lines.append([variant, str(number), str(len(entries)), spread(scores), gain, *labels])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -20,6 +20,7 @@ from crosstask.seeding import derive, seed_device
 from crosstask.training.ahead import ahead
 from crosstask.training.checkpoint import load_state
 from crosstask.training.cost import Stopwatch, peak_memory
+from crosstask.training.idle import IdleLabels
 from crosstask.training.interrupt import Interrupt
 from crosstask.training.learner import Learner
 from crosstask.training.optimisers import build_optimiser, learning_rate
@@ -97,6 +98,7 @@ class Trainer:
             self.ema.to(fabric.device)
         self.selection = Selection(options.monitor)
         self.means = RunningMeans()
+        self.idle = IdleLabels()
         self.iteration = 0
         self.board = TensorBoard(run.path) if options.tensorboard and fabric.global_rank == 0 else None
 
@@ -215,6 +217,8 @@ class Trainer:
             "peak_memory": peak_memory(self.fabric.device),
         }
         self._write(record)
+        if self.fabric.is_global_zero:
+            self.idle.look(self.iteration, record["measures"])
         self.progress.show(means, images / watch.seconds)
 
     def _evaluate(self) -> bool:
