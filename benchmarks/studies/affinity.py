@@ -37,6 +37,7 @@ ABLATIONS: dict[str, list[str]] = {
     "cross-task affinity without neighbours": ["--network.decoder_options.kernel", "1"],
     "sums as published, transposed": ["--network.decoder_options.preset", "as_published"],
     "sums as released": ["--network.decoder_options.preset", "as_released"],
+    "true masks instead of pseudo-labels": ["--refine.masks", "null"],
 }  # fmt: skip
 """What differs from the recipe, in words and in flags; all with one round. The recipe itself runs all rounds."""
 SETS: dict[str, dict[str, str]] = {
@@ -110,6 +111,8 @@ def spread(values: Sequence[float | None]) -> str:
 def difference(values: Sequence[float], baseline: Sequence[float]) -> str:
     """Mean paired difference and half the width of its 95 % t interval, bold where that excludes zero."""
     found = [value - other for value, other in zip(values, baseline, strict=True)]
+    if len(found) < 2:
+        return f"{mean(found):+.2f}"
     interval = t_interval(found)
     text = f"{mean(found):+.2f} ± {(interval.high - interval.low) / 2:.2f}"
     return f"**{text}**" if interval.excludes_zero else text
