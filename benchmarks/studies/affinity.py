@@ -5,7 +5,8 @@
     python -m benchmarks.studies.affinity --tiny --out runs/affinity_tiny --seeds 0
 
 All variants of a set and seed start from one classifier and the same pseudo-labels; what is finished is passed over, so
-that the command can be stopped and started again. Flags of the recipe (``--training.iterations 250``) go to all.
+that the command can be stopped and started again. Flags of the recipe (``--training.iterations 250``) go
+to all but the network of figures.
 """
 
 from __future__ import annotations

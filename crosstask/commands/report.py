@@ -1,7 +1,8 @@
-"""Write one HTML file about a run or a comparison: numbers, curves, labels, pictures side by side, failures, settings.
+"""Write one HTML file about a run, a comparison or a refinement: numbers, curves, pictures side by side, settings.
 
 crosstask report runs/one
 crosstask report runs/compare_demo --out page.html
+crosstask report runs/rooms_tags              the rounds of a refinement
 
 The file needs no other file and no network: open it, or send it to somebody.
 """
@@ -10,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "write one HTML file about a run or a comparison"
+HELP = "write one HTML file about a run, a comparison or a refinement"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", metavar="RUN_OR_COMPARISON", help="run directory, or the folder of a comparison")
+    parser.add_argument("path", metavar="FOLDER", help="run directory, or the folder of a comparison or a refinement")
     parser.add_argument("--out", metavar="FILE", help="the page (default: report.html in the folder)")
 
 

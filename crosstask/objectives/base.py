@@ -61,7 +61,8 @@ class Objective(nn.Module):
 
     def measures(self) -> dict[str, float]:
         """Numbers for people about the steps since the last call, logged beside the terms: the quality of
-        pseudo-labels, say. Those of this process alone."""
+        pseudo-labels, say. Those of this process alone. One whose name ends in ``/coverage`` is the part of the unknown
+        labels that was made up for; people are told where it stays 0."""
         return {}
 
     def chance(self) -> dict[str, float]:

@@ -1,10 +1,9 @@
-"""A run or a comparison as one HTML file: no other file, no network, opens from disk."""
+"""A run, a comparison or the rounds of a refinement as one HTML file: no other file, no network, opens from disk."""
 
 from __future__ import annotations
 
 import json
 import math
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -15,8 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from crosstask import __version__
-from crosstask.compare.cells import Cells, gain_cells, overview, point_cells, score_cells
-from crosstask.compare.markdown import protocols
+from crosstask.compare.cells import point_cells
 from crosstask.compare.statements import cautions, findings
 from crosstask.data.dataset import Dataset
 from crosstask.data.loading import evaluation_loader
@@ -24,6 +22,7 @@ from crosstask.data.splits import Subset, load_splits
 from crosstask.data.transforms import evaluation
 from crosstask.report.coverage import coverage_tables
 from crosstask.report.curves import curve_charts, efficiency_charts
+from crosstask.report.facts import facts_of
 from crosstask.report.failures import failure_tables, hardest
 from crosstask.report.per_class import class_tables
 from crosstask.report.pictures import Gallery, gallery
@@ -35,7 +34,7 @@ _PICTURES = 1200
 
 
 def write_report(path: str | Path, out: str | Path | None = None) -> Path:
-    """Write the report of the run or comparison in a folder.
+    """Write the report of the run, comparison or refinement in a folder.
 
     Args:
         path: the folder.
@@ -68,6 +67,7 @@ def context(subject: Subject) -> dict[str, Any]:
     hard = {task: hardest(subject.sources, task, 2) for task in subject.tasks}
     shown = _pictures(subject, dataset, chain(typical, *hard.values()))
     styles = {method: index for index, method in enumerate(subject.methods)}
+    facts = facts_of(subject)
     return {
         "title": subject.path.resolve().name,
         "version": __version__,
@@ -76,8 +76,8 @@ def context(subject: Subject) -> dict[str, Any]:
         "split": split,
         "findings": findings(subject.comparison) if subject.comparison else {},
         "cautions": cautions(subject.comparison) if subject.comparison else [],
-        "settings": _settings(subject),
-        "tables": _tables(subject),
+        "settings": facts.settings,
+        "tables": facts.tables,
         "efficiency": efficiency_charts(subject.comparison, styles) if subject.comparison else [],
         "efficiency_table": point_cells(subject.comparison) if subject.comparison else None,
         "curves": curve_charts(subject),
@@ -87,8 +87,8 @@ def context(subject: Subject) -> dict[str, Any]:
         "hard": {task: names for task, names in hard.items() if names},
         "failures": failure_tables(subject),
         "classes": class_tables(subject),
-        "protocols": _protocols(subject),
-        "command": _command(subject),
+        "protocols": facts.protocols,
+        "command": facts.command,
         "recipe": (subject.path / "recipe.yaml").read_text(encoding="utf-8"),
         "environments": _environments(subject),
         "data": _data_for_script(shown, subject),
@@ -116,55 +116,6 @@ def _spread(dataset: Dataset, count: int) -> list[str]:
     """Images at equal distances through a data set, whatever is in them."""
     ids = dataset.ids
     return [ids[(2 * index + 1) * len(ids) // (2 * count)] for index in range(min(count, len(ids)))]
-
-
-def _settings(subject: Subject) -> dict[str, str]:
-    if subject.comparison is not None:
-        return subject.comparison.settings
-    return {} if subject.results is None else {"images": str(subject.results.images), **subject.results.settings}
-
-
-def _tables(subject: Subject) -> list[tuple[str, str, Cells]]:
-    """Label setting, caption and cells of each table of numbers."""
-    if subject.comparison is None:
-        if subject.results is None:
-            return []
-        header, rows = subject.results.cells()
-        return [(subject.labels[0], "All metrics", (header[:-1], [row[:-1] for row in rows]))]
-    tables: list[tuple[str, str, Cells]] = []
-    for labels in subject.labels:
-        own = [row for row in subject.comparison.scores if row.labels == labels]
-        tables += [
-            (labels, "Primary metrics, mean ± sd over seeds", overview(subject.comparison, labels)),
-            (labels, "All tasks together, and the cost", gain_cells(subject.comparison, labels)),
-            (labels, "Each task", score_cells([row for row in own if row.primary])),
-            (labels, "All metrics", score_cells(own)),
-        ]
-    return tables
-
-
-def _protocols(subject: Subject) -> list[str]:
-    if subject.comparison is not None:
-        return protocols(subject.comparison)
-    if subject.results is None:
-        return []
-    level = f"{subject.results.level:.0%} intervals: bootstrap over the images of this one network."
-    return [*(f"{name}: {task.protocol}." for name, task in subject.results.tasks.items()), level]
-
-
-def _command(subject: Subject) -> str:
-    if subject.comparison is None:
-        name = shlex.quote(str(subject.path))
-        return f"crosstask train {name}/recipe.yaml --out again && crosstask eval again"
-    cells = subject.comparison.grid.cells
-
-    def listed(values: Sequence[object]) -> str:
-        return ",".join(map(str, dict.fromkeys(values)))
-
-    methods = [subject.comparison.grid.methods[cell.method].entry for cell in cells]
-    options = ["--objectives", listed(methods), "--labels", listed([cell.labels for cell in cells]),
-               "--seeds", listed([cell.seed for cell in cells]), "--out", "again"]  # fmt: skip
-    return f"{subject.comparison.grid.command} {shlex.join(options)}"
 
 
 def _environments(subject: Subject) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a report is about: one run, or the runs of a comparison; the rest of the report sees no difference."""
+"""What a report is about: one run, or those of a comparison or a refinement; most of the report sees no difference."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from crosstask.compare.measured import read_measured
 from crosstask.errors import UserError
 from crosstask.evaluation.results import Results, TaskResults
 from crosstask.recipe import Recipe
+from crosstask.rounds.layout import Layout
+from crosstask.rounds.record import Record
 from crosstask.training.run import Run
 
 
@@ -55,21 +57,24 @@ class Subject:
     """What a report is about.
 
     Attributes:
-        path: the run or the comparison.
+        path: the run, the comparison or the refinement.
         sources: everything that is shown, methods of one label setting side by side, seed by seed.
         comparison: the tables of a comparison; None for a run.
         results: the numbers of a run, if it was measured.
+        rounds: the numbers of the rounds of a refinement, whose runs are the sources; None for anything else.
     """
 
     path: Path
     sources: list[Source]
     comparison: Comparison | None = None
     results: Results | None = None
+    rounds: Record | None = None
 
     @cached_property
     def recipe(self) -> Recipe:
-        """The recipe of the run, or the one that all runs of the comparison share."""
-        return Recipe.load(self.path / "recipe.yaml")
+        """The recipe of the run, the one that all runs of the comparison share, or that of the last round."""
+        path = self.path if self.rounds is None else self.sources[-1].runs[0]
+        return Recipe.load(path / "recipe.yaml")
 
     @property
     def tasks(self) -> list[str]:
@@ -100,14 +105,16 @@ class Subject:
 
 
 def read_subject(path: str | Path) -> Subject:
-    """The run or comparison in a folder.
+    """The run, comparison or refinement in a folder.
 
     Raises:
-        UserError: the folder holds neither, or nothing of the comparison is finished.
+        UserError: the folder holds none, or nothing of the comparison or of the rounds is finished.
     """
     path = Path(path)
     if (path / "grid.json").exists():
         return _of_comparison(Grid.load(path))
+    if Layout(path).record.exists():
+        return _of_refinement(Layout(path))
     if not Run(path).exists():
         raise UserError(f"{path} is neither a run nor a comparison: there is no recipe.yaml or grid.json in it")
     return _of_run(path)
@@ -131,7 +138,21 @@ def _side_by_side(sources: list[Source], grid: Grid) -> list[Source]:
     return sorted(sources, key=lambda each: (labels.index(each.labels), methods.index(each.method), each.seed))
 
 
+def _of_refinement(layout: Layout) -> Subject:
+    record = Record.load(layout.record)
+    runs = [layout.folder / entry["run"] for entry in record.rounds if "run" in entry]
+    if not runs:
+        raise UserError(f"no round of {layout.folder} is trained: continue it with crosstask refine --resume")
+    return Subject(layout.folder, [_measured(path)[0] for path in runs], rounds=record)
+
+
 def _of_run(path: Path) -> Subject:
+    source, results = _measured(path)
+    return Subject(path, [source], results=results)
+
+
+def _measured(path: Path) -> tuple[Source, Results | None]:
+    """A run, and its numbers where it was measured."""
     recipe = Recipe.load(path / "recipe.yaml")
     file = _results_file(path, recipe.data.test_split)
     results = Results.load(file) if file else None
@@ -143,7 +164,7 @@ def _of_run(path: Path) -> Subject:
         tasks=results.tasks if results else {},
         weights=results.settings.get("weights") if results else None,
     )
-    return Subject(path, [source], results=results)
+    return source, results
 
 
 def _results_file(path: Path, split: str) -> Path | None:

@@ -114,6 +114,20 @@ def test_the_record_holds_the_numbers_of_each_round(folder):
     assert (folder / "out" / "rounds.md").read_text().count("\n| ") == 4
 
 
+def test_the_report_shows_the_rounds_side_by_side(folder, tmp_path, capsys):
+    page = tmp_path / "page.html"
+    assert run("report", folder / "out", "--out", page) == 0
+    text = page.read_text()
+    header, rows = Record.load(folder / "out" / "rounds.json").cells()
+    for cell in [*header, *rows[0], *rows[1], "round_0", "round_1", "crosstask refine"]:
+        assert cell in text
+    (tmp_path / "begun").mkdir()
+    Record(tmp_path / "begun" / "rounds.json").finish("table")
+    capsys.readouterr()
+    assert run("report", tmp_path / "begun") == 2
+    assert "no round of" in capsys.readouterr().err
+
+
 def test_a_finished_refinement_resumes_to_nothing_and_is_not_begun_again(folder, capsys):
     before = (folder / "out" / "rounds.json").stat().st_mtime_ns
     assert run("refine", "--resume", folder / "out", "--quiet") == 0

@@ -1,0 +1,88 @@
+"""What a report says in words and tables, for each kind of subject."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from crosstask.compare.cells import Cells, gain_cells, overview, score_cells
+from crosstask.compare.comparison import Comparison
+from crosstask.compare.markdown import protocols
+from crosstask.report.subject import Subject
+from crosstask.rounds.record import PROTOCOL, Record
+
+
+class Facts(NamedTuple):
+    """What a report says.
+
+    Attributes:
+        settings: how it was measured; empty where it was not.
+        tables: label setting, caption and cells of each table of numbers.
+        protocols: how the numbers are defined, in lines.
+        command: what to type to run it again.
+    """
+
+    settings: dict[str, str]
+    tables: list[tuple[str, str, Cells]]
+    protocols: list[str]
+    command: str
+
+
+def facts_of(subject: Subject) -> Facts:
+    """The facts of a run, a comparison or the rounds of a refinement."""
+    if subject.comparison is not None:
+        return _of_comparison(subject, subject.comparison)
+    if subject.rounds is not None:
+        return _of_rounds(subject, subject.rounds)
+    return _of_run(subject)
+
+
+def _of_run(subject: Subject) -> Facts:
+    name = shlex.quote(str(subject.path))
+    command = f"crosstask train {name}/recipe.yaml --out again && crosstask eval again"
+    results = subject.results
+    if results is None:
+        return Facts({}, [], [], command)
+    header, rows = results.cells()
+    level = f"{results.level:.0%} intervals: bootstrap over the images of this one network."
+    return Facts(
+        {"images": str(results.images), **results.settings},
+        [(subject.labels[0], "All metrics", (header[:-1], [row[:-1] for row in rows]))],
+        [*(f"{name}: {task.protocol}." for name, task in results.tasks.items()), level],
+        command,
+    )
+
+
+def _of_rounds(subject: Subject, record: Record) -> Facts:
+    return Facts(
+        {"rounds": str(len(record.rounds)), "status": record.status},
+        [(subject.labels[0], "Pseudo-labels and networks of the rounds", record.cells())],
+        [PROTOCOL],
+        f"crosstask refine {shlex.quote(str(subject.path))}/recipe.yaml --out again",
+    )
+
+
+def _of_comparison(subject: Subject, comparison: Comparison) -> Facts:
+    tables: list[tuple[str, str, Cells]] = []
+    for labels in subject.labels:
+        own = [row for row in comparison.scores if row.labels == labels]
+        tables += [
+            (labels, "Primary metrics, mean ± sd over seeds", overview(comparison, labels)),
+            (labels, "All tasks together, and the cost", gain_cells(comparison, labels)),
+            (labels, "Each task", score_cells([row for row in own if row.primary])),
+            (labels, "All metrics", score_cells(own)),
+        ]
+    return Facts(comparison.settings, tables, protocols(comparison), _again(comparison))
+
+
+def _again(comparison: Comparison) -> str:
+    cells = comparison.grid.cells
+
+    def listed(values: Sequence[object]) -> str:
+        return ",".join(map(str, dict.fromkeys(values)))
+
+    methods = [comparison.grid.methods[cell.method].entry for cell in cells]
+    options = ["--objectives", listed(methods), "--labels", listed([cell.labels for cell in cells]),
+               "--seeds", listed([cell.seed for cell in cells]), "--out", "again"]  # fmt: skip
+    return f"{comparison.grid.command} {shlex.join(options)}"
