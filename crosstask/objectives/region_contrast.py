@@ -33,6 +33,7 @@ from crosstask.objectives.pairs import Pair, dense_tasks, embed_pairs, find_pair
 from crosstask.objectives.region_bank import RegionBank
 from crosstask.objectives.region_distances import DISTANCES
 from crosstask.objectives.region_loss import Rows, contrast_regions
+from crosstask.objectives.region_size import SizeWatch
 from crosstask.ops.regions import RegionIndex, index_regions, majority_class, sample_pixels
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
@@ -70,7 +71,9 @@ class RegionContrast(Objective):
             which both sides share).
         pixels: most pixels sampled in a step, the same number from every region but at least one; memory grows with
             the square. With ``distance: pixel`` only.
-        minimum: pixels at the resolution of the contrast below which a region is left out.
+        minimum: pixels at the resolution of the contrast (that of the images divided by ``reduce`` and the pooling,
+            times ``enlarge``) below which a region is left out. The part of the regions' pixels that is kept is logged
+            as ``kept``; people are told where it is less than half.
         reduce: predictions and labels are averaged over squares of this side before they are mapped.
         enlarge: by how much joint features are enlarged before regions are cut out.
         stem: channels after the stems of the mapping network.
@@ -123,6 +126,7 @@ class RegionContrast(Objective):
         self.mapper = MappingNetwork(channels, stem, widths, layers, kernel, pool)
         self.bank = RegionBank(bank, self.comparison.shapes(self.mapper.dimension)) if bank else None
         self._chance: Tensor | None = None
+        self._size = SizeWatch(minimum)
 
     @property
     def temperature(self) -> Tensor | float:
@@ -166,7 +170,8 @@ class RegionContrast(Objective):
         return {} if self._chance is None or not len(self._chance) else {"regions": float(self._chance.mean())}
 
     def measures(self) -> dict[str, float]:
-        return {} if self.log_temperature is None else {"temperature": self.log_temperature.exp().item()}
+        learned = {} if self.log_temperature is None else {"temperature": self.log_temperature.exp().item()}
+        return self._size.read() | learned
 
     def after_step(self, network: MultiTaskNetwork, iteration: int) -> None:
         if self.log_temperature is not None:
@@ -180,7 +185,9 @@ class RegionContrast(Objective):
     def _rows(self, step: Step, regions: Tensor, pairs: list[Pair], maps: Tensor) -> tuple[RegionIndex, Rows]:
         """The regions (or sampled pixels) in the maps (P, D, h, w) of the pairs, and what is known of them."""
         images, spaces = (torch.cat(each) for each in zip(*((pair.images, pair.slots) for pair in pairs), strict=True))
-        index = index_regions(_nearest(regions[images], maps), minimum=self.minimum)
+        ids = _nearest(regions[images], maps)
+        index = index_regions(ids, minimum=self.minimum)
+        self._size.look(ids, index)
         if self.pixels:
             index = sample_pixels(index, max(self.pixels // max(len(index), 1), 1), step.generator)
         category = torch.full_like(index.id, -1)

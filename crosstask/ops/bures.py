@@ -40,8 +40,9 @@ class _Factor(torch.autograd.Function):
     @staticmethod
     def forward(ctx, covariance: Tensor) -> Tensor:
         finite = covariance.isfinite().flatten(1).all(1)
-        symmetric = (covariance + covariance.mT).mul_(0.5)
-        values, vectors = torch.linalg.eigh(symmetric.masked_fill_(~finite[:, None, None], 0))
+        symmetric = (covariance + covariance.mT).mul_(0.5).masked_fill_(~finite[:, None, None], 0)
+        # Solvers of LAPACK underflow in float32 on matrices of few or tiny eigenvalues: NaN, or no convergence.
+        values, vectors = (x.to(covariance.dtype) for x in torch.linalg.eigh(symmetric.double()))
         values = values.masked_fill_(values <= ROUNDING[values.dtype] * values[:, -1:], 0)
         values = values.masked_fill_(~finite[:, None], torch.nan)
         ctx.save_for_backward(values, vectors)

@@ -20,6 +20,9 @@ Polynomial = tuple[float, float, float]
 SAFETY = 1.003
 """Rounding pushes singular values above the bound, where the steep first polynomials diverge, even in float32."""
 
+UNDERFLOW = 1e-15
+"""The squares in smaller Frobenius norms underflow in float32, so that the norm is no upper bound any more."""
+
 
 def best_odd_quintic(low: float, high: float) -> tuple[Polynomial, float]:
     """The odd polynomial of degree 5 nearest to 1 on [low, high], and its largest error there (Remez exchange)."""
@@ -62,7 +65,7 @@ def polar_factor(matrix: Tensor, polynomials: tuple[Polynomial, ...] | None = No
     """U V^T of each matrix U diag(s) V^T, zero on its null space.
 
     Args:
-        matrix: (N, p, q), float32 or float64, entries of order one.
+        matrix: (N, p, q), float32 or float64, entries of order one at most.
         polynomials: a :func:`schedule`; :func:`accurate_schedule` of the type if not given.
 
     Returns:
@@ -78,7 +81,8 @@ def polar_factor(matrix: Tensor, polynomials: tuple[Polynomial, ...] | None = No
     for step, (a, b, c) in enumerate(polynomials or accurate_schedule(matrix.dtype)):
         torch.bmm(factor.mT, factor, out=gram)
         if step == 0:  # two upper bounds of the largest singular value, squared
-            bound = torch.minimum(gram.flatten(1).norm(dim=1), gram.abs().sum(-1).amax(-1))
+            norm, rows = gram.flatten(1).norm(dim=1), gram.abs().sum(-1).amax(-1)
+            bound = torch.where(norm > UNDERFLOW, torch.minimum(norm, rows), rows)
             bound = bound.mul_(SAFETY**2).clamp_min_(tiny)[:, None, None]
             factor = factor / bound.sqrt()
             gram /= bound

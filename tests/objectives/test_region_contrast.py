@@ -222,7 +222,7 @@ def test_a_learned_temperature_moves_and_is_kept_from_zero():
     with torch.no_grad():
         objective.log_temperature.fill_(-9)
         objective.after_step(None, 0)
-    assert objective.measures() == {"temperature": pytest.approx(0.02)}
+    assert objective.measures() == {"kept": 1, "temperature": pytest.approx(0.02)}
     assert "log_temperature" in objective.state_dict()
 
 

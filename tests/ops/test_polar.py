@@ -46,3 +46,12 @@ def test_hard_spectra_do_not_diverge():
         matrix = rotations[:, 0] * torch.arange(1, 49).float() ** -decay @ rotations[:, 1]
         norms = torch.linalg.vecdot(matrix.flatten(1), polar_factor(matrix).flatten(1))
         torch.testing.assert_close(norms, torch.linalg.svdvals(matrix).sum(-1), atol=0, rtol=2e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-12, 1e-17])
+def test_small_matrices_have_the_same_factor(scale):
+    """As those of nearly orthogonal regions: squares of their Gram matrix underflow."""
+    matrix = torch.randn(6, 9, 5, generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(polar_factor(matrix * scale), polar_factor(matrix), atol=1e-4, rtol=0)
+    assert polar_factor(matrix * 1e-25).isfinite().all()
+    assert polar_factor(matrix * 1e-42).isfinite().all()

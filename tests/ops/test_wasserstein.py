@@ -166,6 +166,21 @@ def test_value_and_gradient_are_finite(name, mode):
     assert two.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-8, 1e-12])
+@pytest.mark.parametrize(("channels", "number"), [(16, 400), (32, 400), (128, 40)])
+@pytest.mark.parametrize("rank", [1, 2, 8])
+def test_few_and_tiny_eigenvalues(scale, channels, number, rank):
+    """Float32 eigenvectors from LAPACK are NaN, or do not converge, on some of these."""
+    generator = torch.Generator().manual_seed(channels + rank)
+    spread = torch.exp2(torch.randint(-12, 1, (number, channels, 1), generator=generator).float())
+    kept = torch.rand(number, channels, 1, generator=generator) < 0.6
+    factor = torch.randn(number, channels, rank, generator=generator) * spread * kept * scale
+    covariance, mean = factor @ factor.mT, torch.zeros(number, channels)
+    found = paired_wasserstein2(mean, covariance, mean, torch.zeros_like(covariance))
+    torch.testing.assert_close(found, factor.square().sum((1, 2)), atol=1e-30, rtol=1e-5)
+    assert paired_wasserstein2(mean, covariance, mean, covariance).max() <= 1e-4 * found.max()
+
+
 def test_identical_regions_are_at_distance_zero_and_at_rest():
     one, _ = maps(16)
     one.requires_grad_()
