@@ -41,8 +41,7 @@ class _Factor(torch.autograd.Function):
     def forward(ctx, covariance: Tensor) -> Tensor:
         finite = covariance.isfinite().flatten(1).all(1)
         symmetric = (covariance + covariance.mT).mul_(0.5).masked_fill_(~finite[:, None, None], 0)
-        # Solvers of LAPACK underflow in float32 on matrices of few or tiny eigenvalues: NaN, or no convergence.
-        values, vectors = (x.to(covariance.dtype) for x in torch.linalg.eigh(symmetric.double()))
+        values, vectors = _eigen(symmetric)
         values = values.masked_fill_(values <= ROUNDING[values.dtype] * values[:, -1:], 0)
         values = values.masked_fill_(~finite[:, None], torch.nan)
         ctx.save_for_backward(values, vectors)
@@ -57,6 +56,18 @@ class _Factor(torch.autograd.Function):
             sums = 2 * (values[:, :, None] + values[:, None])
             solution = ((rotated + rotated.mT) / sums).masked_fill_(sums == 0, 0)
             return vectors @ solution @ vectors.mT
+
+
+def _eigen(symmetric: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors of each matrix, found in float64: in float32 LAPACK's solvers underflow on matrices
+    of few or tiny eigenvalues, to NaN or no convergence."""
+    values, vectors = symmetric.new_empty(symmetric.shape[:-1]), torch.empty_like(symmetric)
+    size = _chunk_size(symmetric)
+    for part, value, vector in zip(symmetric.split(size), values.split(size), vectors.split(size), strict=True):
+        found = torch.linalg.eigh(part.double())
+        value.copy_(found.eigenvalues)
+        vector.copy_(found.eigenvectors)
+    return values, vectors
 
 
 class _Chunk(NamedTuple):
