@@ -20,7 +20,7 @@ class SizeWatch:
 
     def __init__(self, minimum: int) -> None:
         self.minimum = minimum
-        self._kept: int = 0
+        self._kept = 0
         self._all: int | Tensor = 0
         self._shape = (0, 0)
         self._told = False
