@@ -203,8 +203,12 @@ def _products(a: Tensor, b: Tensor, first: Tensor, second: Tensor, chunk: _Chunk
 
 
 def _chunk_size(factor: Tensor) -> int:
-    """Matrices per chunk: four buffers of them stay in the cache of a CPU core, or keep a GPU busy."""
-    return max(1, 2 ** (24 if factor.is_cuda else 17) // factor.shape[-1] ** 2)
+    """Matrices per chunk: as many as keep a GPU busy; on a CPU such that the work on a chunk outweighs its overhead
+    while its buffers stay small."""
+    channels = factor.shape[-1]
+    if factor.is_cuda:
+        return max(1, 2**24 // channels**2)
+    return max(1, min(2**19 // channels**2, 2**24 // channels**3))
 
 
 def _chunks(a: Tensor, b: Tensor, first: Tensor, second: Tensor) -> list[_Chunk]:
