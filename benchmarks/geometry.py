@@ -18,16 +18,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from crosstask.data.dataset import Dataset, TableDataset
-from crosstask.data.derive import DeriveTargets
-from crosstask.data.geometry import Size
-from crosstask.data.rooms.dataset import RoomsDataset
+from crosstask.data.labels.derive import DeriveTargets
+from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.sample import Batch, collate
-from crosstask.data.table import read_table
-from crosstask.data.transforms import augmentation
+from crosstask.data.table.table import read_table
+from crosstask.data.transforms.chains import augmentation
+from crosstask.data.transforms.geometry import Size
 from crosstask.objectives import Step
 from crosstask.objectives.geometry import DEPTH, Geometry
 from crosstask.ops.geometry import normals_from_depth
+from crosstask.rooms.dataset import RoomsDataset
 from crosstask.tasks.depth import Depth
 from crosstask.tasks.normals import Normals
 

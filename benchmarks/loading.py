@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from crosstask.data.dataset import TableDataset
-from crosstask.data.decode import load_image, load_label
-from crosstask.data.loading import training_loader
-from crosstask.data.table import Table
-from crosstask.data.transforms import augmentation, evaluation
+from crosstask.data.decode.files import load_image, load_label
+from crosstask.data.loading.dataset import TableDataset
+from crosstask.data.loading.loader import training_loader
+from crosstask.data.table.table import Table
+from crosstask.data.transforms.chains import augmentation, evaluation
 from crosstask.tasks.depth import Depth
 from crosstask.tasks.normals import Normals
 from crosstask.tasks.segmentation import Segmentation

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from crosstask.data.decode import load_image
+from crosstask.data.decode.files import load_image
 from crosstask.regions import Felzenszwalb, Grid, Job, Provider, Slic, make_regions
 from crosstask.regions.stored import Record, decode, encode, replace_file
 

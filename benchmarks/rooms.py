@@ -6,10 +6,10 @@ import time
 
 import torch
 
-from crosstask.data.rooms.layout import sample_scene
-from crosstask.data.rooms.render import cast
-from crosstask.data.rooms.room import make_room
-from crosstask.data.rooms.texture import paint, sample_look
+from crosstask.rooms.layout import sample_scene
+from crosstask.rooms.render import cast
+from crosstask.rooms.room import make_room
+from crosstask.rooms.texture import paint, sample_look
 
 SIZES = ((64, 96), (192, 256), (480, 640))
 COUNT = 150

@@ -18,8 +18,8 @@ from torch import Tensor
 from crosstask.data.sample import Batch
 from crosstask.networks import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.spaces import SpaceEngage
-from crosstask.objectives.teacher import Teacher
+from crosstask.objectives.shared.teacher import Teacher
+from crosstask.objectives.spaces.spaces import SpaceEngage
 from crosstask.tasks import KINDS, Task
 
 BATCH, CLASSES = 8, 11

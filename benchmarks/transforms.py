@@ -12,7 +12,7 @@ import torch
 from torchvision import tv_tensors
 
 from crosstask.data.sample import Sample
-from crosstask.data.transforms import ColourJitter, Fit, Flip, ScaleCrop, Strong, augmentation
+from crosstask.data.transforms.chains import ColourJitter, Fit, Flip, ScaleCrop, Strong, augmentation
 from crosstask.tasks import DepthMap, NormalMap, Regions, SemanticMap
 from crosstask.tasks.targets import as_target
 

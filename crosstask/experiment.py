@@ -18,13 +18,13 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from crosstask import __version__
-from crosstask.data.cached import CachedDataset
-from crosstask.data.derive import DeriveTargets
-from crosstask.data.loading import evaluation_loader, training_loader
+from crosstask.data.labels.derive import DeriveTargets
+from crosstask.data.labels.splits import label_counts, load_splits, scale_gap
+from crosstask.data.loading.cached import CachedDataset
+from crosstask.data.loading.loader import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
-from crosstask.data.splits import label_counts, load_splits, scale_gap
-from crosstask.data.table import write_table
-from crosstask.data.transforms import Compose, augmentation, evaluation
+from crosstask.data.table.table import write_table
+from crosstask.data.transforms.chains import Compose, augmentation, evaluation
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
 from crosstask.networks.describe import describe

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from crosstask.data.dataset import Dataset, TableDataset
-from crosstask.data.loading import evaluation_loader
+from crosstask.data.labels.splits import Splits, load_splits
+from crosstask.data.loading.dataset import Dataset, TableDataset
+from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.sample import Batch
-from crosstask.data.splits import Splits, load_splits
-from crosstask.data.table import read_table
-from crosstask.data.transforms import evaluation
+from crosstask.data.table.table import read_table
+from crosstask.data.transforms.chains import evaluation
 from crosstask.errors import DataError, UserError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe

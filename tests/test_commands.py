@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from crosstask.cli import main
-from crosstask.data.table import read_table
+from crosstask.data.table.table import read_table
 from crosstask.evaluation.exported import load_exported
 from crosstask.evaluation.results import Results
 from crosstask.recipe import Recipe, shipped_recipes

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from crosstask.data.table import Table, write_table
+from crosstask.data.table.table import Table, write_table
 
 TASKS = """
   semantic: {kind: segmentation, classes: [floor, wall, box]}

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from crosstask.cli import main as crosstask
 from crosstask.data.adapters.image_tags import tags_cell
-from crosstask.data.folders import make_table
-from crosstask.data.table import Table, concatenate, read_table, write_table
+from crosstask.data.table.folders import make_table
+from crosstask.data.table.table import Table, concatenate, read_table, write_table
 from crosstask.seeding import derive
 
 FEW = 50

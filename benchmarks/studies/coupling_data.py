@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from crosstask.data.rooms.dataset import RoomsDataset
-from crosstask.data.rooms.vocabulary import OBJECTS, TYPES
-from crosstask.data.table import Table, read_table, write_table
+from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.relatedness import Relatedness, infer, read_relatedness
+from crosstask.rooms.dataset import RoomsDataset
+from crosstask.rooms.vocabulary import OBJECTS, TYPES
 from crosstask.seeding import derive
 from crosstask.tasks import Category, Tagging
 

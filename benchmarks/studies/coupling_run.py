@@ -13,9 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from benchmarks.studies.coupling_data import Study, tasks_of, true_relatedness
-from crosstask.data.dataset import Dataset, TableDataset
+from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.sample import Sample
-from crosstask.data.table import Table, read_table, write_table
+from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.zero_shot import ZeroShot
 from crosstask.experiment import Experiment

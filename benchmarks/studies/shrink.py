@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from rich.progress import track
 
-from crosstask.data.dataset import TableDataset
-from crosstask.data.geometry import Resize
-from crosstask.data.table import INTRINSICS, Table, read_table, write_table
+from crosstask.data.loading.dataset import TableDataset
+from crosstask.data.table.table import INTRINSICS, Table, read_table, write_table
+from crosstask.data.transforms.geometry import Resize
 from crosstask.recipe import Recipe
 
 

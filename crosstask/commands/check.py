@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
-    from crosstask.data.check import check
-    from crosstask.data.check_report import render
-    from crosstask.data.table import read_table
+    from crosstask.data.check.check import check
+    from crosstask.data.check.report import render
+    from crosstask.data.table.table import read_table
 
     tasks, training = None, "train"
     if arguments.recipe:

@@ -27,7 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct
-    from crosstask.data.regions_column import add_regions
+    from crosstask.data.table.regions_column import add_regions
     from crosstask.recipe import parse_overrides
     from crosstask.regions import PROVIDERS
 

@@ -13,7 +13,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crosstask.data.table import Table
+    from crosstask.data.table.table import Table
     from crosstask.tasks.base import Task
 
 HELP = "count how the classes of two tasks are related"
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from crosstask.construct import construct
-    from crosstask.data.table import read_table
+    from crosstask.data.table.table import read_table
     from crosstask.relatedness import RelateOptions, infer, write_relatedness
     from crosstask.relatedness.picture import save_heat_map
 
@@ -68,7 +68,7 @@ def _tasks(arguments: argparse.Namespace, table: Table) -> list[Task]:
     """The two tasks, of the recipe or guessed from their columns."""
     from dataclasses import replace
 
-    from crosstask.data.infer import infer_tasks
+    from crosstask.data.table.infer import infer_tasks
     from crosstask.errors import UserError, nearest
     from crosstask.recipe import Recipe
 

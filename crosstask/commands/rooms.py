@@ -20,10 +20,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from crosstask.data.rooms.dataset import RoomsDataset
-    from crosstask.data.rooms.export import export_rooms
-    from crosstask.data.rooms.vocabulary import CLASSES, OBJECTS, TYPES
     from crosstask.errors import UserError
+    from crosstask.rooms.dataset import RoomsDataset
+    from crosstask.rooms.export import export_rooms
+    from crosstask.rooms.vocabulary import CLASSES, OBJECTS, TYPES
     from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
 
     tasks = (

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from crosstask.data.folders import make_table
+    from crosstask.data.table.folders import make_table
     from crosstask.errors import UserError
     from crosstask.flags import pairs
 

@@ -9,7 +9,7 @@ from crosstask.compare.cell import finished
 from crosstask.compare.entries import SUPERVISED
 from crosstask.compare.grid import Cell, Recipes
 from crosstask.compare.pool import Job
-from crosstask.data.splits import Splits, load_splits
+from crosstask.data.labels.splits import Splits, load_splits
 from crosstask.errors import DataError, RecipeError
 from crosstask.training.checkpoint import write_atomically
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
-from crosstask.data.table import DERIVED
+from crosstask.data.table.table import DERIVED
 from crosstask.evaluation.results import Number, Results, TaskResults
 from crosstask.tasks.base import Task
 from crosstask.tasks.metric import Metric

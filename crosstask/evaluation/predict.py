@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from crosstask.data.decode import load_image
-from crosstask.data.table import RESERVED, Table, write_table
+from crosstask.data.decode.files import load_image
+from crosstask.data.table.table import RESERVED, Table, write_table
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
 from crosstask.evaluation.sheet import fit, sheet, shrunk

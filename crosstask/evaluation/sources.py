@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from crosstask.data.formats import FORMATS
-from crosstask.data.table import read_table
+from crosstask.data.table.formats import FORMATS
+from crosstask.data.table.table import read_table
 from crosstask.errors import UserError
 
 SUFFIXES = frozenset(

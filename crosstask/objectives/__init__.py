@@ -1,18 +1,18 @@
 """Sources of supervision, one file per paper. A recipe names them by the keys of ``OBJECTIVES``."""
 
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.coupling import DistributionMatching
+from crosstask.objectives.coupling.distribution_matching import DistributionMatching
+from crosstask.objectives.coupling.hard_coannotation import HardCoannotation
+from crosstask.objectives.coupling.scalar_matching import ScalarMatching
+from crosstask.objectives.coupling.soft_coannotation import SoftCoannotation
 from crosstask.objectives.geometry import Geometry
-from crosstask.objectives.hard_coannotation import HardCoannotation
 from crosstask.objectives.initial import Initial
-from crosstask.objectives.joint_task import JointTask
+from crosstask.objectives.joint_task.joint_task import JointTask
 from crosstask.objectives.mean_teacher import MeanTeacher
 from crosstask.objectives.pairwise import PairwiseConsistency
 from crosstask.objectives.regeneration import Regeneration
-from crosstask.objectives.region_contrast import RegionContrast
-from crosstask.objectives.scalar_matching import ScalarMatching
-from crosstask.objectives.soft_coannotation import SoftCoannotation
-from crosstask.objectives.spaces import SpaceEngage
+from crosstask.objectives.region_contrast.region_contrast import RegionContrast
+from crosstask.objectives.spaces.spaces import SpaceEngage
 from crosstask.objectives.supervised import Supervised
 
 OBJECTIVES: dict[str, type[Objective]] = {

@@ -28,7 +28,7 @@ from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.pairs import labelled
+from crosstask.objectives.shared.pairs import labelled
 from crosstask.ops.geometry import depth_steps, normals_from_depth
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term

@@ -23,9 +23,9 @@ from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.pseudo_quality import PseudoQuality
-from crosstask.objectives.teacher import Teacher, raw_labels
-from crosstask.objectives.views import StrongView, View
+from crosstask.objectives.shared.pseudo_quality import PseudoQuality
+from crosstask.objectives.shared.teacher import Teacher, raw_labels
+from crosstask.objectives.shared.views import StrongView, View
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term

@@ -22,7 +22,7 @@ from crosstask.data.sample import Batch
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.pairs import Pair, dense_tasks, embed_pairs, find_pairs
+from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 

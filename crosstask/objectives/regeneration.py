@@ -25,7 +25,7 @@ from crosstask.errors import RecipeError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.networks.regenerator import Regenerator
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.pairs import reduced
+from crosstask.objectives.shared.pairs import reduced
 from crosstask.ops.redaction import blocks, checkerboard, without_band
 from crosstask.tasks.base import Task
 from crosstask.tasks.selection import full_precision

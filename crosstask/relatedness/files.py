@@ -24,7 +24,7 @@ from typing import Any
 import torch
 import yaml
 
-from crosstask.data.formats import format_of
+from crosstask.data.table.formats import format_of
 from crosstask.errors import DataError, nearest
 from crosstask.relatedness.table import Relatedness
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from crosstask.data.table import Table
+from crosstask.data.table.table import Table
 from crosstask.errors import DataError, RecipeError
 from crosstask.relatedness.estimate import Estimate, count, means, shares
 from crosstask.relatedness.table import Relatedness

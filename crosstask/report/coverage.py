@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from crosstask.data.table import read_table
+from crosstask.data.table.table import read_table
 from crosstask.report.subject import Source, Subject
 
 

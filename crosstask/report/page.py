@@ -16,10 +16,10 @@ from markupsafe import Markup
 from crosstask import __version__
 from crosstask.compare.cells import point_cells
 from crosstask.compare.statements import cautions, findings
-from crosstask.data.dataset import Dataset
-from crosstask.data.loading import evaluation_loader
-from crosstask.data.splits import Subset, load_splits
-from crosstask.data.transforms import evaluation
+from crosstask.data.labels.splits import Subset, load_splits
+from crosstask.data.loading.dataset import Dataset
+from crosstask.data.loading.loader import evaluation_loader
+from crosstask.data.transforms.chains import evaluation
 from crosstask.report.coverage import coverage_tables
 from crosstask.report.curves import curve_charts, efficiency_charts
 from crosstask.report.facts import facts_of

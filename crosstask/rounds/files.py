@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from crosstask.data.adapters.base import Output
-from crosstask.data.dataset import Dataset
+from crosstask.data.loading.dataset import Dataset
 from crosstask.data.sample import Sample
 from crosstask.errors import DataError, RunError
 from crosstask.evaluation.sources import file_names

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from crosstask.data.decode import image_size
+from crosstask.data.decode.files import image_size
 from crosstask.data.options import DataOptions
-from crosstask.data.table import WEIGHT, Table
+from crosstask.data.table.table import WEIGHT, Table
 from crosstask.errors import DataError, nearest
 from crosstask.rounds.roles import Roles
 from crosstask.tasks.names import SEPARATOR, index_of

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from crosstask.data.geometry import Size
 from crosstask.data.sample import Sample
+from crosstask.data.transforms.geometry import Size
 from crosstask.errors import UserError
 from crosstask.networks.blocks import resize
 from crosstask.ops.mean_field import mean_field

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crosstask.data.dataset import TableDataset
+from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.options import DataOptions
-from crosstask.data.table import Table, write_table
+from crosstask.data.table.table import Table, write_table
 from crosstask.rounds.files import FAULT, Progress, make_files
 from crosstask.rounds.labeller import Labeller
 from crosstask.rounds.roles import Roles

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from crosstask.data.decode import image_size, load_label
-from crosstask.data.table import Table
+from crosstask.data.decode.files import image_size, load_label
+from crosstask.data.table.table import Table
 from crosstask.tasks import Segmentation
 
 

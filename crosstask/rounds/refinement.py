@@ -9,8 +9,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from crosstask.data.splits import load_table
-from crosstask.data.table import Table, read_table, write_table
+from crosstask.data.labels.splits import load_table
+from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import RecipeError
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe

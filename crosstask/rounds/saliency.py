@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from crosstask.data.dataset import TableDataset
+from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.options import DataOptions
-from crosstask.data.table import Table
+from crosstask.data.table.table import Table
 from crosstask.errors import RecipeError, UserError
 from crosstask.networks.blocks import resize
 from crosstask.rounds.files import FAULT, Progress, make_files

@@ -6,9 +6,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from crosstask.data.dataset import TableDataset
-from crosstask.data.decode import load_image, load_label
-from crosstask.data.table import read_table
+from crosstask.data.decode.files import load_image, load_label
+from crosstask.data.loading.dataset import TableDataset
+from crosstask.data.table.table import read_table
 from crosstask.errors import RunError, UserError
 from crosstask.evaluation.inference import Inference
 from crosstask.evaluation.predict import predict

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from crosstask.data.adapters import ADAPTERS, convert
 from crosstask.errors import UserError
 from crosstask.experiment import Experiment
-from crosstask.objectives.coupling import DistributionMatching
+from crosstask.objectives.coupling.distribution_matching import DistributionMatching
 from crosstask.recipe import Recipe
 from crosstask.training.run import Run
 from tests.data.adapters import fake_attributes

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from crosstask.data.rooms.dataset import RoomsDataset
 from crosstask.data.sample import collate
 from crosstask.errors import RecipeError
 from crosstask.objectives import Step
 from crosstask.objectives.geometry import DEPTH, NORMALS, Geometry
 from crosstask.ops.geometry import normals_from_depth
+from crosstask.rooms.dataset import RoomsDataset
 from tests.training.toys import ToyNetwork, toy_batch, toy_tasks
 
 CAMERA = torch.tensor([9.0, 8.0, 3.5, 2.5])

@@ -8,7 +8,7 @@ import torch
 
 from crosstask.errors import RecipeError
 from crosstask.objectives import MeanTeacher, Step
-from crosstask.objectives.views import StrongView
+from crosstask.objectives.shared.views import StrongView
 from crosstask.tasks.metrics.segmentation import SegmentationMetric
 from tests.training.toys import ToyNetwork, toy_batch, toy_tasks
 

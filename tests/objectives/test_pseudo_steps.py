@@ -9,8 +9,8 @@ from torch import Tensor
 
 from crosstask.networks.projection import Representation
 from crosstask.objectives import MeanTeacher, Supervised
-from crosstask.objectives.space_contrast import SpaceContrast
-from crosstask.objectives.spaces import SpaceEngage
+from crosstask.objectives.spaces.contrast import SpaceContrast
+from crosstask.objectives.spaces.spaces import SpaceEngage
 from crosstask.training.learner import Learner
 from crosstask.training.step import accumulate_gradients
 from tests.training.toys import UNEVEN, ToyNetwork, concatenated, toy_batch, toy_tasks

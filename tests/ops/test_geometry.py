@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from crosstask.data.rooms.room import make_room
 from crosstask.ops.geometry import depth_steps, normals_from_depth
+from crosstask.rooms.room import make_room
 
 CAMERA = torch.tensor([60.0, 70.0, 20.3, 14.8])
 DOWN_FORWARD = torch.tensor([1.0, -1.0, -1.0])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from crosstask.cli import main
-from crosstask.data.table import Table, write_table
+from crosstask.data.table.table import Table, write_table
 from crosstask.errors import DataError, RecipeError
 from crosstask.relatedness import RelateOptions, infer, read_relatedness
 from crosstask.relatedness.estimate import count, means, shares

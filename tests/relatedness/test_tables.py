@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from crosstask.data.rooms.vocabulary import OBJECTS, RELATEDNESS, TYPES
 from crosstask.errors import DataError
 from crosstask.relatedness import Relatedness, read_relatedness, shipped_tables, write_relatedness
+from crosstask.rooms.vocabulary import OBJECTS, RELATEDNESS, TYPES
 from tests.shared import shared
 
 CSV = "class,AU1,AU6,AU12\nhappiness,0,0.51,1\ncontempt,,,\nfear,1,0,0\n"

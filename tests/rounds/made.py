@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from crosstask.data.table import Table, write_table
+from crosstask.data.table.table import Table, write_table
 
 COLOURS = {"red": (220, 40, 40), "blue": (40, 60, 220)}
 TASKS = """

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from crosstask.data.options import DataOptions
-from crosstask.data.table import Table, read_table
+from crosstask.data.table.table import Table, read_table
 from crosstask.errors import DataError
 from crosstask.recipe import Recipe
 from crosstask.rounds.intake import take_in

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crosstask.data.table import Table
+from crosstask.data.table.table import Table
 from crosstask.rounds.quality import measure_labels
 from crosstask.tasks import KINDS
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from crosstask.cli import main
-from crosstask.data.table import read_table, write_table
+from crosstask.data.table.table import read_table, write_table
 from crosstask.recipe import Recipe
 from crosstask.rounds.record import Record
 from crosstask.training.checkpoint import load_weights

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from crosstask.data.options import DataOptions
-from crosstask.data.table import read_table, write_table
+from crosstask.data.table.table import read_table, write_table
 from crosstask.errors import UserError
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
-from crosstask.data.entries import NONE, UNSURE
-from crosstask.data.formats import format_of
-from crosstask.data.table import Table
+from crosstask.data.table.entries import NONE, UNSURE
+from crosstask.data.table.formats import format_of
+from crosstask.data.table.table import Table
 from crosstask.errors import DataError, nearest
 
 

@@ -14,7 +14,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from PIL import Image
 
-from crosstask.data.table import INTRINSICS, RESERVED, WEIGHT, Table, write_table
+from crosstask.data.table.table import INTRINSICS, RESERVED, WEIGHT, Table, write_table
 from crosstask.errors import DataError
 
 Item = TypeVar("Item")

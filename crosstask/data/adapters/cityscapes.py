@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from crosstask.data.adapters.base import Adapter, Output, Source, intrinsics, table_of
-from crosstask.data.decode import load_label
-from crosstask.data.table import Table
+from crosstask.data.decode.files import load_label
+from crosstask.data.table.table import Table
 from crosstask.errors import DataError
 
 METRE = 256

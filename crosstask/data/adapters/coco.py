@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.adapters.image_tags import tags_cell
-from crosstask.data.decode import load_label
-from crosstask.data.table import Table
+from crosstask.data.decode.files import load_label
+from crosstask.data.table.table import Table
 from crosstask.errors import DataError
 
 UNKNOWN = 255

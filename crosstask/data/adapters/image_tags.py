@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crosstask.data.entries import NONE
+from crosstask.data.table.entries import NONE
 from crosstask.errors import DataError
 from crosstask.tasks.names import index_of
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import ClassVar
 
 from crosstask.data.adapters.base import Adapter, Output, Source, task_columns
-from crosstask.data.table import WEIGHT, Table, read_table
+from crosstask.data.table.table import WEIGHT, Table, read_table
 from crosstask.errors import DataError, nearest
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".npy")

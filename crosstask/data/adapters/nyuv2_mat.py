@@ -11,7 +11,7 @@ import torch
 
 from crosstask.data.adapters.base import Adapter, Output, Source, intrinsics, table_of
 from crosstask.data.adapters.matlab import read_class_map, read_vectors
-from crosstask.data.table import DERIVED, Table
+from crosstask.data.table.table import DERIVED, Table
 from crosstask.errors import DataError
 from crosstask.ops.geometry import normals_from_depth
 from crosstask.tasks.normals import Normals

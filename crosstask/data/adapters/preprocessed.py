@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
-from crosstask.data.table import Table
+from crosstask.data.table.table import Table
 from crosstask.errors import DataError
 
 SPLITS = {"train": "train", "val": "test"}

@@ -9,8 +9,8 @@ import numpy as np
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.adapters.image_tags import read_tags, tags_cell
 from crosstask.data.adapters.lists import read_names
-from crosstask.data.decode import load_label
-from crosstask.data.table import Table
+from crosstask.data.decode.files import load_label
+from crosstask.data.table.table import Table
 from crosstask.errors import DataError
 
 CLASSES = (

@@ -13,9 +13,9 @@ from crosstask.cli import main
 from crosstask.data.adapters import ADAPTERS, convert
 from crosstask.data.adapters.cityscapes import depth_of
 from crosstask.data.adapters.lists import read_names
-from crosstask.data.dataset import TableDataset
-from crosstask.data.decode import load_label
-from crosstask.data.table import read_table
+from crosstask.data.decode.files import load_label
+from crosstask.data.loading.dataset import TableDataset
+from crosstask.data.table.table import read_table
 from crosstask.errors import DataError
 from crosstask.recipe import Recipe
 from tests.data.adapters import (

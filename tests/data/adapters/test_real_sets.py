@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from crosstask.cli import main
-from crosstask.data.dataset import TableDataset
-from crosstask.data.table import read_table
+from crosstask.data.loading.dataset import TableDataset
+from crosstask.data.table.table import read_table
 from crosstask.ops.geometry import normals_from_depth
 from crosstask.recipe import Recipe
 from tests.shared import shared

@@ -1,0 +1,180 @@
+"""Files to arrays: images as float RGB, labels as they were stored. Nothing is executed, nothing huge is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision import tv_tensors
+
+from crosstask.data.decode.arrays import SUFFIXES, array_shape, load_array
+from crosstask.errors import DataError
+from crosstask.regions.stored import OFFSET, read_regions
+from crosstask.tasks.targets import Regions, as_target
+
+PIXEL_LIMIT = 2**26
+"""The most pixels an image or a label may have (8192 x 8192); a header that promises more is refused unread."""
+_VALUE_LIMIT = 4 * PIXEL_LIMIT
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
+_ORIENTATION = 0x0112
+_COLOUR: dict[str, Any] = {"RGB": np.s_[:], "RGBA": np.s_[..., :3], "LA": np.s_[..., 0], "PA": np.s_[..., 0]}
+_GREY = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+
+
+def load_image(path: Path) -> tv_tensors.Image:
+    """An image file as float RGB in [0, 1], (3, H, W).
+
+    Grey, palette, CMYK and 16-bit images are converted, transparency is dropped and the camera's orientation (EXIF) is
+    applied. Arrays (``.npy``, ``.npz``) are (H, W), (H, W, C) or (C, H, W) with C of 1, 3 or 4, and hold 8 or 16-bit
+    values or floats in [0, 1].
+
+    Raises:
+        DataError: the file is missing, broken, too large or not an image.
+    """
+    with _reporting(path):
+        if _is_array(path):
+            return tv_tensors.Image(_rgb(load_array(path, _VALUE_LIMIT)))
+        with _open(path) as image:
+            if image.getexif().get(_ORIENTATION, 1) != 1:
+                ImageOps.exif_transpose(image, in_place=True)
+            if image.mode in _GREY[3:]:  # more than 8 bits, which convert() would clip
+                return tv_tensors.Image(_rgb(_pixels(image)))
+            pixels = torch.from_numpy(_pixels(image if image.mode == "RGB" else image.convert("RGB")))
+            return tv_tensors.Image(pixels.permute(2, 0, 1).contiguous().float().div_(255))
+
+
+def load_label(path: Path) -> np.ndarray:
+    """A label file as it was stored: (H, W) or (H, W, 3) for pictures, any shape for arrays.
+
+    Palette pictures give their indices and 1-bit ones 0 and 1; 16-bit values keep all their bits; an alpha channel is
+    dropped.
+
+    Raises:
+        DataError: the file is missing, broken, too large or of a kind that holds no labels.
+    """
+    with _reporting(path):
+        if _is_array(path):
+            return load_array(path, _VALUE_LIMIT)
+        with _open(path) as image:
+            if image.mode in _GREY:
+                return _pixels(image)
+            if image.mode not in _COLOUR:
+                raise ValueError(f"its pixels are {image.mode}: store labels as grey, palette or RGB")
+            channels = _COLOUR[image.mode]
+            return _deep_colour(path)[channels] if _is_deep_colour(image) else _pixels(image)[channels]
+
+
+def load_regions(path: Path) -> Regions:
+    """A file of region ids (PNG or an integer array; id + 1, 0 none) as int32 (H, W), -1 none.
+
+    Raises:
+        DataError: the file is missing, broken, or not one integer per pixel.
+    """
+    if not _is_array(path):
+        return read_regions(path)
+    stored = load_label(path)
+    if stored.ndim != 2 or stored.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: holds {stored.dtype} {stored.shape}: regions are one integer per pixel (id + 1, 0 none)"
+        )
+    return as_target(Regions, stored.astype(np.int32) - OFFSET)
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of an image or a label, the camera's orientation applied; pictures are not decoded.
+
+    Raises:
+        DataError: the file is missing, too large or has no readable header.
+    """
+    with _reporting(path):
+        if _is_array(path):
+            shape = array_shape(path) if path.suffix.lower() == ".npy" else load_array(path, _VALUE_LIMIT).shape
+            return _plane(shape)
+        with _open(path) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) >= 5
+            return (image.width, image.height) if turned else (image.height, image.width)
+
+
+@contextmanager
+def _reporting(path: Path) -> Iterator[None]:
+    """Whatever a decoder says about a broken file, as one line that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file: check the path, it is relative to the table's folder") from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}): a cell names a readable file") from None
+    except Exception as error:  # decoders of broken files raise whatever they stumble over
+        empty = path.is_file() and path.stat().st_size == 0
+        why = "the file is empty" if empty else " ".join(str(error).replace(f" {str(path)!r}", "").split())
+        raise DataError(f"{path}: {why or type(error).__name__}: mend the file or blank the cell") from None
+
+
+def _is_array(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _open(path: Path) -> Image.Image:
+    image = Image.open(path, formats=_FORMATS)
+    if image.width * image.height > PIXEL_LIMIT:
+        image.close()
+        raise ValueError(
+            f"its header promises {image.width}x{image.height} pixels, more than the {PIXEL_LIMIT} allowed"
+        )
+    return image
+
+
+def _is_deep_colour(image: Image.Image) -> bool:
+    """Whether it is a PNG of 16 bits and several channels."""
+    return image.format == "PNG" and "16" in str(getattr(image, "tile", ""))
+
+
+def _deep_colour(path: Path) -> np.ndarray:
+    """The pixels of such a PNG, uint16. Pillow keeps 8 bits: the high ones, and of swapped bytes the low ones."""
+    halves = []
+    for order in ("16B", "16L"):
+        with _open(path) as image:
+            tile = image.tile[0]  # type: ignore[attr-defined]
+            image.tile = [tile._replace(args=tile.args.replace("16B", order))]  # type: ignore[attr-defined]
+            halves.append(np.array(image, dtype=np.uint16))
+    return halves[0] << 8 | halves[1]
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """The pixels as a writable array in native byte order; 1-bit ones as 0 and 1."""
+    array = np.array(image)
+    return array.astype(np.uint8 if array.dtype == bool else array.dtype.newbyteorder("="), copy=False)
+
+
+def _plane(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of an array (H, W), (H, W, C) or (C, H, W), C at most 4."""
+    if len(shape) == 3 and shape[0] <= 4 < shape[2]:
+        return shape[1], shape[2]
+    if len(shape) not in (2, 3):
+        raise ValueError(f"an array of shape {shape} is not (H, W), (H, W, C) or (C, H, W)")
+    return shape[0], shape[1]
+
+
+def _rgb(array: np.ndarray) -> Tensor:
+    """An array as float RGB (3, H, W) in [0, 1]."""
+    size = _plane(array.shape)
+    planes = array[None] if array.ndim == 2 else array if array.shape[1:] == size else array.transpose(2, 0, 1)
+    if planes.shape[0] not in (1, 3, 4):
+        raise ValueError(f"an image has 1, 3 or 4 channels, found {planes.shape[0]} in shape {array.shape}")
+    planes = planes[:3] if len(planes) > 1 else planes.repeat(3, axis=0)
+    if planes.dtype in (np.uint8, np.uint16):
+        return torch.from_numpy(planes.astype(np.float32, order="C") / np.float32(np.iinfo(planes.dtype).max))
+    if planes.dtype.kind != "f":
+        raise ValueError(f"an image of {planes.dtype} values: store 8 or 16-bit values or floats in [0, 1]")
+    if not np.isfinite(planes).all():
+        unknown = int((~np.isfinite(planes)).any(0).sum())
+        raise ValueError(f"{unknown} pixels are NaN or infinite: an image is known everywhere")
+    if planes.size and (planes.min() < 0 or planes.max() > 1):
+        raise ValueError(f"a float image is in [0, 1], found values from {planes.min():g} to {planes.max():g}")
+    return torch.from_numpy(planes.astype(np.float32, order="C"))

@@ -1,0 +1,1 @@
+"""Which labels are used: splits, protocols, derived targets."""

@@ -1,0 +1,169 @@
+"""From the ``data`` section of a recipe to training, validation and test samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from crosstask.data.decode.files import image_size
+from crosstask.data.labels.protocols import assign, hold_out
+from crosstask.data.loading.dataset import Dataset, TableDataset
+from crosstask.data.options import DataOptions
+from crosstask.data.sample import Sample
+from crosstask.data.table.table import Table, concatenate, read_table
+from crosstask.errors import DataError
+from crosstask.rooms.dataset import RoomsDataset
+from crosstask.tasks.base import Task
+
+_ALIKE = 1.25
+"""Scales within this factor do no harm."""
+
+
+class Subset:
+    """Some samples of a data set, in a given order."""
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
+        self.dataset, self.indices = dataset, list(indices)
+        self.ids = [dataset.ids[index] for index in self.indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.dataset[self.indices[index]]
+
+    def labelled(self) -> Tensor:
+        return self.dataset.labelled()[self.indices]
+
+    def calibrated(self) -> Tensor:
+        return self.dataset.calibrated()[self.indices]
+
+    def keep(self, mask: Tensor) -> Subset:
+        whole = self.dataset.labelled()
+        whole[self.indices] &= mask
+        return Subset(self.dataset.keep(whole), self.indices)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The samples of a run.
+
+    Attributes:
+        train: with only the labels the protocol leaves.
+        validation: to select the best checkpoint with; None when nothing is held out. When it is taken off the
+            training rows it has the labels the protocol left them, no more.
+        test: to report numbers on, with all labels; None when the table has no such split.
+        labels: which of the training labels were kept, to be written down.
+    """
+
+    train: Dataset
+    validation: Dataset | None
+    test: Dataset | None
+    labels: Table
+
+
+def load_table(options: DataOptions) -> Table:
+    """The table, or the tables concatenated.
+
+    Raises:
+        DataError: see :func:`~crosstask.data.table.table.read_table`.
+    """
+    paths = [options.table] if isinstance(options.table, str) else list(options.table or [])
+    tables = [read_table(path) for path in paths]
+    return tables[0] if len(tables) == 1 else concatenate(tables, Path(paths[0]).with_name("concatenated.csv"))
+
+
+def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
+    """The samples of a recipe.
+
+    Raises:
+        DataError: the table or a column is missing, or a task has no label among the training samples.
+        RecipeError: the label protocol is not valid.
+    """
+    whole, validation, test = (_table if options.rooms is None else _rooms)(options, tasks)
+    keep = assign(whole.labelled(), options.labels, options.labels_seed, whole.ids, list(tasks))
+    train = whole.keep(keep)
+    labels = _labels_table(train, tasks)
+    trained = train.labelled().any(0).tolist()
+    missing = [name for name, known in zip(tasks, trained, strict=True) if not known and name not in options.derive]
+    if missing:
+        raise DataError(
+            f"task {missing[0]!r} has no label among the {len(train)} training samples (labels: {options.labels}): "
+            "add some, or leave the task out of the recipe"
+        )
+    if validation is None and options.validation_fraction > 0 and len(train) > 1:
+        held = hold_out(train.ids, options.validation_fraction, options.labels_seed)
+        validation = Subset(train, [index for index, name in enumerate(train.ids) if name in held])
+        train = Subset(train, [index for index, name in enumerate(train.ids) if name not in held])
+    return Splits(train, validation, test, labels)
+
+
+def _rooms(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Dataset | None, Dataset]:
+    rooms = options.rooms
+    assert rooms is not None
+
+    def part(count: int, start: int, hidden: bool = False) -> RoomsDataset:
+        return RoomsDataset(count, tasks, size=options.size, seed=rooms.seed, start=start, hidden=hidden)
+
+    after_train = rooms.train + rooms.validation
+    validation = part(rooms.validation, rooms.train) if rooms.validation else None
+    return part(rooms.train, 0, options.hidden), validation, part(rooms.test, after_train)
+
+
+def _table(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Dataset | None, Dataset | None]:
+    table = load_table(options)
+    splits = {row.get("split", "") for row in table.rows}
+
+    def part(split: str | None, hidden: bool = False) -> TableDataset:
+        return TableDataset(table, tasks, split, regions=options.regions, confined=options.confined, hidden=hidden)
+
+    if splits <= {""}:
+        return part(None, options.hidden), None, None
+    return (
+        part(options.train_split, options.hidden),
+        part(options.validation_split) if options.validation_split in splits else None,
+        part(options.test_split) if options.test_split in splits else None,
+    )
+
+
+def _labels_table(dataset: Dataset, tasks: Mapping[str, Task]) -> Table:
+    """The table of the training rows with the labels that were kept; for made-up rooms, 1 where there is a label."""
+    if isinstance(dataset, TableDataset):
+        return dataset.table.masked(list(tasks), dataset.labelled())
+    rows = [
+        {"id": name, "image": name} | {task: "1" if known else "" for task, known in zip(tasks, row, strict=True)}
+        for name, row in zip(dataset.ids, dataset.labelled().tolist(), strict=True)
+    ]
+    return Table(Path("labels.csv"), ("id", "image", *tasks), rows)
+
+
+def scale_gap(table: Table, options: DataOptions) -> str | None:
+    """What to tell a user whose images are measured at another scale than the network is trained at; None for others.
+
+    Training shrinks the whole image to ``data.size`` before it zooms in; without ``data.evaluation_size`` images are
+    measured as large as they are, where everything looks larger than the network has ever seen it.
+    """
+    if options.rooms is not None or options.evaluation_size is not None or not table.rows:
+        return None
+    try:
+        height, width = image_size(table.resolve(0, "image", options.confined))
+    except DataError:  # whoever reads the image says so
+        return None
+    (rows, columns), scale = options.size, min(height / options.size[0], width / options.size[1])
+    if options.zoom[0] / _ALIKE <= scale <= options.zoom[1] * _ALIKE:
+        return None
+    return (
+        f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
+        f"{scale:.2g} times as large as in training, whose zooms are {options.zoom[0]:g} to {options.zoom[1]:g}. Set "
+        f"data.evaluation_size, to [{rows}, {columns}] say"
+    )
+
+
+def label_counts(dataset: Dataset, tasks: Mapping[str, Task]) -> dict[str, int]:
+    """How many samples have a label of each task."""
+    counts: Tensor = dataset.labelled().sum(0, dtype=torch.long)
+    return dict(zip(tasks, counts.tolist(), strict=True))

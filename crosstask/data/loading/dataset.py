@@ -1,0 +1,189 @@
+"""Tables to samples: what a data set is, and the one that reads a table of files."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crosstask.data.decode.files import load_image, load_label, load_regions
+from crosstask.data.sample import Sample
+from crosstask.data.table.table import INTRINSICS, RESERVED, WEIGHT, Table
+from crosstask.errors import DataError, RecipeError, nearest
+from crosstask.tasks.base import Task
+from crosstask.tasks.targets import Map, Regions, Target, as_target
+
+
+class Dataset(Protocol):
+    """Samples by index, without randomness, and what is labelled without opening a file."""
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each sample."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample:
+        """One sample.
+
+        Raises:
+            DataError: a file of it is missing or broken, or a label is not valid.
+        """
+
+    def labelled(self) -> Tensor:
+        """Which samples have a label of which task, bool (N, T), tasks in the order of the recipe."""
+
+    def calibrated(self) -> Tensor:
+        """Which samples have known intrinsics, bool (N,)."""
+
+    def keep(self, mask: Tensor) -> Dataset:
+        """The same samples without the labels outside ``mask``, bool (N, T)."""
+
+
+class TableDataset:
+    """The rows of a table as samples.
+
+    Args:
+        table: rows of text cells; columns that are no task's are passed over.
+        tasks: the tasks of the recipe; each needs a column of its name. The cells of dense tasks name files, those of
+            image-level tasks are text. A column ``TASK.weight`` holds a number or names a file of one weight per pixel
+            (8 and 16-bit values are scaled to [0, 1]).
+        split: use the rows of this split only.
+        regions: load the column ``regions``.
+        confined: refuse paths that leave the table's folder, for tables that come from someone else.
+        hidden: load the labels that :meth:`keep` leaves out as ``Sample.hidden``.
+
+    Raises:
+        DataError: a column or the split is missing.
+        RecipeError: a task has the name of a column with another meaning.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        tasks: Mapping[str, Task],
+        split: str | None = None,
+        regions: bool = False,
+        confined: bool = False,
+        hidden: bool = False,
+    ) -> None:
+        for name in tasks:
+            if name in RESERVED:
+                raise RecipeError(f"tasks: {name!r} is a column with another meaning: give the task another name")
+            if name not in table.columns:
+                others = [column for column in table.columns if column not in RESERVED]
+                raise DataError(f"{table.path}: no column {name!r} for the task of this name: {nearest(name, others)}")
+        if regions and "regions" not in table.columns:
+            raise DataError(f"{table.path}: no column 'regions': make one with crosstask regions")
+        self.table = table.select(split)
+        self.tasks = dict(tasks)
+        self.regions = regions
+        self.confined = confined
+        self.hidden = hidden
+        self._there = self._labelled = self.table.coverage(list(tasks))
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each row."""
+        return self.table.ids
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def labelled(self) -> Tensor:
+        """Which rows have a label of which task, bool (N, T)."""
+        return self._labelled.clone()
+
+    def calibrated(self) -> Tensor:
+        """Which rows have known intrinsics, bool (N,)."""
+        return torch.stack([self._intrinsics(index) for index in range(len(self))]).isfinite().all(1)
+
+    def keep(self, mask: Tensor) -> TableDataset:
+        """The same rows without the labels outside ``mask``, bool (N, T)."""
+        fewer = copy.copy(self)
+        fewer._labelled = self._labelled & mask
+        return fewer
+
+    def __getitem__(self, index: int) -> Sample:
+        """The sample of a row.
+
+        Raises:
+            DataError: a file is missing or broken, or a label is not valid; names row, column and file.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        image = self._load(index, "image", load_image)
+        size = image.shape[-2], image.shape[-1]
+        there, labelled = self._there[index].tolist(), self._labelled[index].tolist()
+        targets, weights, hidden = {}, {}, {}
+        for (name, task), exists, use in zip(self.tasks.items(), there, labelled, strict=True):
+            targets[name] = self._target(index, name, task, size) if use else task.unknown(size)
+            if use and self.table.rows[index].get(name + WEIGHT):
+                weights[name] = self._weight(index, name + WEIGHT, task, size)
+            if self.hidden:
+                hidden[name] = self._target(index, name, task, size) if exists and not use else task.unknown(size)
+        regions: Regions | None = None
+        if self.regions and self.table.rows[index].get("regions"):
+            regions = self._load(index, "regions", load_regions)
+            self._same_size(index, "regions", regions, size)
+        return Sample(self.table.rows[index]["id"], image, targets, regions, self._intrinsics(index), weights, hidden)
+
+    def _load(self, index: int, column: str, load: Callable[[Path], Any]) -> Any:
+        try:
+            return load(self.table.resolve(index, column, self.confined))
+        except DataError as error:
+            raise DataError(f"{self.table.where(index, column)}: {error}") from None
+
+    def _target(self, index: int, column: str, task: Task, size: tuple[int, int]) -> Target:
+        cell = self.table.rows[index][column]
+        stored = self._load(index, column, load_label) if task.dense else cell
+        try:
+            target = task.parse(stored)
+            if task.dense:
+                self._same_size(index, column, target, size)
+            task.check(target)
+        except ValueError as error:
+            raise DataError(f"{self.table.where(index, column)}: {cell}: {error}") from None
+        return target
+
+    def _weight(self, index: int, column: str, task: Task, size: tuple[int, int]) -> Target:
+        cell = self.table.rows[index][column]
+        try:
+            weight = torch.full(size if task.dense else (), float(cell))
+        except ValueError:
+            weight = self._weight_map(index, column, size) if task.dense else torch.tensor(float("nan"))
+        if not (weight.isfinite() & (weight >= 0)).all():
+            kind = "a number of at least 0, or a file of one per pixel" if task.dense else "a number of at least 0"
+            raise DataError(f"{self.table.where(index, column)}: {cell}: a weight is {kind}")
+        return as_target(Map if task.dense else Target, weight)
+
+    def _weight_map(self, index: int, column: str, size: tuple[int, int]) -> Tensor:
+        stored = self._load(index, column, load_label)
+        scale = np.iinfo(stored.dtype).max if stored.dtype.kind == "u" else 1
+        weight = torch.from_numpy(stored.astype(np.float32) / np.float32(scale))
+        self._same_size(index, column, weight, size)
+        return weight
+
+    def _same_size(self, index: int, column: str, label: Tensor, size: tuple[int, int]) -> None:
+        height, width = (*label.shape[-2:], 1, 1)[:2]
+        if (height, width) != size:
+            row = self.table.rows[index]
+            raise DataError(
+                f"{self.table.where(index, column)}: {row[column]} is {height}x{width} (height x width) but the image "
+                f"{row['image']} is {size[0]}x{size[1]}: resize the label (nearest pixel) or pair the right files"
+            )
+
+    def _intrinsics(self, index: int) -> Tensor:
+        def number(column: str) -> float:
+            cell = self.table.rows[index].get(column) or "nan"
+            try:
+                return float(cell)
+            except ValueError:
+                raise DataError(f"{self.table.where(index, column)}: {cell!r} is not a number of pixels") from None
+
+        return torch.tensor([number(column) for column in INTRINSICS])

@@ -1,0 +1,1 @@
+"""Tables of files: cells, names, ids, and the files tables are kept in."""

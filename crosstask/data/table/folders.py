@@ -1,0 +1,166 @@
+"""A table made from folders of files: one glob per column, matched to the images by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from crosstask.data.table.entries import is_entries, read_entries
+from crosstask.data.table.matching import Files, first_few, match_entries, match_files
+from crosstask.data.table.table import Table, concatenate, read_table, write_table
+from crosstask.errors import DataError
+
+SPLIT = "{split}"
+"""Stands for the name of the split in a pattern."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """How the files of one column met the images.
+
+    Attributes:
+        labelled: how many images have one.
+        unlabelled: names of the images that have none.
+        unmatched: files or entries that belong to no image.
+    """
+
+    labelled: int
+    unlabelled: list[str]
+    unmatched: list[str]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table and how it came about; ``str(listing)`` says it in a line per column.
+
+    Attributes:
+        table: the rows.
+        matches: per split (``""`` where there is none) and column.
+    """
+
+    table: Table
+    matches: dict[str, dict[str, Match]]
+
+    def __str__(self) -> str:
+        lines = [f"{self.table.path}: {len(self.table)} images"]
+        for split, columns in self.matches.items():
+            for column, match in columns.items():
+                total = match.labelled + len(match.unlabelled)
+                line = f"  {split + ': ' if split else ''}{column}: {match.labelled} of {total} images"
+                if match.unlabelled:
+                    line += f"; images without: {first_few(match.unlabelled)}"
+                if match.unmatched:
+                    line += f"; labels without an image: {first_few(match.unmatched)}"
+                lines.append(line)
+        return "\n".join(lines)
+
+
+def table_from_folders(
+    root: Path | str,
+    patterns: Mapping[str, str],
+    split: str | None = None,
+    path: Path | str | None = None,
+    constants: Mapping[str, float] | None = None,
+) -> Listing:
+    """List the files in a folder as a table, not written yet.
+
+    Args:
+        root: the folder; patterns are relative to it.
+        patterns: column -> a glob of files, or image-level labels from a file: ``tags.json`` (id -> value or list),
+            ``labels.csv:column``, ``labels.csv:one,two`` or ``labels.csv:*`` (several columns as tags, see
+            :func:`~crosstask.data.table.entries.read_entries`). ``image`` is needed. ``{split}`` stands for the split.
+        split: written to every row.
+        path: where the table will be, ``root/table.csv`` by default; its cells are relative to that.
+        constants: numbers that are the same in every row, the intrinsics ``fx fy cx cy`` say.
+
+    Raises:
+        DataError: a pattern that finds nothing, labels of which none belongs to an image, a file that cannot be read.
+    """
+    root = Path(root)
+    path = Path(path) if path is not None else root / "table.csv"
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder: check the path")
+    if "image" not in patterns:
+        raise DataError("--image is missing: name the images, --image 'rgb/*.jpg' say")
+    forbidden = {"id", "split"} & set(patterns)
+    if forbidden:
+        raise DataError(f"--{forbidden.pop()} has a meaning of its own: give the task another name")
+    patterns = {column: pattern.replace(SPLIT, split or SPLIT) for column, pattern in patterns.items()}
+    images = Files.find(root, "image", patterns["image"])
+    folder = Path(os.path.relpath(os.path.abspath(root), os.path.abspath(path.parent)))
+
+    def relative(cells: Iterable[str]) -> list[str]:
+        return [cell and (cell if os.path.isabs(cell) else (folder / cell).as_posix()) for cell in cells]
+
+    columns = {"id": images.ids(), "image": relative(images.paths)}
+    if split:
+        columns["split"] = [split] * len(images.paths)
+    columns |= {name: [f"{value:.10g}"] * len(images.paths) for name, value in (constants or {}).items()}
+    matches = {}
+    for column, pattern in patterns.items():
+        if column == "image":
+            continue
+        if is_entries(pattern):
+            cells, left = match_entries(column, images, read_entries(root, column, pattern, patterns.values()))
+            columns[column] = cells
+        else:
+            cells, left = match_files(column, images, Files.find(root, column, pattern))
+            columns[column] = relative(cells)
+        blank = [name for name, cell in zip(columns["id"], cells, strict=True) if not cell]
+        matches[column] = Match(len(cells) - len(blank), blank, left)
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    return Listing(Table(path, tuple(columns), rows), {split or "": matches})
+
+
+def _append(table: Table, more: Table) -> Table:
+    """``more`` below ``table``; an id that is there already gets the split before it, or becomes the image's path."""
+    known, images = set(table.ids), {os.path.abspath(table.folder / row["image"]) for row in table.rows}
+    rows = []
+    for row in more.rows:
+        if os.path.abspath(more.folder / row["image"]) in images:
+            raise DataError(f"{table.path}: image {row['image']} is in the table already: append each folder once")
+        name = row["id"]
+        if name in known:
+            name = f"{row['split']}/{name}" if row.get("split") else row["image"]
+        rows.append({**row, "id": name})
+    return concatenate([table, replace(more, rows=rows)], table.path)
+
+
+def make_table(
+    root: Path | str,
+    patterns: Mapping[str, str],
+    out: Path | str,
+    splits: Sequence[str] = (),
+    append: bool = False,
+    constants: Mapping[str, float] | None = None,
+) -> Listing:
+    """List the files in a folder and write the table: what ``crosstask table`` does.
+
+    Args:
+        root: the folder.
+        patterns: column -> pattern, see :func:`table_from_folders`.
+        out: the table, ``.csv``, ``.jsonl`` or ``.parquet``.
+        splits: names of the splits; for several of them the patterns hold ``{split}``.
+        append: add the rows to the table ``out`` instead of writing a new one.
+        constants: numbers that are the same in every row, the intrinsics ``fx fy cx cy`` say.
+
+    Raises:
+        DataError: ``out`` exists and ``append`` is not set, or the other way round; see :func:`table_from_folders`.
+    """
+    out = Path(out)
+    if len(splits) > 1 and SPLIT not in patterns.get("image", ""):
+        raise DataError(
+            f"--split {','.join(splits)}: several splits need '{SPLIT}' in the patterns ('{SPLIT}/rgb/*.jpg')"
+        )
+    if not append and out.exists():
+        raise DataError(f"{out}: exists already: give --append to add to it, or another --out")
+    table = read_table(out) if append else None
+    matches: dict[str, dict[str, Match]] = {}
+    for split in splits or (None,):
+        listing = table_from_folders(root, patterns, split, out, constants)
+        table = listing.table if table is None else _append(table, listing.table)
+        matches |= listing.matches
+    assert table is not None
+    return Listing(write_table(table, out), matches)

@@ -1,0 +1,151 @@
+"""Tasks guessed from a table alone, for looking at data before there is a recipe."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from textwrap import shorten
+
+import numpy as np
+
+from crosstask.data.decode.files import load_label
+from crosstask.data.table.table import RESERVED, WEIGHT, Table
+from crosstask.errors import DataError
+from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Segmentation, Tagging, Task
+
+_FILES = 200
+_MANY = 50
+
+
+def infer_tasks(table: Table) -> tuple[dict[str, Task], list[str]]:
+    """Guess the kind of each column that is not reserved.
+
+    Returns:
+        The tasks by column, and a line for each column that says what it was taken for and why, or that it could not be
+        told.
+    """
+    tasks: dict[str, Task] = {}
+    notes = []
+    files = set(table.file_columns())
+    for column in table.columns:
+        if column in RESERVED or column.endswith(WEIGHT):
+            continue
+        cells = [row[column] for row in table.rows if row.get(column)]
+        if not cells:
+            notes.append(f"column {column}: blank in every row, passed over")
+            continue
+        task, why = _from_files(table, column, cells) if column in files else _from_text(column, cells)
+        if task is None:
+            notes.append(f"column {column}: not checked, {why}: give a recipe that says what it is")
+        else:
+            tasks[column] = task
+            notes.append(f"column {column}: taken for {task.kind}, {why}")
+    return tasks, notes
+
+
+def _spread(cells: Sequence[str], count: int) -> list[str]:
+    """At most ``count`` of the cells, evenly spread."""
+    return [cells[i * len(cells) // count] for i in range(count)] if len(cells) > count else list(cells)
+
+
+def _arrays(table: Table, cells: Sequence[str]) -> list[np.ndarray]:
+    found = []
+    for cell in cells:
+        try:
+            found.append(load_label(Path(os.path.abspath(table.folder / cell))))
+        except DataError:
+            continue
+    return found
+
+
+def _from_files(table: Table, column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
+    arrays = _arrays(table, _spread(cells, 5))
+    if not arrays:
+        return None, "none of its first files can be read"
+    first = arrays[0]
+    layout = f"{first.dtype} files of shape {first.shape}"
+    planes = first.ndim == 2 or 1 in (first.shape[0], first.shape[-1])
+    if not planes:
+        if _hinted(column, "norm") or _near_unit(arrays):
+            return Normals(column), f"{layout} of vectors"
+        return None, f"{layout} are neither one value per pixel nor unit vectors"
+    for words, make in HINTS.items():
+        if _hinted(column, *words):
+            return make(column), f"by its name ({layout})"
+    highest = max(float(np.nanmax(array, initial=0)) for array in arrays)
+    if first.dtype.kind == "f" and any((array != np.rint(array))[~np.isnan(array)].any() for array in arrays):
+        return (
+            (Saliency(column), f"{layout} in [0, 1]")
+            if highest <= 1
+            else (Depth(column), f"{layout} up to {highest:.4g}")
+        )
+    if first.dtype.kind in "iu" and first.dtype.itemsize > 1 and highest > 1000:
+        return Depth(column), f"{layout} up to {highest:g}"
+    levels = set(np.unique(np.concatenate([np.unique(array) for array in arrays])).tolist())
+    if levels <= {0, 255}:
+        return Saliency(column), f"{layout} of 0 and 255"
+    return _segmentation(table, column, cells)
+
+
+def _segmentation(table: Table, column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
+    highest = -1
+    sample = _spread(cells, _FILES)
+    for cell in sample:
+        for array in _arrays(table, [cell]):
+            ids = array[(array != 255) & (array == array)]
+            highest = max(highest, int(ids.max())) if ids.size else highest
+    if highest < 0:
+        return None, f"the first {len(sample)} files hold nothing but 255"
+    if highest > 255:
+        return None, f"ids up to {highest} are too many for classes"
+    return Segmentation(column, classes=highest + 1), f"ids 0 to {highest} in {len(sample)} files, 255 unknown"
+
+
+def _from_text(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
+    if any("/" in cell or os.path.splitext(cell)[1] in (".png", ".jpg", ".npy") for cell in cells[:20]):
+        return None, f"{cells[0]!r} looks like a file but is not there"
+    parts = [[part.strip() for part in cell.split(";")] for cell in cells]
+    lengths = {len(part) for part in parts}
+    words = {part for cell in parts for part in cell if part}
+    if len(lengths) == 1 and all(_is_number(word) for word in words) and not all(word.isdecimal() for word in words):
+        return Regression(column, names=lengths.pop()), f"numbers, {shorten(cells[0], 40)!r} say"
+    many = max(lengths) > 1 or "-" in words
+    words = {word.removeprefix("?") for word in words} - {"-"}
+    if not many and len(words) > max(_MANY, len(cells) // 2):
+        return None, f"{len(words)} different texts, {shorten(cells[0], 40)!r} say"
+    classes = max(map(int, words), default=0) + 1 if all(map(str.isdecimal, words)) else sorted(words)
+    count = classes if isinstance(classes, int) else len(classes)
+    try:
+        task: Task = (Tagging if many else Category)(column, classes=classes)
+    except ValueError as error:
+        return None, str(error)
+    return task, f"{count} {'tags' if many else 'classes'}, {shorten(cells[0], 40)!r} say"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _hinted(column: str, *words: str) -> bool:
+    return any(word in column.lower() for word in words)
+
+
+def _near_unit(arrays: Sequence[np.ndarray]) -> bool:
+    task = Normals("guess")
+    try:
+        return all(task.parse(array).known().any() for array in arrays)
+    except ValueError:
+        return False
+
+
+HINTS: dict[tuple[str, ...], Callable[[str], Task]] = {
+    ("disparity", "disp"): Disparity,
+    ("depth", "distance"): Depth,
+    ("saliency", "salient", "foreground", "figure"): Saliency,
+}
+"""Words in the name of a column that tell one value per pixel from another."""

@@ -1,0 +1,112 @@
+"""``crosstask regions``: makes the region files of a table and writes the table with a column ``regions``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from crosstask.data.decode.files import load_image, load_label
+from crosstask.data.table.table import Table, read_table, write_table
+from crosstask.errors import DataError, RunError, nearest
+from crosstask.regions import Job, Progress, Provider, make_regions, shard
+
+_READERS = {"image": load_image, "label": load_label}
+_LISTED = 20
+
+
+@dataclass(frozen=True)
+class RegionsMade:
+    """What ``crosstask regions`` did: how many files were made and kept, and the table, if it was written."""
+
+    made: int
+    kept: int
+    folder: Path
+    table: Path | None
+
+
+def add_regions(
+    table: Path | str,
+    provider: Provider,
+    out: Path | str | None = None,
+    table_out: Path | str | None = None,
+    part: str | None = None,
+    workers: int | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> RegionsMade:
+    """Make the regions of every image of a table, and write the table with a column ``regions``.
+
+    Files that are there already are kept if they were made from the same image with the same parameters.
+
+    Args:
+        table: the table of files.
+        provider: what makes the regions, one of ``crosstask.regions.PROVIDERS``.
+        out: folder of the region files; ``regions/PROVIDER`` beside the table by default.
+        table_out: where the table with the regions goes; ``NAME_regions`` beside the table by default. The table
+            itself may be named and is then replaced.
+        part: ``i/n`` makes only the i-th of n parts and writes no table: run once without it at the end.
+        workers: worker processes; one per core by default (one in all for sam).
+        progress: called after every file with the state so far.
+
+    Raises:
+        DataError: the table is not valid, or has no column with the provider's sources.
+        RunError: some rows could not be made; all others are finished and in the table.
+    """
+    source = read_table(table)
+    folder = Path(out) if out is not None else source.folder / "regions" / provider.name
+    jobs = _jobs(source, provider, folder)
+    chosen = list(dict.fromkeys(job for job in jobs if job is not None))
+    state = make_regions(
+        chosen if part is None else shard(chosen, part), provider, _READERS[provider.reads], workers, progress
+    )
+    written = None
+    if part is None:
+        written = Path(table_out) if table_out is not None else source.path.with_stem(source.path.stem + "_regions")
+        write_table(_with_regions(source, jobs, {job.target for job in state.failures}), written)
+    if state.failures:
+        raise RunError(_summary(state, written))
+    return RegionsMade(state.made, state.kept, folder, written)
+
+
+def _jobs(table: Table, provider: Provider, folder: Path) -> list[Job | None]:
+    """The job of each row; None for a row without a source. Rows that share a source share the job's target."""
+    column = provider.source
+    if column not in table.columns:
+        raise DataError(f"{table.path}: no column {column!r} to make regions from: {nearest(column, table.columns)}")
+    names: dict[Path, str] = {}
+    jobs: list[Job | None] = []
+    for index, row in enumerate(table.rows):
+        if not row.get(column):
+            jobs.append(None)
+            continue
+        source = table.resolve(index, column)
+        target = folder / _inside(row[column])
+        jobs.append(Job(names.setdefault(target, f"row {row['id']!r}"), source, target))
+    return jobs
+
+
+def _inside(cell: str) -> PurePath:
+    """A path below the folder of regions for a cell, another one for every file: ``../a.jpg`` -> ``__/a.jpg.png``."""
+    path = PurePath(os.path.normpath(cell))
+    parts = ["_root" if part == path.anchor else "__" if part == ".." else part for part in path.parts]
+    return PurePath(*parts[:-1], parts[-1] + ".png")
+
+
+def _with_regions(table: Table, jobs: list[Job | None], failed: set[Path]) -> Table:
+    def cell(job: Job | None) -> str:
+        if job is None or job.target in failed:
+            return ""
+        return Path(os.path.relpath(job.target, table.folder)).as_posix()
+
+    columns = table.columns if "regions" in table.columns else (*table.columns, "regions")
+    rows = [{**row, "regions": cell(job)} for row, job in zip(table.rows, jobs, strict=True)]
+    return replace(table, columns=columns, rows=rows)
+
+
+def _summary(state: Progress, written: Path | None) -> str:
+    listed = [f"{job.name}: {reason}" for job, reason in list(state.failures.items())[:_LISTED]]
+    if len(state.failures) > _LISTED:
+        listed.append(f"and {len(state.failures) - _LISTED} more")
+    rest = f"; the others are in {written}" if written else ""
+    return f"{len(state.failures)} of {state.total} region maps could not be made{rest}: {'; '.join(listed)}"

@@ -1,0 +1,244 @@
+"""The table of files: one row per sample, one column per task, a blank cell where there is no label.
+
+    image,split,semantic,depth,tags
+    rgb/0001.jpg,train,masks/0001.png,,
+    rgb/0002.jpg,train,,depth/0002.png,sofa;lamp
+    rgb/0003.jpg,test,masks/0003.png,depth/0003.png,-
+
+Paths are relative to the folder of the table. Cells are text; labels are only opened when a sample is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from crosstask.data.table.formats import Rows, format_of
+from crosstask.errors import DataError, nearest
+
+INTRINSICS = ("fx", "fy", "cx", "cy")
+RESERVED = frozenset({"image", "split", "id", "regions", *INTRINSICS})
+"""Columns with a meaning of their own; no task may have such a name."""
+WEIGHT = ".weight"
+"""Ending of the column that holds the weights of a task's labels."""
+DERIVED = "_derived"
+"""Ending of a column, and of its task, whose labels were derived from another task's: trained on, never measured."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text cells; always valid: some rows, an image in each, no id twice.
+
+    Attributes:
+        path: the file of the table; cells are relative to its folder. The file need not exist yet.
+        columns: names of the columns, in the order they are written.
+        rows: one dict per sample, column -> text, ``""`` where blank. ``id`` is filled in where it is blank: the stem
+            of the image's path, or that whole path where several rows share the stem.
+        first: the number of the first row as people count it, used in messages (2 below a header).
+
+    Raises:
+        DataError: no rows, no ``image`` column, a blank image, a column or an id twice.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: Rows
+    first: int = 2
+
+    def __post_init__(self) -> None:
+        twice = [name for name, count in Counter(self.columns).items() if count > 1]
+        if twice:
+            raise DataError(f"{self.path}: column {twice[0]!r} is there twice: rename or remove one")
+        if not self.rows:
+            raise DataError(f"{self.path}: the table is empty: it needs one row per image")
+        if "image" not in self.columns:
+            found = ", ".join(self.columns)
+            raise DataError(f"{self.path}: no column 'image' among {found}: give the column of image paths that name")
+        blank = next((index for index, row in enumerate(self.rows) if not row.get("image")), None)
+        if blank is not None:
+            raise DataError(f"{self.path}, row {blank + self.first}: the image is blank: fill it in or remove the row")
+        object.__setattr__(self, "columns", ("id", *self.columns) if "id" not in self.columns else tuple(self.columns))
+        object.__setattr__(
+            self, "rows", [{**row, "id": name} for row, name in zip(self.rows, self._ids(), strict=True)]
+        )
+
+    def _ids(self) -> list[str]:
+        stems = Counter(Path(row["image"]).stem for row in self.rows)
+        ids: dict[str, int] = {}
+        for index, row in enumerate(self.rows):
+            stem = Path(row["image"]).stem
+            name = row.get("id") or (stem if stems[stem] == 1 else row["image"])
+            if name in ids:
+                raise DataError(
+                    f"{self.path}, row {index + self.first}: id {name!r} is that of row {ids[name] + self.first} too: "
+                    "merge the rows, or give each an id of its own in a column 'id'"
+                )
+            ids[name] = index
+        return list(ids)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that cells are relative to."""
+        return self.path.parent
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of each row."""
+        return [row["id"] for row in self.rows]
+
+    @property
+    def splits(self) -> list[str]:
+        """The names in the column ``split``, in order of appearance; empty without that column."""
+        return [name for name in dict.fromkeys(row.get("split", "") for row in self.rows) if name]
+
+    def where(self, row: int, column: str) -> str:
+        """Table, row id and column, for messages."""
+        return f"{self.path}, row {self.rows[row]['id']!r}, column {column}"
+
+    def select(self, split: str | None) -> Table:
+        """The rows of one split, all rows for ``None``.
+
+        Raises:
+            DataError: no row has this split.
+        """
+        if split is None:
+            return self
+        rows = [row for row in self.rows if row.get("split") == split]
+        if not rows:
+            known = nearest(split, self.splits) if self.splits else "the table has no column 'split'"
+            raise DataError(f"{self.path}: no row of split {split!r}: {known}")
+        return replace(self, rows=rows)
+
+    def only(self, ids: Container[str]) -> Table:
+        """The rows whose id is among ``ids``."""
+        return replace(self, rows=[row for row in self.rows if row["id"] in ids])
+
+    def resolve(self, row: int, column: str, confined: bool = False) -> Path:
+        """The absolute path of a cell that names a file. Whether the file exists is not looked at.
+
+        Args:
+            row: index of the row.
+            column: name of the column; its cell is not blank.
+            confined: refuse paths that lead out of the table's folder (absolute, through ``..`` or a link), for
+                tables that come from someone else.
+
+        Raises:
+            DataError: the path leaves the table's folder and ``confined`` is set.
+        """
+        cell = self.rows[row][column]
+        path = Path(os.path.abspath(os.path.join(self.folder, cell)))
+        if confined and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.folder)):
+            raise DataError(
+                f"{self.where(row, column)}: {cell} leads out of the table's folder: move the file, or allow it "
+                "with confined: false"
+            )
+        return path
+
+    def coverage(self, tasks: Sequence[str]) -> Tensor:
+        """Which cells are filled: bool (rows, tasks); all False for a task without a column."""
+        return torch.tensor([[bool(row.get(task)) for task in tasks] for row in self.rows]).reshape(
+            len(self), len(tasks)
+        )
+
+    def masked(self, tasks: Sequence[str], keep: Tensor) -> Table:
+        """The table with the labels outside ``keep`` (bool, rows x tasks) made blank, their weights too."""
+        rows = []
+        for row, kept in zip(self.rows, keep.tolist(), strict=True):
+            dropped = {task for task, keeps in zip(tasks, kept, strict=True) if not keeps}
+            dropped |= {task + WEIGHT for task in dropped}
+            rows.append({column: "" if column in dropped else cell for column, cell in row.items()})
+        return replace(self, rows=rows)
+
+    def file_columns(self) -> list[str]:
+        """The columns whose cells name files: ``image``, ``regions`` and those where one of the first cells does."""
+
+        def holds_files(column: str) -> bool:
+            cells = [row[column] for row in self.rows if row.get(column)][:100]
+            return any(os.path.isfile(self.folder / cell) for cell in cells)
+
+        known = {"image", "regions"}
+        return [name for name in self.columns if name in known or (name not in RESERVED and holds_files(name))]
+
+    def rebased(self, path: Path | str) -> Table:
+        """The same table as a file elsewhere: relative paths are rewritten to be relative to the new folder."""
+        path = Path(path)
+        old, new = os.path.abspath(self.folder), os.path.abspath(path.parent)
+        if old == new:
+            return replace(self, path=path)
+        files = self.file_columns()
+
+        def move(row: dict[str, str], column: str) -> str:
+            cell = row.get(column, "")
+            if not cell or os.path.isabs(cell):
+                return cell
+            return Path(os.path.relpath(os.path.join(old, cell), new)).as_posix()
+
+        return replace(
+            self, path=path, rows=[{**row, **{column: move(row, column) for column in files}} for row in self.rows]
+        )
+
+
+def concatenate(tables: Sequence[Table], path: Path | str) -> Table:
+    """Several tables as one at ``path``: all rows, the union of the columns, paths re-based.
+
+    An id that several tables use is replaced by the path of the image.
+
+    Raises:
+        DataError: an image is in two of the tables under the same id.
+    """
+    moved = [table.rebased(path) for table in tables]
+    columns = tuple(dict.fromkeys(column for table in moved for column in table.columns))
+    rows = [{column: row.get(column, "") for column in columns} for table in moved for row in table.rows]
+    uses = Counter(row["id"] for row in rows)
+    return Table(
+        Path(path), columns, [{**row, "id": row["id"] if uses[row["id"]] == 1 else row["image"]} for row in rows]
+    )
+
+
+def read_table(path: Path | str) -> Table:
+    """Read a ``.csv``, ``.jsonl`` or ``.parquet`` table.
+
+    Raises:
+        DataError: the file is missing, cannot be decoded or is not a valid :class:`Table`; names the row.
+    """
+    path = Path(path)
+    form = format_of(path)
+    try:
+        columns, rows, first = form.read(path)
+    except OSError as error:
+        remedy = "check the path" if isinstance(error, FileNotFoundError) else "a table is a readable file"
+        raise DataError(f"{path}: cannot read the table ({error.strerror or error}): {remedy}") from None
+    return Table(path, tuple(columns), rows, first)
+
+
+def write_table(table: Table, path: Path | str | None = None) -> Table:
+    """Write a table, by default to its own path; relative paths are re-based when that is another folder.
+
+    The file is replaced at once or not at all.
+
+    Returns:
+        The table as it was written.
+
+    Raises:
+        DataError: the ending of ``path`` is unknown, or the file cannot be written.
+    """
+    moved = table.rebased(table.path if path is None else path)
+    content = format_of(moved.path).write(moved.columns, moved.rows)
+    unfinished = moved.path.with_name(f".{moved.path.name}.{os.getpid()}.tmp")
+    try:
+        moved.path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        os.replace(unfinished, moved.path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise DataError(f"{moved.path}: cannot write the table ({error.strerror or error})") from None
+    return moved

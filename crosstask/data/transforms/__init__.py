@@ -1,0 +1,1 @@
+"""What moves an image and everything that belongs to it."""

@@ -1,0 +1,56 @@
+"""From a stored sample to what the network is shown: chains of transforms for training and for evaluation.
+
+A transform is ``transform(sample, generator) -> Sample``; all its randomness comes from the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from crosstask.data.sample import Sample
+from crosstask.data.transforms.geometry import Fit, Flip, Resize, ScaleCrop, Size
+from crosstask.data.transforms.photometric import ColourJitter, Strong
+
+__all__ = ["ColourJitter", "Compose", "Fit", "Flip", "Resize", "ScaleCrop", "Strong", "augmentation", "evaluation"]
+
+Transform = Callable[[Sample, torch.Generator], Sample]
+
+
+class Compose:
+    """Transforms one after the other.
+
+    Args:
+        transforms: in the order they are applied.
+    """
+
+    def __init__(self, *transforms: Transform) -> None:
+        self.transforms = transforms
+
+    def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        for transform in self.transforms:
+            sample = transform(sample, generator)
+        return sample
+
+
+def augmentation(
+    size: Size | None = None, zoom: Sequence[float] = (1.0, 1.5), flip: float = 0.5, colour: float = 0.2
+) -> Transform:
+    """The transform of training images: a random window, a random flip, jittered colours.
+
+    Args:
+        size: (height, width) the network is trained at; None for that of each image.
+        zoom: range of the zoom, or a list to choose from, see :class:`ScaleCrop`.
+        flip: how often images are mirrored.
+        colour: how far brightness, contrast and saturation change; hue by a quarter of it.
+    """
+    chain: list[Transform] = [ScaleCrop(size, zoom), Flip(flip)]
+    if colour:
+        chain.append(ColourJitter(colour, colour, colour, colour / 4))
+    return Compose(*chain)
+
+
+def evaluation(size: Size | None = None) -> Transform:
+    """The transform of images that are measured: whole, scaled to fit into ``size``, or as they are for None."""
+    return Compose(Fit(size)) if size else Compose()

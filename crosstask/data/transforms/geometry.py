@@ -1,0 +1,157 @@
+"""Transforms that move image, targets, regions, weights and intrinsics together.
+
+Each comes as a function with fixed parameters (``crop_resize``, ``flip``) and as a callable that draws them from a
+generator. Intrinsics follow the convention of :class:`~crosstask.data.sample.Sample`: the centre of the first pixel is
+at (0, 0), so that a resize by s moves u to (u + 1/2) s - 1/2, a crop to u - left and a flip to W - 1 - u.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms.v2 import functional as F
+
+from crosstask.data.sample import Sample
+from crosstask.data.transforms.draws import chance, integer, uniform
+from crosstask.tasks.targets import Target, smooth_resize
+
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+
+def flip(sample: Sample) -> Sample:
+    """The horizontally mirrored sample; normals point the other way in x, cx becomes W - 1 - cx."""
+    fx, fy, cx, cy = sample.intrinsics.tolist()
+    intrinsics = torch.tensor((fx, fy, sample.size[1] - 1 - cx, cy))
+    return replace(sample.map(F.horizontal_flip), intrinsics=intrinsics)
+
+
+def crop_resize(sample: Sample, top: int, left: int, height: int, width: int, size: Size, zoom: float = 1.0) -> Sample:
+    """Cut a window out of the sample and resize it to ``size``.
+
+    The window may reach beyond the image: the image is black there and every dense target unknown.
+
+    Args:
+        sample: what to cut from.
+        top: first row of the window.
+        left: first column of the window.
+        height: rows of the window.
+        width: columns of the window.
+        size: (height, width) of the result.
+        zoom: how many times closer the camera is taken to be: depth is divided by it, disparity multiplied. The scene
+            shrinks by it as a whole, so points back-projected with the new intrinsics are the old ones over ``zoom``.
+    """
+    if (top, left, height, width) == (0, 0, *sample.size) and tuple(size) == sample.size:
+        moved = sample
+    else:
+        window = partial(_window, top=top, left=left, height=height, width=width, size=size)
+        moved = sample.map(window)
+    if zoom != 1:
+        moved = replace(moved, targets=_zoomed(moved.targets, zoom), hidden=_zoomed(moved.hidden, zoom))
+    across, down = size[1] / width, size[0] / height
+    fx, fy, cx, cy = sample.intrinsics.tolist()
+    intrinsics = torch.tensor((fx * across, fy * down, (cx - left + 0.5) * across - 0.5, (cy - top + 0.5) * down - 0.5))
+    return replace(moved, intrinsics=intrinsics)
+
+
+def _window(tensor: Any, top: int, left: int, height: int, width: int, size: Size) -> Any:
+    """``F.resized_crop``; an image that only grows is resized as labels are: the same, and twice as fast."""
+    if isinstance(tensor, tv_tensors.Image) and height <= size[0] and width <= size[1]:
+        cropped = F.crop(tensor, top, left, height, width)
+        return tv_tensors.wrap(smooth_resize(cropped.as_subclass(Tensor), size), like=tensor)
+    return F.resized_crop(tensor, top, left, height, width, list(size))
+
+
+def _zoomed(targets: Mapping[str, Target], zoom: float) -> dict[str, Target]:
+    return {name: target.zoomed(zoom).as_subclass(type(target)) for name, target in targets.items()}
+
+
+class Resize:
+    """Stretch the whole image to ``size``, whatever its aspect ratio; depths stay as they are.
+
+    Args:
+        size: (height, width) of the result.
+    """
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+
+    def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        return crop_resize(sample, 0, 0, *sample.size, self.size)
+
+
+class Fit:
+    """Scale the whole image so that it just fits into ``size``, centred; depths stay as they are.
+
+    The borders of an image of another aspect ratio are black and unknown. Equal to :class:`Resize` where the aspect
+    ratios agree.
+
+    Args:
+        size: (height, width) of the result.
+    """
+
+    def __init__(self, size: Size) -> None:
+        self.size = size
+
+    def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        rows, columns = sample.size
+        scale = min(self.size[0] / rows, self.size[1] / columns)
+        inner = (max(round(rows * scale), 1), max(round(columns * scale), 1))
+        top, left = (inner[0] - self.size[0]) // 2, (inner[1] - self.size[1]) // 2
+        return crop_resize(crop_resize(sample, 0, 0, rows, columns, inner), top, left, *self.size, self.size)
+
+
+class ScaleCrop:
+    """Zoom into a random window, resized to ``size``.
+
+    Zoom 1 is the largest window with the aspect ratio of ``size`` that fits into the image, whatever the size of the
+    image; zoom z is a window z times smaller, rounded to whole pixels, anywhere within the image. Below 1 the window is
+    larger than the image, which then lies anywhere within it. Depth is divided by z and disparity multiplied: the
+    network sees the scene z times closer.
+
+    Args:
+        size: (height, width) of the result; None for that of the image.
+        zoom: two numbers are the ends of a range to draw from, any other count is a list to choose from.
+
+    Raises:
+        ValueError: no zoom is given, or one is not positive.
+    """
+
+    def __init__(self, size: Size | None = None, zoom: Sequence[float] = (1.0, 1.5)) -> None:
+        if not zoom or min(zoom) <= 0:
+            raise ValueError(f"zoom is {list(zoom)}: give one or more positive numbers, (1.0, 1.5) say")
+        self.size = size
+        self.zoom = tuple(zoom)
+
+    def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        rows, columns = sample.size
+        size = self.size or sample.size
+        if len(self.zoom) == 2:
+            zoom = uniform(generator, *self.zoom)
+        else:
+            zoom = self.zoom[integer(generator, 0, len(self.zoom) - 1)]
+        scale = min(rows / size[0], columns / size[1]) / zoom
+        height, width = max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
+        top = integer(generator, min(rows - height, 0), max(rows - height, 0))
+        left = integer(generator, min(columns - width, 0), max(columns - width, 0))
+        return crop_resize(sample, top, left, height, width, size, zoom)
+
+
+class Flip:
+    """Mirror horizontally.
+
+    Args:
+        p: how often.
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        self.p = p
+
+    def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        return flip(sample) if chance(generator, self.p) else sample

@@ -1,0 +1,166 @@
+"""Joint-task regularisation: Nishi, Kim, Li and Pfister, "Joint-Task Regularization for Partially Labeled Multi-Task
+Learning", CVPR 2024.
+
+The maps of all dense tasks of an image are stacked along channels: Y^ of predictions, Y of labels, where a task has
+one, and of its prediction where it has none. An autoencoder g2(g1(.)) of such stacks defines one joint space, where the
+two have to meet:
+
+    L = D(g1'(Y), g1'(Y^)) + lambda D(g1(sg Y), g1(sg Y^)) + rho [R(g(sg Y), sg Y) + R(g(sg Y^), sg Y^)]
+
+D is 1 - cosine along channels, averaged over positions; sg stops the gradient, g1' is g1 with its weights held
+constant. So the first part trains the network alone, through Y^ and through the predictions inside Y, the others the
+autoencoder alone. R, the reconstruction, keeps the joint space from collapsing: binary cross-entropy of classes, L1 of
+depth, 1 - cosine of normals. The cost is linear in the number of tasks, where that of pairs is quadratic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from crosstask.data.sample import Batch
+from crosstask.errors import RecipeError
+from crosstask.networks.autoencoder import Autoencoder
+from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.joint_task.stacks import ENTRIES, Depth, Entry
+from crosstask.objectives.shared.pairs import dense_tasks, labelled
+from crosstask.tasks.base import Task
+from crosstask.tasks.term import Term
+
+
+class Known(NamedTuple):
+    """What is labelled.
+
+    Attributes:
+        images: positions in the batch of the images that have labels, (n,).
+        tasks: which of them have a label of which task, name -> (n,) bool.
+        mask: pixels known to all labelled tasks of an image, (n, H, W) bool, some in each.
+    """
+
+    images: Tensor
+    tasks: dict[str, Tensor]
+    mask: Tensor
+
+
+class JointTask(Objective):
+    """Predictions and labels of all dense tasks meet in the latent space of an autoencoder.
+
+    Three terms, each averaged over the images with labels: ``distance`` trains the network; ``latent`` and
+    ``reconstruction``, which come with their factors, the autoencoder. Published: 4 times the whole for the network,
+    with the factors below. Pixels that a labelled task of the image does not know are 0 in all maps of both stacks.
+
+    Args:
+        latent: lambda, the factor of the distance as the autoencoder sees it; the paper calls it small, the released
+            code uses 2.
+        reconstruction: rho, the factor of the reconstruction.
+        sample: classes predicted in place of a label are drawn, not given as probabilities.
+        depth_mean: mean depth in metres; with the next, what squashes depth into (0, 1). That of NYU-v2 by default.
+        depth_deviation: standard deviation of depth in metres.
+        widths: channels of the stages of the autoencoder, each at half the resolution; published: a SegNet of 64, 128,
+            256, 512, 512.
+
+    Raises:
+        RecipeError: fewer than two dense tasks, or an option that is not valid.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        network: MultiTaskNetwork,
+        latent: float = 2.0,
+        reconstruction: float = 0.5,
+        sample: bool = True,
+        depth_mean: float = 2.3618,
+        depth_deviation: float = 1.5876,
+        widths: Sequence[int] = (16, 32, 64),
+    ) -> None:
+        super().__init__()
+        if depth_deviation <= 0:
+            raise RecipeError(
+                f"objectives.joint_task.depth_deviation: expected a positive number, found {depth_deviation}"
+            )
+        self.tasks = dense_tasks(tasks, "joint_task")
+        self.entries: dict[str, Entry] = {
+            name: Depth(task, depth_mean, depth_deviation)
+            if task.kind == "depth"
+            else ENTRIES.get(task.kind, Entry)(task)
+            for name, task in self.tasks.items()
+        }
+        self.channels = [task.channels for task in self.tasks.values()]
+        self.autoencoder = Autoencoder(sum(self.channels), widths)
+        self.factors = {"distance": 1.0, "latent": latent, "reconstruction": reconstruction}
+        self.sample = sample
+
+    def forward(self, step: Step) -> dict[str, Term]:
+        known = self._known(step.batch)
+        zero = Term.zero(*self.autoencoder.parameters(), *(step.predictions[name] for name in self.tasks))
+        if not len(known.images):
+            return dict.fromkeys(self.factors, zero)
+        stacks = torch.cat(self._stacks(step, known))
+        size = (stacks.shape[-2], stacks.shape[-1])
+        constant = stacks.detach()
+        latents = self.autoencoder.encoder(constant)
+        losses = {
+            "distance": distance(functional_call(self.autoencoder.encoder, self._held(), (stacks,))),
+            "latent": distance(latents),
+            "reconstruction": self._reconstruction(self.autoencoder.decode(latents, size), constant, known.mask),
+        }
+        count = zero.count + len(known.images)
+        return {name: Term(zero.total + self.factors[name] * loss, count) for name, loss in losses.items()}
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        count = len(self._known(batch).images)
+        return dict.fromkeys(self.factors, torch.tensor(float(count), device=batch.images.device))
+
+    def _known(self, batch: Batch) -> Known:
+        tasks = labelled(batch, self.tasks)
+        masks = [task.known(batch.targets[name]) | ~tasks[name][:, None, None] for name, task in self.tasks.items()]
+        mask = torch.stack(masks).all(0)
+        images = (torch.stack(list(tasks.values())).any(0) & mask.flatten(1).any(1)).nonzero()[:, 0]
+        return Known(images, {name: there[images] for name, there in tasks.items()}, mask[images])
+
+    def _stacks(self, step: Step, known: Known) -> tuple[Tensor, Tensor]:
+        """Y and Y^, (n, C, H, W) each."""
+        mixed, predicted = [], []
+        for name, entry in self.entries.items():
+            prediction = step.predictions[name][known.images]
+            own = entry.predicted(prediction)
+            instead = entry.sampled(prediction, step.generator) if self.sample else own
+            given = entry.labelled(step.batch.targets[name][known.images])
+            mixed.append(given.where(known.tasks[name][:, None, None, None], instead))
+            predicted.append(own)
+        mask = known.mask[:, None]
+        return torch.cat(mixed, 1).where(mask, 0.0), torch.cat(predicted, 1).where(mask, 0.0)
+
+    def _held(self) -> dict[str, Tensor]:
+        """The encoder's weights, and its running statistics, such that nothing can change them."""
+        encoder = self.autoencoder.encoder
+        held = {name: parameter.detach() for name, parameter in encoder.named_parameters()}
+        return held | {name: buffer.clone() for name, buffer in encoder.named_buffers()}
+
+    def _reconstruction(self, outputs: Tensor, stacks: Tensor, mask: Tensor) -> Tensor:
+        """Summed over images and over both stacks: per task the mean error over the pixels of the mask."""
+        mask = torch.cat((mask, mask))
+        total = torch.zeros((), device=stacks.device)
+        parts = zip(
+            self.entries.values(),
+            outputs.float().split(self.channels, 1),
+            stacks.float().split(self.channels, 1),
+            strict=True,
+        )
+        for entry, output, values in parts:
+            error = entry.error(output, values).where(mask, 0.0)
+            total = total + (error.sum((1, 2)) / mask.sum((1, 2))).sum()
+        return total
+
+
+def distance(latents: Tensor) -> Tensor:
+    """1 - cosine of the first half of maps (2n, D, h, w) and the second, averaged over positions, summed over n."""
+    first, second = latents.float().chunk(2)
+    return (1 - F.cosine_similarity(first, second, dim=1)).mean((1, 2)).sum()
