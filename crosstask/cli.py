@@ -13,8 +13,8 @@ from crosstask import __version__
 from crosstask.errors import UserError
 
 COMMANDS = (
-    "demo", "table", "convert", "check", "regions", "relate", "train", "refine", "eval", "compare", "report", "predict",
-    "export", "rooms", "recipes",
+    "demo", "table", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare", "report",
+    "predict", "export", "rooms", "recipes",
 )  # fmt: skip
 
 
