@@ -17,6 +17,7 @@ from crosstask.data.options import DataOptions
 from crosstask.errors import RecipeError, nearest
 from crosstask.flags import pairs
 from crosstask.networks import NETWORKS, MultiTaskNetwork
+from crosstask.networks.sync import synchronise
 from crosstask.objectives import OBJECTIVES
 from crosstask.rounds.options import RefineOptions
 from crosstask.seeding import derive
@@ -122,6 +123,8 @@ class Recipe:
         """Network, objectives and balancer, ready to be trained. What an objective starts from depends on the seed and
         its own name, not on which others there are."""
         seed = self.training.seed
+        if self.training.sync_norms:
+            synchronise(network)
         objectives, weightings = {}, {}
         for name, entry in self.sections["objectives"].items():
             where = f"objectives.{name}"
@@ -130,7 +133,9 @@ class Recipe:
             torch.manual_seed(derive(seed, "objectives", name))
             objectives[name] = _build(OBJECTIVES, rest, where, tasks=tasks, network=network)
         balancer = _build(BALANCERS, self.sections["balancing"], "balancing")
-        return Learner(network, objectives, weightings, balancer)
+        learner = Learner(network, objectives, weightings, balancer)
+        learner.freeze(self.training.groups)
+        return learner
 
 
 def shipped_recipes() -> list[str]:
