@@ -67,15 +67,15 @@ class Experiment:
         self.derived_counts = self.derived.counts(self.splits.train)
 
     @classmethod
-    def resume(cls, path: str | Path, quiet: bool = False) -> Experiment:
-        """An interrupted run, to be continued by :meth:`fit`.
+    def resume(cls, path: str | Path, quiet: bool = False, trust: bool = False) -> Experiment:
+        """An interrupted run, to be continued by :meth:`fit`; with ``trust``, code that its recipe names may run.
 
         Raises:
             UserError: there is no run.
         """
         run = Run(path)
         run.require()
-        experiment = cls(Recipe.load(run.recipe_path), path, quiet)
+        experiment = cls(Recipe.load(run.recipe_path, trust=trust), path, quiet)
         experiment.resumed = True
         return experiment
 
