@@ -19,7 +19,7 @@ from torch import nn
 
 from crosstask import __version__
 from crosstask.data.labels.derive import DeriveTargets
-from crosstask.data.labels.splits import label_counts, load_splits, scale_gap
+from crosstask.data.labels.splits import label_counts, load_splits, scale_gap, shown_masks
 from crosstask.data.loading.cached import CachedDataset
 from crosstask.data.loading.loader import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
@@ -29,10 +29,11 @@ from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
 from crosstask.evaluation.scale import AtScale
 from crosstask.networks.describe import describe
-from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive
 from crosstask.training.fit import Outcome, Trainer
+from crosstask.training.learner import Learner
+from crosstask.training.optimisers import rates
 from crosstask.training.run import Run
 from crosstask.training.runtime import make_fabric
 from crosstask.training.start import start_from
@@ -100,10 +101,11 @@ class Experiment:
         if self.main_process and not self.resumed:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")
-            if gap := scale_gap(self.splits.labels, self.recipe.data):
-                log.warning("%s", gap)
+            for doubt in (scale_gap, shown_masks):
+                if told := doubt(self.splits.labels, self.recipe.data):
+                    log.warning("%s", told)
         fabric = make_fabric(options)
-        environment = self._environment(fabric, learner.network)
+        environment = self._environment(fabric, learner)
         if fabric.global_rank == 0:
             self.run.write("environment.json", json.dumps(environment, indent=1))
             if not self.quiet:
@@ -133,7 +135,10 @@ class Experiment:
         data, options = self.recipe.data, self.recipe.training
         return training_loader(
             CachedDataset(self.splits.train) if data.cache else self.splits.train,
-            Compose(self.derived, augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour)),
+            Compose(
+                self.derived,
+                augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view),
+            ),
             batch_size=options.batch_size,
             seed=derive(options.seed, "data"),
             labelled_share=data.labelled_share,
@@ -167,7 +172,8 @@ class Experiment:
             resamples=0,
         )
 
-    def _environment(self, fabric: Fabric, network: MultiTaskNetwork) -> dict[str, Any]:
+    def _environment(self, fabric: Fabric, learner: Learner) -> dict[str, Any]:
+        options = self.recipe.training
         return {
             "command": sys.argv,
             "crosstask": __version__,
@@ -178,7 +184,8 @@ class Experiment:
             "device": str(fabric.device),
             "processes": fabric.world_size,
             "threads": torch.get_num_threads(),
-            "network": describe(network, self.recipe.data.size),
+            "network": describe(learner.network, self.recipe.data.size),
+            "rates": rates(learner, options) if options.groups else [],
             "iterations": self.iterations(fabric.world_size),
             "training_samples": len(self.splits.train),
             "training_labels": label_counts(self.splits.train, self.tasks),
@@ -190,9 +197,11 @@ def _summary(environment: dict[str, Any]) -> str:
     network = environment["network"]
     labels = ", ".join(f"{name} {count}" for name, count in environment["training_labels"].items())
     derived = "".join(f", {count} of {name} derived" for name, count in environment["derived_targets"].items())
+    parts = "; ".join(f"{each['lr']:g} for {each['parameters']:,} parameters" for each in environment["rates"])
     return (
         f"network: {network['parameters']:,} parameters, {network['flops'] / 1e9:.2f} GFLOPs per image; "
         f"{environment['training_samples']} training samples, labelled: {labels}{derived}; {environment['device']}"
+        + (f"\nlearning rates: {parts}" if parts else "")
     )
 
 
