@@ -20,6 +20,7 @@ from crosstask.errors import RecipeError, UserError, nearest
 from crosstask.flags import pairs
 from crosstask.names import require_different, require_name
 from crosstask.networks import NETWORKS, MultiTaskNetwork
+from crosstask.networks.sync import synchronise
 from crosstask.objectives import OBJECTIVES
 from crosstask.objectives.base import Objective
 from crosstask.reading import read_text
@@ -134,6 +135,8 @@ class Recipe:
         """Network, objectives and balancer, ready to be trained. What an objective starts from depends on the seed and
         its own name, not on which others there are."""
         seed = self.training.seed
+        if self.training.sync_norms:
+            synchronise(network)
         objectives, weightings = {}, {}
         for name, entry in self.sections["objectives"].items():
             where = f"objectives.{name}"
@@ -142,7 +145,9 @@ class Recipe:
             torch.manual_seed(derive(seed, "objectives", name))
             objectives[name] = self._build(OBJECTIVES, rest, where, tasks=tasks, network=network)
         balancer = self._build(BALANCERS, self.sections["balancing"], "balancing")
-        return Learner(network, objectives, weightings, balancer)
+        learner = Learner(network, objectives, weightings, balancer)
+        learner.freeze(self.training.groups)
+        return learner
 
     def _build(self, registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
         cls: type
