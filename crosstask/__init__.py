@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crosstask import balancing, networks, objectives, ops, tasks
+    from crosstask import balancing, metrics, networks, objectives, ops, tasks
     from crosstask.api.check import check
     from crosstask.api.model import Model, load
     from crosstask.api.prediction import Prediction, Value
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from crosstask.data.table.table import Table, read_table, write_table
     from crosstask.errors import UserError
     from crosstask.recipe import Recipe
-    from crosstask.tasks import metrics
 
 __version__ = "0.1.0"
 
@@ -41,7 +40,7 @@ _HOMES = {
 """The module each name is taken from."""
 _ROOMS = {
     "balancing": "crosstask.balancing",
-    "metrics": "crosstask.tasks.metrics",
+    "metrics": "crosstask.metrics",
     "networks": "crosstask.networks",
     "objectives": "crosstask.objectives",
     "ops": "crosstask.ops",

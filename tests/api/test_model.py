@@ -103,7 +103,7 @@ def test_what_is_no_image_is_said_in_one_line(model, image, said):
 
 
 def test_a_task_a_tile_and_weights_that_are_not_there(model, place):
-    with pytest.raises(UserError, match="no task 'deph'.*depth"):
+    with pytest.raises(UserError, match=r"no task 'deph'.*depth"):
         model.predict(place / "photo.jpg", ["deph"])
     with pytest.raises(UserError, match="tile is 0"):
         model.predict(place / "photo.jpg", tile=0)
