@@ -14,8 +14,8 @@ from crosstask import __version__
 from crosstask.errors import UserError, nearest
 
 COMMANDS = (
-    "demo", "table", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare", "report",
-    "predict", "export", "rooms", "recipes",
+    "demo", "table", "merge", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare",
+    "report", "predict", "export", "rooms", "recipes",
 )  # fmt: skip
 
 

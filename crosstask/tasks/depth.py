@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import extremes, quantity, stored
 from crosstask.tasks.maps import FloatMap
@@ -128,6 +129,9 @@ class Depth(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return self._loss.inverse(values)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Depth over the largest depth of the image, (B, 1, H, W)."""

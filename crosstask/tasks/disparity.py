@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.depth import check_quantity, relative
 from crosstask.tasks.files import quantity, stored
@@ -71,6 +72,9 @@ class Disparity(Task):
 
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction).clamp(min=self.scale)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Disparity over the largest disparity of the image, (B, 1, H, W)."""

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import numbers
 from crosstask.tasks.metrics.tags import TagsMetric
@@ -72,6 +73,9 @@ class Tagging(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.shares(views)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C)."""
