@@ -19,7 +19,7 @@ from torch import nn
 
 from crosstask import __version__
 from crosstask.data.labels.derive import DeriveTargets
-from crosstask.data.labels.splits import label_counts, load_splits, scale_gap
+from crosstask.data.labels.splits import label_counts, load_splits, scale_gap, shown_masks
 from crosstask.data.loading.cached import CachedDataset
 from crosstask.data.loading.loader import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
@@ -100,8 +100,9 @@ class Experiment:
         if self.main_process and not self.resumed:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")
-            if gap := scale_gap(self.splits.labels, self.recipe.data):
-                log.warning("%s", gap)
+            for doubt in (scale_gap, shown_masks):
+                if told := doubt(self.splits.labels, self.recipe.data):
+                    log.warning("%s", told)
         fabric = make_fabric(options)
         environment = self._environment(fabric, learner)
         if fabric.global_rank == 0:
