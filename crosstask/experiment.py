@@ -27,6 +27,7 @@ from crosstask.data.table.table import write_table
 from crosstask.data.transforms.chains import Compose, augmentation, evaluation
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
+from crosstask.evaluation.scale import AtScale
 from crosstask.networks.describe import describe
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive
@@ -155,14 +156,14 @@ class Experiment:
         data, options = self.recipe.data, self.recipe.training
         batches = evaluation_loader(
             self.splits.validation,
-            evaluation(data.evaluation_size),
+            evaluation(),
             batch_size=options.batch_size,
             workers=data.workers,
             rank=fabric.global_rank,
             world=fabric.world_size,
         )
         return evaluate(
-            network,
+            AtScale(network, self.tasks, data.shown_size),
             batches,
             self.tasks,
             device=fabric.device,
