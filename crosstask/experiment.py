@@ -44,13 +44,19 @@ class Experiment:
 
     @classmethod
     def resume(
-        cls, path: str | Path, quiet: bool = False, overrides: Sequence[str] = (), anyway: bool = False
+        cls,
+        path: str | Path,
+        quiet: bool = False,
+        trust: bool = False,
+        overrides: Sequence[str] = (),
+        anyway: bool = False,
     ) -> Experiment:
         """An interrupted run, to be continued by :meth:`fit`; or one to be trained for longer.
 
         Args:
             path: the run directory.
             quiet: show no progress.
+            trust: run the code that its recipe names by ``class_path``.
             overrides: dotted flags laid over its recipe, ``["--training.iterations", "2000"]``; see
                 :data:`~crosstask.training.changes.MAY_CHANGE`.
             anyway: continue even where data or recipe changed since.
@@ -60,7 +66,7 @@ class Experiment:
         """
         run = Run(path)
         run.require()
-        return cls(changed(Recipe.load(run.recipe_path), overrides), path, quiet, "yes", anyway)
+        return cls(changed(Recipe.load(run.recipe_path, trust=trust), overrides), path, quiet, "yes", anyway)
 
     @cached_property
     def plan(self) -> Plan:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.trust import add_trust
+
 if TYPE_CHECKING:
     from crosstask.compare.comparison import Comparison
     from crosstask.compare.grid import Cell, Grid, Recipes
@@ -35,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shard", metavar="i/n", help="do only the i-th of n parts of the grid")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_trust(parser)
     parser.set_defaults(takes_overrides=True)
 
 
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     labels = parse_labels(arguments.labels) if arguments.labels else [(base.get("data") or {}).get("labels", "full")]
     typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
-    recipes = Recipes(base, asked)
+    recipes = Recipes(base, asked, arguments.trust)
     whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
     cells = share(asked.cells, arguments.shard)
     recipes.record()

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.trust import add_trust
+
 HELP = "train a recipe into a run directory, or continue one"
 
 
@@ -27,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--options", action="store_true", help="list every key a recipe may have, and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_trust(parser)
     parser.set_defaults(takes_overrides=True)
 
 
@@ -49,9 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.training.requeue import requeue
 
     if arguments.recipe is None:
-        experiment = Experiment.resume(arguments.resume, arguments.quiet, arguments.overrides, arguments.anyway)
+        experiment = Experiment.resume(
+            arguments.resume, arguments.quiet, arguments.trust, arguments.overrides, arguments.anyway
+        )
     else:
-        recipe = Recipe.load(arguments.recipe, arguments.overrides)
+        recipe = Recipe.load(arguments.recipe, arguments.overrides, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0

@@ -27,7 +27,7 @@ def changed(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """
     if not overrides:
         return recipe
-    after = Recipe.of(parse_overrides(overrides, recipe.sections))
+    after = Recipe.of(parse_overrides(overrides, recipe.sections), recipe.trust)
     require_same(recipe, after)
     return after
 

@@ -14,11 +14,12 @@ from lightning_fabric import Fabric
 from crosstask import __version__
 from crosstask.data.labels.splits import label_counts
 from crosstask.networks.describe import describe
-from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.training.learner import Learner
+from crosstask.training.optimisers import rates
 from crosstask.training.plan import Plan
 
 
-def environment(plan: Plan, fabric: Fabric, network: MultiTaskNetwork) -> dict[str, Any]:
+def environment(plan: Plan, fabric: Fabric, learner: Learner) -> dict[str, Any]:
     """Plain values for ``environment.json``."""
     return {
         "command": sys.argv,
@@ -30,7 +31,8 @@ def environment(plan: Plan, fabric: Fabric, network: MultiTaskNetwork) -> dict[s
         "device": str(fabric.device),
         "processes": fabric.world_size,
         "threads": torch.get_num_threads(),
-        "network": describe(network, plan.recipe.data.size),
+        "network": describe(learner.network, plan.recipe.data.size),
+        "rates": rates(learner, plan.recipe.training) if plan.recipe.training.groups else [],
         "iterations": plan.iterations(fabric.world_size),
         "training_samples": len(plan.splits.train),
         "training_labels": label_counts(plan.splits.train, plan.tasks),
@@ -43,7 +45,9 @@ def summary(environment: dict[str, Any]) -> str:
     network = environment["network"]
     labels = ", ".join(f"{name} {count}" for name, count in environment["training_labels"].items())
     derived = "".join(f", {count} of {name} derived" for name, count in environment["derived_targets"].items())
+    parts = "; ".join(f"{each['lr']:g} for {each['parameters']:,} parameters" for each in environment["rates"])
     return (
         f"network: {network['parameters']:,} parameters, {network['flops'] / 1e9:.2f} GFLOPs per image; "
         f"{environment['training_samples']} training samples, labelled: {labels}{derived}; {environment['device']}"
+        + (f"\nlearning rates: {parts}" if parts else "")
     )

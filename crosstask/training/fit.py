@@ -24,7 +24,7 @@ from crosstask.training.cost import Stopwatch, peak_memory
 from crosstask.training.interrupt import Interrupt
 from crosstask.training.journal import Journal
 from crosstask.training.learner import Learner
-from crosstask.training.optimisers import build_optimiser, learning_rate
+from crosstask.training.optimisers import build_optimiser, learning_rate, parameter_groups
 from crosstask.training.options import TrainingOptions
 from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
@@ -95,6 +95,7 @@ class Trainer:
         ema = EMA(learner.network, options.ema) if options.ema is not None else None
         if options.compile:
             compile_network(learner.network)
+        self.trained_by = [own for own, _ in parameter_groups(learner, options)]  # like the groups of the optimiser
         self.learner, self.optimiser = fabric.setup(learner, build_optimiser(learner, options))
         if ema is not None:
             ema.to(fabric.device)
@@ -167,9 +168,8 @@ class Trainer:
     def _step(self, batches: list[Batch]) -> None:
         options, iteration = self.options, self.state.iteration
         seed_device(self.fabric.device, derive(options.seed, "step", iteration, self.fabric.global_rank))
-        rate = learning_rate(iteration, self.iterations, options)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        for group, own in zip(self.optimiser.param_groups, self.trained_by, strict=True):
+            group["lr"] = learning_rate(iteration, self.iterations, own)
         self.optimiser.zero_grad(set_to_none=True)
         terms = accumulate_gradients(
             self.fabric, self.learner, batches, iteration=iteration, iterations=self.iterations, seed=options.seed
@@ -217,7 +217,7 @@ class Trainer:
             {
                 "kind": "train",
                 "iteration": self.state.iteration,
-                "lr": self.optimiser.param_groups[0]["lr"],
+                "lr": learning_rate(self.state.iteration - 1, self.iterations, options),
                 "terms": means,
                 "counts": counts,
                 "chance": learner.chance(),

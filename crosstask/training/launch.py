@@ -51,9 +51,8 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
         plan = planned()
         recipe = plan.recipe
         iterations = plan.iterations(fabric.world_size)
-        if writes:
-            _continue(plan, run, iterations, anyway) if resumed else _begin(plan, run)
-        fabric.barrier()
+        if writes and resumed:
+            _continue(plan, run, iterations, anyway)
         network = recipe.network(plan.tasks, trained=resumed)
         if recipe.training.start_from is not None and not resumed:
             taken = start_from(network, plan.tasks, recipe.training.start_from)
@@ -61,10 +60,13 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
                 print(taken.summary(), file=sys.stderr)
         learner = recipe.learner(plan.tasks, network)
         if writes:
-            described = environment(plan, fabric, learner.network)
+            if not resumed:  # nothing is written of what cannot be built
+                _begin(plan, run)
+            described = environment(plan, fabric, learner)
             run.write("environment.json", json.dumps(described, indent=1))
             if not quiet:
                 print(summary(described), file=sys.stderr)
+        fabric.barrier()
         trainer = Trainer(
             learner=learner,
             loader=plan.training_batches,
@@ -97,7 +99,7 @@ def _continue(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
         )
     for what in found:
         log.warning("%s: %s changed since the run was begun", run.path, what)
-    stored = Recipe.load(run.recipe_path)
+    stored = Recipe.load(run.recipe_path, trust=plan.recipe.trust)
     require_same(stored, plan.recipe)
     done = int(run.checkpoints.find("last").name)
     if done > iterations:

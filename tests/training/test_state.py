@@ -128,14 +128,21 @@ def test_a_checkpoint_of_before_there_were_means_in_it_is_taken_up(recipe, tmp_p
 # -- whole or absent -----------------------------------------------------------------------------------------------
 
 
-def test_a_run_without_a_checkpoint_is_begun_anew(recipe, tmp_path):
-    run = tmp_path / "run"
+def test_nothing_is_written_of_what_cannot_be_built(recipe, tmp_path):
     with pytest.raises(UserError, match="nowhere is not a run"):
-        begin(recipe, run, "--training.start_from", str(tmp_path / "nowhere")).fit()
+        begin(recipe, tmp_path / "run", "--training.start_from", str(tmp_path / "nowhere")).fit()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_a_checkpoint_is_begun_anew(recipe, tmp_path, faulty):
+    run = tmp_path / "run"
+    faulty(at=0, happens="inf")
+    with pytest.raises(RunError, match=r"after iteration 1, so nothing was saved; begin anew with --training\.lr"):
+        begin(recipe, run, "--objectives", "faulty").fit()
     assert (run / "recipe.yaml").exists()
     (run / ".recipe.0123456789ab.part.yaml").write_text("left by a killed process")
     assert begin(recipe, run, "--training.iterations", "1").fit().status == "finished"
-    assert Recipe.load(run / "recipe.yaml").training.start_from is None
+    assert list(Recipe.load(run / "recipe.yaml").sections["objectives"]) == ["supervised"]
     assert not [name for name in os.listdir(run) if name.startswith(".")]
     with pytest.raises(UserError, match="already holds a run"):
         begin(recipe, run).fit()
@@ -202,14 +209,14 @@ def test_changes_of_table_label_and_recipe_are_noticed(tmp_path, caplog):
 
 def test_a_run_is_trained_longer_and_the_schedule_is_said(recipe, tmp_path, caplog):
     begin(recipe, tmp_path / "run", "--training.iterations", "2").fit()
-    assert Experiment.resume(tmp_path / "run", True, ["--training.iterations", "4"]).fit().iteration == 4
+    assert Experiment.resume(tmp_path / "run", True, overrides=["--training.iterations", "4"]).fit().iteration == 4
     assert "training.iterations was 2, is 4; from iteration 2 on, the learning rate is that of" in caplog.text
     rates = [record["lr"] for record in records(tmp_path / "run") if record["kind"] == "train"]
     assert rates[2] == pytest.approx(0.5e-3)  # half way along the cosine of four iterations
     with pytest.raises(UserError, match=r"training\.iterations: .*has been trained for 4 already, found 3"):
-        Experiment.resume(tmp_path / "run", True, ["--training.iterations", "3"]).fit()
+        Experiment.resume(tmp_path / "run", True, overrides=["--training.iterations", "3"]).fit()
     with pytest.raises(RecipeError, match=r"training\.seed: the run has 0, found 5: a run goes on as what it is"):
-        Experiment.resume(tmp_path / "run", True, ["--training.seed", "5"])
+        Experiment.resume(tmp_path / "run", True, overrides=["--training.seed", "5"])
 
 
 def test_auto_begins_or_goes_on(recipe, tmp_path):
