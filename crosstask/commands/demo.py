@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     trained = load_run(arguments.out)
     dataset, _ = trained.evaluation_data()
     page = trained.run.path / "gallery.png"
-    picture = gallery(trained.network, (dataset[index] for index in range(min(6, len(dataset)))), trained.tasks)
+    picture = gallery(trained.predictor(), (dataset[index] for index in range(min(6, len(dataset)))), trained.tasks)
     with whole(page) as part:
         picture.save(part)
     print(f"labels and predictions side by side: {page}")

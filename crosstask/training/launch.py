@@ -11,7 +11,7 @@ from typing import Literal
 
 from lightning_fabric import Fabric
 
-from crosstask.data.labels.splits import scale_gap
+from crosstask.data.labels.splits import scale_gap, shown_masks
 from crosstask.data.table.table import write_table
 from crosstask.errors import UserError
 from crosstask.recipe import Recipe
@@ -84,8 +84,9 @@ def _begin(plan: Plan, run: Run) -> None:
     run.create(plan.recipe.to_yaml())
     write_table(plan.splits.labels, run.path / "labels.csv")
     run.write(FILE, json.dumps(fingerprint(plan, run)))
-    if gap := scale_gap(plan.splits.labels, plan.recipe.data):
-        log.warning("%s", gap)
+    for doubt in (scale_gap, shown_masks):
+        if told := doubt(plan.splits.labels, plan.recipe.data):
+            log.warning("%s", told)
 
 
 def _continue(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:

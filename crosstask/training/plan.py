@@ -18,6 +18,7 @@ from crosstask.data.sample import Batch
 from crosstask.data.transforms.chains import Compose, augmentation, evaluation
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
+from crosstask.evaluation.scale import AtScale
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive
 from crosstask.tasks.base import Task
@@ -94,7 +95,7 @@ class Plan:
         data, options = self.recipe.data, self.recipe.training
         batches = evaluation_loader(
             self.splits.validation,
-            evaluation(data.evaluation_size),
+            evaluation(),
             batch_size=options.batch_size,
             workers=data.workers,
             timeout=data.timeout,
@@ -102,7 +103,7 @@ class Plan:
             world=fabric.world_size,
         )
         return evaluate(
-            network,
+            AtScale(network, self.tasks, data.shown_size),
             batches,
             self.tasks,
             device=fabric.device,
