@@ -23,6 +23,7 @@ from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
 from crosstask.evaluation.sources import file_names, find_images
 from crosstask.tasks.base import Task
+from crosstask.writing import whole, write
 
 PICTURES = "pictures"
 TABLE = "table.csv"
@@ -183,7 +184,7 @@ def _write_tables(
     said: list[dict[str, Any]],
 ) -> None:
     if not all(task.dense for task in tasks.values()):
-        (out / VALUES).write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said), "utf-8")
+        write(out / VALUES, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said))
     write_table(Table(out / TABLE, ("id", "image", *columns), rows))
 
 
@@ -239,9 +240,8 @@ class Writer:
         return row, said
 
     def _save(self, image: Image.Image, name: str) -> str:
-        path = self.out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path)
+        with whole(self.out / name) as part:
+            image.save(part)
         return name
 
     def _sheet(self, image: Tensor, values: Mapping[str, Tensor]) -> Image.Image:
