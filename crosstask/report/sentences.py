@@ -75,9 +75,9 @@ def _trained(subject: Subject, environment: dict[str, Any]) -> list[str]:
     objectives = list(recipe.sections["objectives"])
     steps = environment.get("iterations")
     length = f" for {steps:,} steps" if steps else ""
-    lines.append(
-        f"It learned{length} by {_listed(objectives)}, from the encoder {recipe.sections['network'].get('encoder', '?')}."
-    )
+    encoder = recipe.sections["network"].get("encoder")
+    begun = f", with the encoder {encoder}" if encoder else ""
+    lines.append(f"It learned{length} by {_listed(objectives)}{begun}.")
     return lines
 
 

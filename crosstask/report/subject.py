@@ -138,7 +138,7 @@ def side_by_side(paths: Sequence[str | Path], trust: bool = False) -> Subject:
     """
     sources = []
     for path in map(Path, paths):
-        if not Run(path).exists():
+        if not Run(path).exists() or (path / "grid.json").exists():
             raise UserError(f"{path} is no run: only runs can be put side by side, give each other folder alone")
         sources.append(_measured(path, trust)[0])
     names = _distinct([path.resolve() for path in map(Path, paths)])
