@@ -37,8 +37,9 @@ class DataOptions:
         table: the table of files (CSV, JSONL, Parquet), relative to the current folder; several are concatenated.
         rooms: made-up rooms instead of a table.
         size: height and width of training images.
-        evaluation_size: height and width at which images are evaluated; their own size where null, which only suits
-            images about as large as ``size``.
+        evaluation_size: height and width at which the network is shown images when it is measured or used: whole,
+            scaled to just fit, and its predictions brought back to their own size; ``size`` where null. ``own`` shows
+            them at their own size, which only suits images about as large as ``size``.
         labels: which labels of the training rows may be used: full, one (each image keeps one of its labels), random
             (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels), lists:FILE or
             file:FILE (as a file says).
@@ -63,6 +64,8 @@ class DataOptions:
         colour: strength of colour jitter, 0 for none.
         regions: also load the region ids.
         workers: processes that load data.
+        timeout: seconds after which a batch that ``workers`` have not loaded ends the run (a file system that does not
+            answer, a worker that was stopped).
         cache: keep training samples in memory once they were read, in each worker: for small data sets.
         on_error: whether a file that cannot be read ends the training or is reported and skipped.
         confined: refuse paths that leave the table's folder.
@@ -71,7 +74,7 @@ class DataOptions:
     table: str | list[str] | None = None
     rooms: RoomsOptions | None = None
     size: tuple[int, int] = (192, 256)
-    evaluation_size: tuple[int, int] | None = None
+    evaluation_size: tuple[int, int] | Literal["own"] | None = None
     labels: str = "full"
     labels_seed: int = 0
     labelled_share: float | None = None
@@ -88,6 +91,7 @@ class DataOptions:
     colour: float = 0.2
     regions: bool = False
     workers: int = 2
+    timeout: int = 300
     cache: bool = False
     on_error: Literal["fatal", "skip"] = "fatal"
     confined: bool = False
@@ -97,9 +101,9 @@ class DataOptions:
             raise ValueError("data: give either table or rooms, for example  data: {table: data.csv}")
         for name in ("train_split", "validation_split", "test_split"):
             require_name(getattr(self, name), f"data.{name}", "name of a split")
-        if min(self.evaluation_size or self.size) < 1:
-            raise ValueError(f"data.evaluation_size must be at least 1x1, found {list(self.evaluation_size or ())}")
-        if max(*self.size, *(self.evaluation_size or (0,))) > LARGEST:
+        if min(self.shown_size or self.size) < 1:
+            raise ValueError(f"data.evaluation_size must be at least 1x1, found {list(self.shown_size or ())}")
+        if max(*self.size, *(self.shown_size or (0,))) > LARGEST:
             raise ValueError(
                 f"data.size and data.evaluation_size are at most {LARGEST}x{LARGEST}, found {list(self.size)}"
             )
@@ -122,3 +126,10 @@ class DataOptions:
             )
         if len(self.zoom) == 2 and self.zoom[0] > self.zoom[1]:
             raise ValueError(f"data.zoom must be two numbers, least <= greatest, found {list(self.zoom)}")
+
+    @property
+    def shown_size(self) -> tuple[int, int] | None:
+        """Height and width at which images are shown to a trained network; None for their own."""
+        if self.evaluation_size == "own":
+            return None
+        return self.size if self.evaluation_size is None else self.evaluation_size

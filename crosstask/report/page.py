@@ -28,7 +28,7 @@ from crosstask.report.per_class import class_tables
 from crosstask.report.pictures import Gallery, gallery, jpeg
 from crosstask.report.sentences import sentences
 from crosstask.report.subject import Subject, read_subject, side_by_side
-from crosstask.training.checkpoint import write_atomically
+from crosstask.writing import write
 
 _HARD = 4
 _PICTURES = 1200
@@ -50,7 +50,7 @@ def write_report(path: str | Path | Sequence[str | Path], out: str | Path | None
     subject = read_subject(paths[0], trust) if len(paths) == 1 else side_by_side(paths, trust)
     name = "side_by_side.html" if subject.several else "report.html"
     file = Path(out) if out is not None else subject.path / name
-    write_atomically(file, render(subject).encode())
+    write(file, render(subject).encode())
     return file
 
 
@@ -115,7 +115,7 @@ def _images(subject: Subject) -> tuple[Dataset, str]:
 def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gallery:
     places = {name: index for index, name in enumerate(dataset.ids)}
     picked = Subset(dataset, [places[name] for name in dict.fromkeys(wanted)])
-    batches = evaluation_loader(picked, evaluation(subject.recipe.data.evaluation_size), batch_size=8)
+    batches = evaluation_loader(picked, evaluation(), batch_size=8)
     tasks = {name: task for name, task in subject.recipe.tasks().items() if name in subject.tasks}
     return gallery(list(batches), tasks, subject.firsts(), subject.trust)
 
