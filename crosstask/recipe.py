@@ -83,7 +83,7 @@ class Recipe:
                 "data": resolve(DataOptions, raw.get("data"), "data"),
                 "tasks": _tasks(raw["tasks"], trust),
                 "network": _entry(NETWORKS, {**_kind(network, "multitask"), **network}, "network", trust),
-                "objectives": _objectives(raw.get("objectives") or "supervised", trust),
+                "objectives": _objectives("supervised" if raw.get("objectives") is None else raw["objectives"], trust),
                 "balancing": _entry(BALANCERS, {**_kind(balancing, "fixed"), **balancing}, "balancing", trust),
                 "training": resolve(TrainingOptions, raw.get("training"), "training"),
                 **({"refine": resolve(RefineOptions, raw["refine"], "refine")} if raw.get("refine") else {}),
@@ -257,7 +257,7 @@ def _value(text: str, flag: str) -> Any:
 
 
 def _options(raw: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    options = raw.get(section) or {}
+    options = {} if raw.get(section) is None else raw[section]
     if not isinstance(options, Mapping):
         raise RecipeError(f"{section}: expected options (key: value), found {options!r:.80}")
     return options

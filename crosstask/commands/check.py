@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import workers
 from crosstask.commands.trust import add_trust
 
 HELP = "what is labelled, broken or mis-specified in a table"
@@ -19,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", help="table of files")
     parser.add_argument("--recipe", help="take the tasks from this recipe")
     add_trust(parser)
-    parser.add_argument("--workers", type=int, default=2, help="processes that open files (default: 2)")
+    parser.add_argument("--workers", type=workers, default=2, help="processes that open files (default: 2)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 

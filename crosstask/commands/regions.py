@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import workers
+
 HELP = "make superpixel or SAM regions of a table's images"
 NAMES = ("slic", "felzenszwalb", "grid", "sam", "given")
 
@@ -20,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FOLDER", help="folder of the region files (default: regions/NAME)")
     parser.add_argument("--write", metavar="TABLE", help="table with the regions (default: TABLE_regions.csv)")
     parser.add_argument("--shard", metavar="i/n", help="make only the i-th of n parts, and no table")
-    parser.add_argument("--workers", type=int, help="processes (default: one per core)")
+    parser.add_argument("--workers", type=workers, help="processes (default: one per core)")
     parser.set_defaults(takes_overrides=True)
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import real
+
 HELP = "make a table from folders of files"
 CONSTANTS = ("fx", "fy", "cx", "cy")
 
@@ -21,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="", metavar="NAME,...", help="split of the rows; {split} in patterns")
     parser.add_argument("--append", action="store_true", help="add the rows to an existing table")
     for name in CONSTANTS:
-        parser.add_argument(f"--{name}", type=float, help=argparse.SUPPRESS)
+        parser.add_argument(f"--{name}", type=real(-1e9, 1e9), help=argparse.SUPPRESS)
     parser.set_defaults(takes_overrides=True)
 
 
