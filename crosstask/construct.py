@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 from jsonargparse import ArgumentError, ArgumentParser
 
 from crosstask.errors import RecipeError, nearest
+from crosstask.ranges import check_range
 from crosstask.strict_yaml import require_plain
 from crosstask.typed import as_typed, hints_of
 

@@ -20,18 +20,18 @@ from crosstask.errors import RecipeError, UserError, nearest
 from crosstask.flags import pairs
 from crosstask.names import require_different, require_name
 from crosstask.networks import NETWORKS, MultiTaskNetwork
+from crosstask.networks.sync import synchronise
 from crosstask.objectives import OBJECTIVES
 from crosstask.objectives.base import Objective
 from crosstask.reading import read_text
 from crosstask.rounds.options import RefineOptions
 from crosstask.seeding import derive
+from crosstask.shipped import find_recipe
 from crosstask.strict_yaml import parse_yaml
 from crosstask.tasks import KINDS, Task
 from crosstask.training.learner import Learner, Weighting
 from crosstask.training.options import TrainingOptions
 
-SHIPPED = Path(__file__).parent / "recipes"
-PATCHES = SHIPPED / "patches"
 BASES: dict[str, type] = {"tasks": Task, "network": torch.nn.Module, "objectives": Objective, "balancing": Balancer}
 """What a user's own class in a section is made from."""
 SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "refine")
@@ -134,6 +134,8 @@ class Recipe:
         """Network, objectives and balancer, ready to be trained. What an objective starts from depends on the seed and
         its own name, not on which others there are."""
         seed = self.training.seed
+        if self.training.sync_norms:
+            synchronise(network)
         objectives, weightings = {}, {}
         for name, entry in self.sections["objectives"].items():
             where = f"objectives.{name}"
@@ -142,34 +144,14 @@ class Recipe:
             torch.manual_seed(derive(seed, "objectives", name))
             objectives[name] = self._build(OBJECTIVES, rest, where, tasks=tasks, network=network)
         balancer = self._build(BALANCERS, self.sections["balancing"], "balancing")
-        return Learner(network, objectives, weightings, balancer)
+        learner = Learner(network, objectives, weightings, balancer)
+        learner.freeze(self.training.groups)
+        return learner
 
     def _build(self, registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
         cls: type
         cls, rest = look_up(registry, options, where, self.trust, BASES[where.partition(".")[0]])
         return build(cls, rest, where, provided)
-
-
-def shipped_recipes() -> list[str]:
-    """Names of the recipes that ship with the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
-
-
-def shipped_patches() -> list[str]:
-    """Names of the patches that ship with the package, to be laid over a recipe: ``demo+derive``."""
-    return sorted(path.stem for path in PATCHES.glob("*.yaml"))
-
-
-def find_recipe(name: str) -> Path:
-    """The file of that name, or the shipped recipe or patch.
-
-    Raises:
-        RecipeError: there is none.
-    """
-    for path in (Path(name), SHIPPED / f"{name}.yaml", PATCHES / f"{name}.yaml"):
-        if path.is_file():
-            return path
-    raise RecipeError(f"there is no recipe {name!r}; {nearest(name, [*shipped_recipes(), *shipped_patches()])}")
 
 
 def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import workers
+from crosstask.commands.paths import require_recipe, require_table
 from crosstask.commands.trust import add_trust
 
 HELP = "what is labelled, broken or mis-specified in a table"
@@ -25,6 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_table(arguments.table)
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe)
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
@@ -33,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.data.table.table import read_table
 
     tasks, training = None, "train"
-    if arguments.recipe:
+    if arguments.recipe is not None:
         from crosstask.recipe import Recipe
 
         recipe = Recipe.load(arguments.recipe, ["--data.table", arguments.table], arguments.trust)

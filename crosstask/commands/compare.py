@@ -14,6 +14,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from crosstask.commands.numbers import whole
+from crosstask.commands.paths import require_out, require_recipe
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_recipe(arguments.recipe)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
     import shlex
     from pathlib import Path
 

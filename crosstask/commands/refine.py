@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import whole
+from crosstask.commands.paths import require_out, require_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "learn segmentation from tags, in rounds of pseudo-labels"
@@ -49,6 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
     if arguments.resume and (arguments.overrides or arguments.rounds is not None):
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
     layout = Layout(Path(arguments.resume or arguments.out or Path("runs") / Path(arguments.recipe).stem))
     if arguments.resume:
         recipe = layout.load(arguments.trust)

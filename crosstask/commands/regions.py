@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import workers
+from crosstask.commands.paths import require_out, require_table
 
 HELP = "make superpixel or SAM regions of a table's images"
 NAMES = ("slic", "felzenszwalb", "grid", "sam", "given")
@@ -27,6 +28,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_table(arguments.table)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
+    if arguments.write is not None:
+        require_out(arguments.write, "--write")
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct
     from crosstask.data.table.regions_column import add_regions

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import whole
+from crosstask.commands.paths import require_out
 
 HELP = "write made-up rooms with exact labels as a table of files"
 
@@ -25,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_out(arguments.out, folder=True)
     from crosstask.errors import UserError
     from crosstask.rooms.dataset import RoomsDataset
     from crosstask.rooms.export import export_rooms

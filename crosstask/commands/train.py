@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.paths import require_out, require_recipe, require_run
 from crosstask.commands.trust import add_trust
 
 HELP = "train a recipe into a run directory, or continue one"
@@ -38,6 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if (arguments.recipe is None) == (arguments.resume is None):
         raise RecipeError("give a recipe to train, or --resume RUN to continue one (not both)")
+
+    if arguments.resume is not None:
+        require_run(arguments.resume)
+    else:
+        require_recipe(arguments.recipe)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
 
     from crosstask.experiment import Experiment
     from crosstask.recipe import Recipe

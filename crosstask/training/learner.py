@@ -15,6 +15,7 @@ from crosstask.objectives.base import Objective, Step
 from crosstask.ranges import Count, Factor
 from crosstask.seeding import generator as stream
 from crosstask.tasks.term import Term
+from crosstask.training.groups import Group, freeze
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,22 @@ class Learner(nn.Module):
         self.weightings = {name: (weightings or {}).get(name, Weighting()) for name in objectives}
         self.balancer = balancer or Balancer()
         self.balancer.check({name: objective.term_names() for name, objective in objectives.items()})
+        self.resting: list[nn.Module] = []
+
+    def freeze(self, groups: Mapping[str, Group]) -> None:
+        """Take the parts of the network that are frozen out of training, see :mod:`crosstask.training.groups`.
+
+        Raises:
+            RecipeError: a group names no part, or one that has nothing to freeze or to train.
+        """
+        self.resting = freeze(self, groups)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Learner:
+        super().train(mode)
+        for module in self.resting:
+            module.train(False)
+        return self
 
     def forward(self, batch: Batch, iteration: int, iterations: int, generator: torch.Generator) -> dict[str, Term]:
         """All terms of a micro-batch, named ``OBJECTIVE/TERM``, weighted by their objective's schedule.
@@ -62,12 +79,10 @@ class Learner(nn.Module):
         Only totals are weighted: a count says how much was averaged over, whatever it is worth. Each objective has its
         own stream of random numbers, so that its draws do not depend on which others there are.
         """
-        features = self.network.features(batch.images)
-        height, width = batch.images.shape[-2:]
-        predictions = self.network.heads_forward(features, (height, width))
-        step = Step(batch, self.network, predictions, features, iteration, iterations, generator)
+        steps = self._steps(batch, iteration, iterations, generator)
         terms = {}
         for name, objective in self._named():
+            step = steps[0 if objective.first_view else -1]
             step.generator = stream(generator.initial_seed(), name)
             factor = self.weightings[name].at(iteration)
             for term, (total, count) in objective(step).items():
@@ -78,7 +93,8 @@ class Learner(nn.Module):
         """The counts of :meth:`forward` that are known before it."""
         known = {}
         for name, objective in self._named():
-            for term, count in (objective.counts(batch) or {}).items():
+            seen = batch if objective.first_view or batch.view is None else batch.view
+            for term, count in (objective.counts(seen) or {}).items():
                 known[f"{name}/{term}"] = count
         return known
 
@@ -99,6 +115,23 @@ class Learner(nn.Module):
         return {
             f"{name}/{term}": level for name, objective in self._named() for term, level in objective.chance().items()
         }
+
+    def _steps(self, batch: Batch, iteration: int, iterations: int, generator: torch.Generator) -> list[Step]:
+        """What objectives see of the batch, and of its second view where it has one: both go through the network at
+        once, so that they share the statistics of its norms."""
+        views = [batch] if batch.view is None else [batch, batch.view]
+        height, width = batch.images.shape[-2:]
+        images = batch.images if len(views) == 1 else torch.cat([view.images for view in views])
+        features = self.network.features(images)
+        predictions = self.network.heads_forward(features, (height, width))
+        if len(views) == 1:
+            return [Step(batch, self.network, predictions, features, iteration, iterations, generator)]
+        steps = []
+        for index, view in enumerate(views):
+            own = {name: each.chunk(2)[index] for name, each in predictions.items()}
+            maps = [each.chunk(2)[index] for each in features]
+            steps.append(Step(view, self.network, own, maps, iteration, iterations, generator))
+        return steps
 
     def _named(self) -> list[tuple[str, Objective]]:
         return list(self.objectives.items())  # type: ignore[arg-type]

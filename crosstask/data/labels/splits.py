@@ -154,11 +154,12 @@ def scale_gap(table: Table, options: DataOptions) -> str | None:
     except DataError:  # whoever reads the image says so
         return None
     (rows, columns), scale = options.size, min(height / options.size[0], width / options.size[1])
-    if options.zoom[0] / _ALIKE <= scale <= options.zoom[1] * _ALIKE:
+    least, greatest = min(options.zoom), max(options.zoom)
+    if least / _ALIKE <= scale <= greatest * _ALIKE:
         return None
     return (
         f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
-        f"{scale:.2g} times as large as in training, whose zooms are {options.zoom[0]:g} to {options.zoom[1]:g}. Set "
+        f"{scale:.2g} times as large as in training, whose zooms are {least:g} to {greatest:g}. Set "
         f"data.evaluation_size, to [{rows}, {columns}] say"
     )
 
