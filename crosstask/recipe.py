@@ -206,8 +206,8 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in patch.items():
         had = merged.get(key)
-        if key == "objectives":
-            known, named = _by_name(had or {}), _by_name(value or {})
+        if key == "objectives" and value is not None:
+            known, named = _by_name(had or {}), _by_name(value)
             chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in named}
             merged[key] = merge(chosen, named)
         elif isinstance(value, Mapping) and isinstance(had, Mapping) and not _other_kind(had, value):

@@ -33,6 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
     import sys
     from functools import partial
     from pathlib import Path
@@ -50,10 +54,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
     if arguments.resume and (arguments.overrides or arguments.rounds is not None):
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
-    if arguments.recipe is not None:
-        require_recipe(arguments.recipe)
-    if arguments.out is not None:
-        require_out(arguments.out, folder=True)
     layout = Layout(Path(arguments.resume or arguments.out or Path("runs") / Path(arguments.recipe).stem))
     if arguments.resume:
         recipe = layout.load(arguments.trust)
