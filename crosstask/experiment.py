@@ -19,7 +19,7 @@ from torch import nn
 
 from crosstask import __version__
 from crosstask.data.labels.derive import DeriveTargets
-from crosstask.data.labels.splits import label_counts, load_splits, scale_gap
+from crosstask.data.labels.splits import label_counts, load_splits, scale_gap, shown_masks
 from crosstask.data.loading.cached import CachedDataset
 from crosstask.data.loading.loader import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
@@ -27,6 +27,7 @@ from crosstask.data.table.table import write_table
 from crosstask.data.transforms.chains import Compose, augmentation, evaluation
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
+from crosstask.evaluation.scale import AtScale
 from crosstask.networks.describe import describe
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive
@@ -100,8 +101,9 @@ class Experiment:
         if self.main_process and not self.resumed:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")
-            if gap := scale_gap(self.splits.labels, self.recipe.data):
-                log.warning("%s", gap)
+            for doubt in (scale_gap, shown_masks):
+                if told := doubt(self.splits.labels, self.recipe.data):
+                    log.warning("%s", told)
         fabric = make_fabric(options)
         environment = self._environment(fabric, learner)
         if fabric.global_rank == 0:
@@ -154,14 +156,14 @@ class Experiment:
         data, options = self.recipe.data, self.recipe.training
         batches = evaluation_loader(
             self.splits.validation,
-            evaluation(data.evaluation_size),
+            evaluation(),
             batch_size=options.batch_size,
             workers=data.workers,
             rank=fabric.global_rank,
             world=fabric.world_size,
         )
         return evaluate(
-            network,
+            AtScale(network, self.tasks, data.shown_size),
             batches,
             self.tasks,
             device=fabric.device,

@@ -157,7 +157,7 @@ def _trained(study: Study, table: Table, run: Run, folder: Path) -> dict[str, fl
     if run.method == "traits":
         kind, traits = tasks_of(table)
         for which in TABLES:
-            through = ZeroShot(trained.network, traits, relatedness(study, table, which, run.seed), "kind")
+            through = ZeroShot(trained.predictor(), traits, relatedness(study, table, which, run.seed), "kind")
             scored = _measured(replace(trained, network=through, tasks={"kind": kind}), test)
             scores[f"zero-shot {which}"] = scored["kind"]
     return scores

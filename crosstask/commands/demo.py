@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     trained = load_run(arguments.out)
     dataset, _ = trained.evaluation_data()
     page = trained.run.path / "gallery.png"
-    gallery(trained.network, (dataset[index] for index in range(min(6, len(dataset)))), trained.tasks).save(page)
+    gallery(trained.predictor(), (dataset[index] for index in range(min(6, len(dataset)))), trained.tasks).save(page)
     print(f"labels and predictions side by side: {page}")
     print(f"everything on one page, to be opened in a browser: {write_report(trained.run.path)}")
     return 0

@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from rich.console import Console
+    from torch import nn
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device, inference, settings
@@ -44,16 +45,16 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights, arguments.trust)
-    network, stem = inference(run.network, run.tasks, arguments), "results"
+    network, stem = inference(run, arguments), "results"
     scored = zero_shot(network, run.tasks, arguments)
     if scored is not None:
         if arguments.table is None or arguments.prior:
             raise UserError("--zero-shot: give --table, which holds the true classes, and leave out --prior")
-        network, stem = scored, scored.task.name
+        stem = scored.task.name
         run = replace(run, tasks={stem: scored.task})
     dataset, split = run.evaluation_data(arguments.split, arguments.table)
-    said = settings(arguments, split=split, weights=run.weights)
-    candidates = {stem: (network, said)}
+    said = settings(arguments, network, split=split, weights=run.weights)
+    candidates: dict[str, tuple[nn.Module, dict[str, str]]] = {stem: (scored or network, said)}
     if arguments.prior:
         prior = Prior.fit(run.training_batches(), run.tasks, run.recipe.data.size)
         candidates = {

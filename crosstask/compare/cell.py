@@ -56,7 +56,7 @@ def measure(path: Path, trust: bool = False) -> Results:
     dataset, split = run.evaluation_data()
     device = make_fabric(run.recipe.training).device
     return evaluate(
-        run.network.to(device),
+        run.predictor().to(device),
         run.evaluation_batches(dataset),
         run.tasks,
         device=device,

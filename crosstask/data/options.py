@@ -35,8 +35,9 @@ class DataOptions:
         table: the table of files (CSV, JSONL, Parquet), relative to the current folder; several are concatenated.
         rooms: made-up rooms instead of a table.
         size: height and width of training images.
-        evaluation_size: height and width at which images are evaluated; their own size where null, which only suits
-            images about as large as ``size``.
+        evaluation_size: height and width at which the network is shown images when it is measured or used: whole,
+            scaled to just fit, and its predictions brought back to their own size; ``size`` where null. ``own`` shows
+            them at their own size, which only suits images about as large as ``size``.
         labels: which labels of the training rows may be used: full, one (each image keeps one of its labels), random
             (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels), lists:FILE or
             file:FILE (as a file says).
@@ -69,7 +70,7 @@ class DataOptions:
     table: str | list[str] | None = None
     rooms: RoomsOptions | None = None
     size: tuple[Size, Size] = (192, 256)
-    evaluation_size: tuple[Size, Size] | None = None
+    evaluation_size: tuple[Size, Size] | Literal["own"] | None = None
     labels: str = "full"
     labels_seed: int = 0
     labelled_share: float | None = None
@@ -109,3 +110,10 @@ class DataOptions:
             )
         if len(self.zoom) == 2 and self.zoom[0] > self.zoom[1]:
             raise ValueError(f"data.zoom must be two numbers, least <= greatest, found {list(self.zoom)}")
+
+    @property
+    def shown_size(self) -> tuple[int, int] | None:
+        """Height and width at which images are shown to a trained network; None for their own."""
+        if self.evaluation_size == "own":
+            return None
+        return self.size if self.evaluation_size is None else self.evaluation_size

@@ -109,7 +109,7 @@ def _images(subject: Subject) -> tuple[Dataset, str]:
 def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gallery:
     places = {name: index for index, name in enumerate(dataset.ids)}
     picked = Subset(dataset, [places[name] for name in dict.fromkeys(wanted)])
-    batches = evaluation_loader(picked, evaluation(subject.recipe.data.evaluation_size), batch_size=8)
+    batches = evaluation_loader(picked, evaluation(), batch_size=8)
     return gallery(list(batches), subject.recipe.tasks(), subject.firsts(), subject.trust)
 
 

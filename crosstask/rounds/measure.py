@@ -16,7 +16,7 @@ def measure_run(path: Path, device: str, progress: Progress | None = None, trust
         return None
     split = run.recipe.data.test_split
     results = evaluate(
-        run.network.to(device),
+        run.predictor().to(device),
         run.evaluation_batches(run.splits.test),
         run.tasks,
         device=device,

@@ -115,8 +115,8 @@ class Refinement:
         self._fit(classifier_recipe(self.recipe, self.roles, self.layout.table), self.layout.classifier)
 
     def _label(self, number: int) -> None:
-        run, size = load_run(self._before(number), trust=self.recipe.trust), self.recipe.data.evaluation_size
-        labeller = Labeller(run, self.roles, self.source, self.options, size, self.device)
+        run = load_run(self._before(number), trust=self.recipe.trust)
+        labeller = Labeller(run, self.roles, self.source, self.options, self.device)
         folder = self.layout.labels(number).parent
         with self.progress(f"labels of round {number}") as report:
             faults = write_labels(self._base(), self.recipe.data, self.roles, self.source, labeller, folder, report)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.classification import Classification
+from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.category import CategoryMetric
 from crosstask.tasks.names import index_of
-from crosstask.tasks.pictures import card
+from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.targets import Target, as_target
 
 
@@ -60,13 +61,16 @@ class Category(Classification):
                 "correct the label or raise the number of classes"
             )
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return card(self.chips(value), size)
+
+    def chips(self, value: Tensor) -> list[Chip]:
         """The category, or the probabilities (C,) of all, most likely first."""
         if value.ndim:
-            bars = sorted(zip(self._classes, value.tolist(), strict=True), key=lambda bar: -bar[1])
-            return card([(name, f"{share:.2f}", share) for name, share in bars], size)
+            shares = sorted(zip(self._classes, value.tolist(), strict=True), key=lambda pair: -pair[1])
+            return [Chip(name, f"{share:.2f}", share) for name, share in shares]
         index = int(value)
-        return card([(self._classes[index], "", 1.0) if index >= 0 else ("", "", float("nan"))], size)
+        return [Chip(self._classes[index], "", 1.0) if index >= 0 else Chip("", "", float("nan"))]
 
     def parse(self, cell: np.ndarray | str) -> CategoryIndex:
         """A name or an index."""

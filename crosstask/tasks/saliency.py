@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import plane
+from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import SmoothMap
 from crosstask.tasks.metrics.saliency import SaliencyMetric
 from crosstask.tasks.pictures import fitted, shaded
@@ -75,8 +77,11 @@ class Saliency(Task):
             raise ValueError(f"a saliency target is float (1, H, W), found {target.dtype} {tuple(target.shape)}")
         _check_range(target.as_subclass(Tensor).numpy())
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(shaded(value.as_subclass(Tensor)), size)
+
+    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
+        return Legend(bar=((0, 0, 0), (255, 255, 255)), low="0", high="1", note="probability")
 
     def parse(self, cell: np.ndarray | str) -> SaliencyMap:
         held = plane(cell, self.kind)

@@ -14,9 +14,10 @@ from torch import Tensor
 from crosstask.ranges import Classes
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import numbers
+from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.scalars import ScalarsMetric, concordance
 from crosstask.tasks.names import SEPARATOR, class_names
-from crosstask.tasks.pictures import card
+from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.selection import Selected, full_precision, select
 from crosstask.tasks.targets import Target, as_target
 from crosstask.tasks.term import Term
@@ -116,12 +117,16 @@ class Regression(Task):
             if math.isinf(value) or value < low or value > high:
                 raise ValueError(f"{name} is {value:.4g}, outside {low:g} to {high:g}: correct the label or the ranges")
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        bars = []
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return card(self.chips(value), size)
+
+    def chips(self, value: Tensor) -> list[Chip]:
+        """Every number, in the recipe's order."""
+        chips = []
         for name, number, (low, high) in zip(self._names, value.tolist(), self._ranges(), strict=True):
             low, high = (low, high) if math.isfinite(low) else (-1.0, 1.0)
-            bars.append((name, f"{number:.3g}", (number - low) / (high - low)))
-        return card(bars, size)
+            chips.append(Chip(name, f"{number:.3g}", (number - low) / (high - low)))
+        return chips
 
     def parse(self, cell: np.ndarray | str) -> Scalars:
         """Numbers joined by ``;``, blank where unknown, or an array of ``channels`` numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -9,9 +10,11 @@ from torch import Tensor
 
 from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.classification import Classification
-from crosstask.tasks.files import plane
+from crosstask.tasks.files import looked_up, remap_table, whole
+from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metrics.segmentation import SegmentationMetric
-from crosstask.tasks.pictures import coloured, fitted, palette
+from crosstask.tasks.palette import class_colours
+from crosstask.tasks.pictures import coloured, fitted
 from crosstask.tasks.targets import Map, as_target
 
 
@@ -71,19 +74,19 @@ class Segmentation(Classification):
             raise ValueError(f"a segmentation target is integer (H, W), found {target.dtype} {tuple(target.shape)}")
         self._check_range(target.as_subclass(Tensor).numpy())
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        return fitted(coloured(value.as_subclass(Tensor), palette(self.channels)), size)
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return fitted(coloured(value.as_subclass(Tensor), class_colours(self._classes)), size)
+
+    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
+        """The classes that occur in the values, in the recipe's order."""
+        shown = sorted({int(index) for value in values for index in value.as_subclass(Tensor).unique() if index >= 0})
+        colours = class_colours(self._classes).tolist()
+        return Legend(swatches=tuple((self._classes[index], tuple(colours[index])) for index in shown))
 
     def parse(self, cell: np.ndarray | str) -> SemanticMap:
-        ids = plane(cell, self.kind)
-        if ids.dtype.kind == "f":
-            if not np.array_equal(ids, np.rint(ids), equal_nan=True) or np.isinf(ids).any():
-                raise ValueError("class ids are fractions or infinite: store whole numbers, not probabilities")
-            ids = np.where(np.isnan(ids), SemanticMap.UNKNOWN, ids)
-        ids = ids.astype(np.int64)
+        ids = whole(cell, self.kind)
         if self._table is not None:
-            listed = (ids >= 0) & (ids < len(self._table))
-            return as_target(SemanticMap, np.where(listed, self._table[np.where(listed, ids, 0)], SemanticMap.UNKNOWN))
+            return as_target(SemanticMap, looked_up(ids, self._table))
         np.copyto(ids, SemanticMap.UNKNOWN, where=ids == self.ignore)
         self._check_range(ids)
         return as_target(SemanticMap, ids)
@@ -114,7 +117,4 @@ def _table(remap: dict[int, int], count: int) -> np.ndarray:
     if not remap or wrong:
         found = "nothing" if not remap else ", ".join(f"{key}: {index}" for key, index in wrong.items())
         raise ValueError(f"remap holds {found}: map ids of the files, 0 or more, to classes 0 to {count - 1}")
-    table = np.full(max(remap) + 1, SemanticMap.UNKNOWN, dtype=np.int64)
-    for file_id, index in remap.items():
-        table[file_id] = index
-    return table
+    return remap_table(remap)

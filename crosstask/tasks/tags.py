@@ -12,9 +12,10 @@ from torch import Tensor
 from crosstask.ranges import Classes
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import numbers
+from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.tags import TagsMetric
 from crosstask.tasks.names import SEPARATOR, class_names, index_of
-from crosstask.tasks.pictures import card
+from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import Target, as_target
 from crosstask.tasks.term import Term
@@ -92,10 +93,14 @@ class Tagging(Task):
         if len(wrong):
             raise ValueError(f"a tag is {float(wrong[0]):.4g}: tags are 0 (absent) to 1 (present), NaN unknown")
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return card(self.chips(value), size)
+
+    def chips(self, value: Tensor) -> list[Chip]:
+        """Every tag and its probability."""
         entries = zip(self._classes, value.tolist(), strict=True)
-        bars = [(name, f"{share:.2f}", share) for name, share in entries]
-        return card(sorted(bars, key=lambda bar: -bar[2] if bar[2] == bar[2] else 1), size)
+        chips = [Chip(name, f"{share:.2f}", share) for name, share in entries]
+        return sorted(chips, key=lambda chip: -chip.strength if chip.known else 1)
 
     def parse(self, cell: np.ndarray | str) -> Tags:
         """A cell of names or indices, or an array of ``channels`` numbers in [0, 1]."""

@@ -16,6 +16,7 @@ from crosstask.data.options import DataOptions
 from crosstask.data.sample import Sample
 from crosstask.data.table.table import Table, concatenate, read_table
 from crosstask.errors import DataError
+from crosstask.regions.stored import read_record
 from crosstask.rooms.dataset import RoomsDataset
 from crosstask.tasks.base import Task
 
@@ -144,10 +145,10 @@ def _labels_table(dataset: Dataset, tasks: Mapping[str, Task]) -> Table:
 def scale_gap(table: Table, options: DataOptions) -> str | None:
     """What to tell a user whose images are measured at another scale than the network is trained at; None for others.
 
-    Training shrinks the whole image to ``data.size`` before it zooms in; without ``data.evaluation_size`` images are
-    measured as large as they are, where everything looks larger than the network has ever seen it.
+    Training shrinks the whole image to ``data.size`` before it zooms in; at their own size everything may look larger
+    than the network has ever seen it.
     """
-    if options.rooms is not None or options.evaluation_size is not None or not table.rows:
+    if options.rooms is not None or options.shown_size is not None or not table.rows:
         return None
     try:
         height, width = image_size(table.resolve(0, "image", options.confined))
@@ -160,8 +161,24 @@ def scale_gap(table: Table, options: DataOptions) -> str | None:
     return (
         f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
         f"{scale:.2g} times as large as in training, whose zooms are {least:g} to {greatest:g}. Set "
-        f"data.evaluation_size, to [{rows}, {columns}] say"
+        f"data.evaluation_size to null for [{rows}, {columns}]"
     )
+
+
+def shown_masks(table: Table, options: DataOptions) -> str | None:
+    """What to tell a user whose regions are made of labels that the label protocol hides; None for others."""
+    if not options.regions or options.labels == "full":
+        return None
+    for index, row in enumerate(table.rows):
+        if row.get("regions"):
+            record = read_record(table.resolve(index, "regions", options.confined))
+            if record is None or record.provider != "given":
+                return None
+            return (
+                f"the regions are made of the labels in {record.parameters.get('column')}, so they show masks that "
+                f"data.labels: {options.labels} hides: make them by slic or sam, or set data.labels: full"
+            )
+    return None
 
 
 def label_counts(dataset: Dataset, tasks: Mapping[str, Task]) -> dict[str, int]:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 Transform = Callable[[Sample, torch.Generator], Sample]
 OnError = Literal["fatal", "skip"]
 
+_PIXELS = 2**22
+"""The most pixels of a batch of evaluation with more than one image: predictions are as large as the images."""
+
 
 def training_loader(
     dataset: Dataset,
@@ -82,7 +85,8 @@ def evaluation_loader(
     workers: int = 0,
     pin_memory: bool = False,
 ) -> Iterable[Batch]:
-    """All samples once, in order; a batch holds neighbours of one image size. Can be iterated again and again.
+    """All samples once, in order; a batch holds neighbours of one image size, as many as have 4 million pixels at most
+    where that is fewer. Can be iterated again and again.
 
     Args:
         dataset: the samples.
@@ -182,7 +186,11 @@ class _Ordered:
             samples = [self.transform(self.dataset[index], generator("evaluation", index)) for index in indices]
         except DataError as error:
             return _Loaded([], [], str(error))
-        return _Loaded([collate(list(run)) for _, run in groupby(samples, key=lambda sample: sample.size)], [], None)
+        batches = []
+        for (height, width), run in groupby(samples, key=lambda sample: sample.size):
+            alike, most = list(run), max(_PIXELS // (height * width), 1)
+            batches += [collate(alike[first : first + most]) for first in range(0, len(alike), most)]
+        return _Loaded(batches, [], None)
 
 
 class _Passes:

@@ -56,10 +56,12 @@ class RegionContrast(Objective):
 
     Args:
         distance: what is compared of a region, and how: Gaussians by wasserstein (as published) or kl, their means
-            alone (vector), or single pixels of it (pixel).
+            alone (vector), or single pixels of it (pixel). ``diagonal_`` leaves correlations out, which regions of few
+            pixels cannot have; kl is the mean of both directions unless ``one_sided_``: from the map of predictions to
+            that of labels (the released ablation: one_sided_diagonal_kl).
         temperature: tau; the paper gives none, the released code uses 5.4 on features without normalisation. Features
-            are of unit length by default, so that distances lie between 0 and 4. Divergences (kl) have no upper bound:
-            10 or more suits them.
+            are of unit length by default, so that 2-Wasserstein distances lie between 0 and 4; null is 0.1 for these,
+            and what suits the scale of the others (12 for diagonal_kl, 2500 for kl).
         learn_temperature: learn the logarithm of tau, from ``temperature`` on, down to 0.02.
         normalise: whether joint features are made unit length.
         negatives: other regions of the other map (other), or of both maps (any).
@@ -92,8 +94,17 @@ class RegionContrast(Objective):
         self,
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
-        distance: Literal["wasserstein", "kl", "vector", "pixel"] = "wasserstein",
-        temperature: Positive = 0.1,
+        distance: Literal[
+            "wasserstein",
+            "diagonal_wasserstein",
+            "kl",
+            "one_sided_kl",
+            "diagonal_kl",
+            "one_sided_diagonal_kl",
+            "vector",
+            "pixel",
+        ] = "wasserstein",
+        temperature: Positive | None = None,
         learn_temperature: bool = False,
         normalise: bool = True,
         negatives: Literal["other", "any"] = "other",
@@ -114,6 +125,7 @@ class RegionContrast(Objective):
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "region_contrast")
+        temperature = DISTANCES[distance].temperature if temperature is None else temperature
         _require_positive(temperature=temperature, pixels=pixels, minimum=minimum, reduce=reduce, enlarge=enlarge)
         if bank < 0:
             raise RecipeError(f"objectives.region_contrast.bank: expected a number of regions, found {bank}")
