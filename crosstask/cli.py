@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from crosstask import __version__
-from crosstask.errors import UserError, nearest
+from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
     "demo", "table", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare", "report",
@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="crosstask: %(levelname)s: %(message)s", level=logging.WARNING)
     try:
         return known.run(known) or 0
+    except Elsewhere as error:
+        return error.exit_code
     except UserError as error:
         if known.debug:
             raise

@@ -62,6 +62,8 @@ class DataOptions:
         colour: strength of colour jitter, 0 for none.
         regions: also load the region ids.
         workers: processes that load data.
+        timeout: seconds after which a batch that ``workers`` have not loaded ends the run (a file system that does not
+            answer, a worker that was stopped).
         cache: keep training samples in memory once they were read, in each worker: for small data sets.
         on_error: whether a file that cannot be read ends the training or is reported and skipped.
         confined: refuse paths that leave the table's folder.
@@ -87,6 +89,7 @@ class DataOptions:
     colour: Factor = 0.2
     regions: bool = False
     workers: Workers = 2
+    timeout: Count = 300
     cache: bool = False
     on_error: Literal["fatal", "skip"] = "fatal"
     confined: bool = False

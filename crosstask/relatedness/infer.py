@@ -15,6 +15,7 @@ from crosstask.ranges import Factor, Share, Steps
 from crosstask.relatedness.estimate import Estimate, count, means, shares
 from crosstask.relatedness.table import Relatedness
 from crosstask.tasks.base import Task
+from crosstask.writing import write
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Inferred:
             for column, attribute in enumerate(self.table.attributes):
                 numbers = [float(part[row, column]) for part in self.estimate]
                 writer.writerow([name, attribute, *("" if each != each else f"{each:.6g}" for each in numbers)])
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        write(path, text.getvalue())
 
 
 def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None) -> Inferred:

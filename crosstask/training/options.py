@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -36,8 +37,8 @@ class TrainingOptions:
             (what depends on the pair of tasks in mapping networks), or any module of the network by its own name. Of
             several that contain a parameter, the smaller one's options lie over those of the larger.
         sync_norms: compute the statistics of batch normalisation over all processes.
-        start_from: run directory whose weights the network starts from where names and shapes agree; null for a new
-            network.
+        start_from: run directory, or file of weights, that the network starts from: the whole encoder, and of the rest
+            what agrees in name and shape, with classes matched by name; null for a new network.
         seed: seed of everything random: weights, order, augmentation, objectives (each derived separately).
         evaluate_every: iterations between evaluations on the validation split; null for ten times in a run.
         checkpoint_every: iterations between checkpoints; null for at each evaluation.
@@ -45,7 +46,8 @@ class TrainingOptions:
         patience: stop after this many evaluations without a new best; never where null.
         monitor: what decides the best checkpoint, as TASK/METRIC; null for the mean relative gain of all tasks'
             primary metrics over the first evaluation.
-        devices: how many devices to use, or auto.
+        devices: how many devices to use on each node, or auto.
+        nodes: how many machines take part; each starts the same command, under Slurm (srun) or torchrun.
         accelerator: cpu, cuda, mps or auto.
         strategy: how processes share the work: auto, ddp, fsdp.
         tensorboard: also write TensorBoard files into the run directory (needs the extra ``track``).
@@ -77,18 +79,22 @@ class TrainingOptions:
     patience: Steps | None = None
     monitor: str | None = None
     devices: int | Literal["auto"] = 1
+    nodes: int = 1
     accelerator: str = "auto"
     strategy: str = "auto"
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr,
+        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr, "nodes": self.nodes,
                     "cycles": self.cycles, "log_every": self.log_every, "epochs": self.epochs}  # fmt: skip
         optional = {"iterations": self.iterations, "clip": self.clip, "evaluate_every": self.evaluate_every,
                     "checkpoint_every": self.checkpoint_every, "patience": self.patience}  # fmt: skip
         for name, value in {**positive, **{k: v for k, v in optional.items() if v is not None}}.items():
-            if value <= 0:
-                raise ValueError(f"training.{name} must be more than 0, found {value}")
+            if not 0 < value < math.inf:
+                raise ValueError(f"training.{name} must be a number more than 0, found {value}")
+        for name, value in {"weight_decay": self.weight_decay, "momentum": self.momentum}.items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"training.{name} must be a number of at least 0, found {value}")
         if self.warmup < 0:
             raise ValueError(f"training.warmup must not be negative, found {self.warmup}")
         if self.ema is not None and not 0 <= self.ema < 1:

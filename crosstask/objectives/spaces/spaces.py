@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
@@ -102,7 +102,9 @@ class SpaceEngage(Objective):
         self.teacher = Teacher(network, decay, batch_statistics)
         self.teacher_projection = Teacher(self.projection, decay, batch_statistics)
         self.prototypes = Prototypes(self.task.channels, representation.dimension, momentum)
-        self._quality = {space: PseudoQuality(self.task) for space in ("used", "logit", "representation")}
+        self._quality = nn.ModuleDict(
+            {space: PseudoQuality(self.task) for space in ("used", "logit", "representation")}
+        )
         inert = inert_indicator(self.task.channels, indicator_temperature, strategy, threshold, contrast)
         if inert is not None:
             log.warning("objectives.spaces.%s", inert)
