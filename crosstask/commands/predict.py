@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.paths import require_out, require_run
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "predict a folder, a table or patterns of images"
@@ -33,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
+    require_out(arguments.out, folder=True)
     import sys
 
     from crosstask.commands.console_progress import progress

@@ -149,9 +149,7 @@ class Table:
     def coverage(self, tasks: Sequence[str]) -> Tensor:
         """Which cells are filled: bool (rows, tasks); all False for a task without a column."""
         filled = [[bool(row.get(task)) for task in tasks] for row in self.rows]
-        return torch.tensor(filled, dtype=torch.bool).reshape(
-            len(self), len(tasks)
-        )
+        return torch.tensor(filled, dtype=torch.bool).reshape(len(self), len(tasks))
 
     def given(self, tasks: Sequence[str]) -> Tensor:
         """Which labels were given, not made by a network: filled cells without a source, bool (rows, tasks)."""
