@@ -9,6 +9,8 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from crosstask.ranges import Positive
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.depth import check_quantity, relative
 from crosstask.tasks.files import quantity, stored
@@ -57,7 +59,9 @@ class Disparity(Task):
     target_type: ClassVar = DisparityMap
     unit = "px"
 
-    def __init__(self, name: str, *, unit: float = 1 / 256, offset: int = 0, typical: float | None = None) -> None:
+    def __init__(
+        self, name: str, *, unit: Positive = 1 / 256, offset: int = 0, typical: Positive | None = None
+    ) -> None:
         for option, value in {"unit": unit, "typical": typical}.items():
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{option} is {value}: give a positive number")
@@ -80,6 +84,9 @@ class Disparity(Task):
 
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction).clamp(min=self.scale)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Disparity over the largest disparity of the image, (B, 1, H, W)."""

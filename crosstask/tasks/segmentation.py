@@ -8,8 +8,9 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.classification import Classification
-from crosstask.tasks.files import plane
+from crosstask.tasks.files import looked_up, remap_table, whole
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metrics.segmentation import SegmentationMetric
 from crosstask.tasks.palette import class_colours
@@ -61,10 +62,10 @@ class Segmentation(Classification):
         self,
         name: str,
         *,
-        classes: int | list[str],
+        classes: Classes | list[str],
         ignore: int = 255,
-        class_weights: list[float] | None = None,
-        label_smoothing: float = 0.0,
+        class_weights: list[Factor] | None = None,
+        label_smoothing: Share = 0.0,
         remap: dict[int, int] | None = None,
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)
@@ -96,15 +97,9 @@ class Segmentation(Classification):
         return Legend(swatches=tuple((self._classes[index], tuple(colours[index])) for index in shown))
 
     def parse(self, cell: np.ndarray | str) -> SemanticMap:
-        ids = plane(cell, self.kind)
-        if ids.dtype.kind == "f":
-            if not np.array_equal(ids, np.rint(ids), equal_nan=True) or np.isinf(ids).any():
-                raise ValueError("class ids are fractions or infinite: store whole numbers, not probabilities")
-            ids = np.where(np.isnan(ids), SemanticMap.UNKNOWN, ids)
-        ids = ids.astype(np.int64)
+        ids = whole(cell, self.kind)
         if self._table is not None:
-            listed = (ids >= 0) & (ids < len(self._table))
-            return as_target(SemanticMap, np.where(listed, self._table[np.where(listed, ids, 0)], SemanticMap.UNKNOWN))
+            return as_target(SemanticMap, looked_up(ids, self._table))
         np.copyto(ids, SemanticMap.UNKNOWN, where=ids == self.ignore)
         self._check_range(ids)
         return as_target(SemanticMap, ids)
@@ -135,7 +130,4 @@ def _table(remap: dict[int, int], count: int) -> np.ndarray:
     if not remap or wrong:
         found = "nothing" if not remap else ", ".join(f"{key}: {index}" for key, index in wrong.items())
         raise ValueError(f"remap holds {found}: map ids of the files, 0 or more, to classes 0 to {count - 1}")
-    table = np.full(max(remap) + 1, SemanticMap.UNKNOWN, dtype=np.int64)
-    for file_id, index in remap.items():
-        table[file_id] = index
-    return table
+    return remap_table(remap)

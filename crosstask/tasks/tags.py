@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.ranges import Classes
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
@@ -55,7 +57,7 @@ class Tagging(Task):
     target_type: ClassVar = Tags
     unit = "probability"
 
-    def __init__(self, name: str, *, classes: int | list[str]) -> None:
+    def __init__(self, name: str, *, classes: Classes | list[str]) -> None:
         self.name = name
         self._classes = class_names(classes)
         self.channels = len(self._classes)
@@ -83,6 +85,9 @@ class Tagging(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.shares(views)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C)."""
