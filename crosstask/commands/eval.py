@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.paths import require_run
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "measure a run on its test split (or another)"
@@ -28,8 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
     from dataclasses import replace
-    from pathlib import Path
 
     from rich.console import Console
     from torch import nn
@@ -41,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.evaluation.evaluate import evaluate
     from crosstask.evaluation.prior import Prior
     from crosstask.trained import load_run
+    from crosstask.writing import write
 
     run = load_run(arguments.path, arguments.weights, arguments.trust)
     network, stem = inference(run, arguments), "results"
@@ -72,5 +74,5 @@ def run(arguments: argparse.Namespace) -> int:
         console.print(results.table())
         path = run.run.path / f"{name}_{split or 'all'}"
         results.save(f"{path}.json")
-        Path(f"{path}.md").write_text(results.markdown(), encoding="utf-8")
+        write(f"{path}.md", results.markdown())
     return 0

@@ -22,6 +22,7 @@ from crosstask.errors import RunError, UserError
 from crosstask.evaluation.evaluate import evaluating
 from crosstask.evaluation.exported import FORMAT, METADATA, load_exported
 from crosstask.tasks.base import Task
+from crosstask.writing import whole
 
 _FIT = (
     "scale the whole image to just fit into size (bilinear, antialiased), centre it, black around; cut the maps to "
@@ -116,11 +117,13 @@ def export(
         content = metadata(tasks, size, dynamic, fit)
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
-        torch.export.save(exported, program, extra_files={METADATA: json.dumps(content)})
-        difference = _check(natural, load_exported(program), program, size, dynamic, tolerance)
+        with whole(program) as part:
+            torch.export.save(exported, part, extra_files={METADATA: json.dumps(content)})
+            difference = _check(natural, load_exported(part), program, size, dynamic, tolerance)
         if model is not None:
-            _write_onnx(exported, model, content)
-            other = _check(natural, load_exported(model), model, size, dynamic, tolerance)
+            with whole(model) as part:
+                _write_onnx(exported, part, content)
+                other = _check(natural, load_exported(part), model, size, dynamic, tolerance)
             difference = {name: max(difference[name], other[name]) for name in difference}
     return Export(program, model, dynamic, difference)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from crosstask.evaluation.evaluate import Progress, evaluate
 from crosstask.evaluation.results import Results
 from crosstask.trained import load_run
+from crosstask.writing import write
 
 
 def measure_run(path: Path, device: str, progress: Progress | None = None, trust: bool = False) -> Results | None:
@@ -24,5 +25,5 @@ def measure_run(path: Path, device: str, progress: Progress | None = None, trust
         settings={"split": split, "weights": run.weights},
     )
     results.save(path / f"results_{split}.json")
-    (path / f"results_{split}.md").write_text(results.markdown(), encoding="utf-8")
+    write(path / f"results_{split}.md", results.markdown())
     return results

@@ -25,7 +25,7 @@ from crosstask.rounds.record import Record
 from crosstask.rounds.roles import Roles
 from crosstask.rounds.saliency import add_saliency, saliency_model
 from crosstask.trained import load_run
-from crosstask.training.run import Run
+from crosstask.writing import write
 
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int | None], object]]]
 """What is being done -> a context whose value is called with (done, in all)."""
@@ -98,7 +98,7 @@ class Refinement:
         source = None if self.options.saliency_from and self.source not in given.columns else self.source
         with self.progress("looking at the table") as report:
             found = take_in(given, self.recipe.data, self.roles, source, self.options.masks, report)
-        self.layout.notes.write_text(found.csv(), encoding="utf-8")
+        write(self.layout.notes, found.csv())
         write_table(found.table, self.layout.table)
         for line in found.summary():
             self.say(f"{line}: see {self.layout.notes}")
@@ -136,11 +136,7 @@ class Refinement:
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _fit(self, recipe: Recipe, path: Path) -> None:
-        if Run(path).exists():
-            experiment = Experiment.resume(path, self.quiet, recipe.trust)
-        else:
-            experiment = Experiment(recipe, path, self.quiet)
-        if experiment.fit().status == "interrupted":
+        if Experiment(recipe, path, self.quiet, resume="auto").fit().status == "interrupted":
             raise Interrupted
 
     def _quality(self, number: int) -> LabelQuality:

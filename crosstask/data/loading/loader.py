@@ -40,6 +40,7 @@ def training_loader(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
+    timeout: int = 0,
     pin_memory: bool = False,
     on_error: OnError = "fatal",
 ) -> Iterator[Batch]:
@@ -58,6 +59,7 @@ def training_loader(
         rank: this process.
         world: number of processes.
         workers: processes that load; 0 loads in this one.
+        timeout: seconds a batch may take them; 0 for any.
         pin_memory: put batches into page-locked memory, for a GPU.
         on_error: what a broken file does: ``fatal`` raises; ``skip`` logs the row once and takes the sample of the next
             draw in its place (augmented as its own draw says), so every process keeps its batch size.
@@ -71,7 +73,7 @@ def training_loader(
     stream = _mixed(dataset, seed, batch_size * world) if mixed else _stream(dataset, seed, labelled_share)
     source = _Random(dataset, transform, stream, on_error)
     draws = Draws(batch_size, start, rank, world)
-    loaded: Iterable[_Loaded] = DataLoader(source, batch_sampler=draws, **_options(workers, pin_memory))  # type: ignore[arg-type]
+    loaded: Iterable[_Loaded] = DataLoader(source, batch_sampler=draws, **_options(workers, timeout, pin_memory))  # type: ignore[arg-type]
     return _reported(iter(loaded))  # workers start here: those that a thread has forked cannot end properly
 
 
@@ -83,6 +85,7 @@ def evaluation_loader(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
+    timeout: int = 0,
     pin_memory: bool = False,
 ) -> Iterable[Batch]:
     """All samples once, in order; a batch holds neighbours of one image size, as many as have 4 million pixels at most
@@ -95,13 +98,14 @@ def evaluation_loader(
         rank: this process.
         world: number of processes; each gets its slice, no sample is in two.
         workers: processes that load, kept between passes; 0 loads in this one.
+        timeout: seconds a batch may take them; 0 for any.
         pin_memory: put batches into page-locked memory, for a GPU.
 
     Raises:
         DataError: while iterating: a file is missing or broken, or a label is not valid.
     """
     lists = consecutive(len(dataset), batch_size, rank, world)
-    options = {**_options(workers, pin_memory), "persistent_workers": workers > 0}
+    options = {**_options(workers, timeout, pin_memory), "persistent_workers": workers > 0}
     return _Passes(DataLoader(_Ordered(dataset, transform), batch_sampler=lists, **options))  # type: ignore[arg-type]
 
 
@@ -214,9 +218,10 @@ def _reported(arriving: Iterator[_Loaded]) -> Iterator[Batch]:
         yield from loaded.unpack()
 
 
-def _options(workers: int, pin_memory: bool) -> dict[str, Any]:
+def _options(workers: int, timeout: int, pin_memory: bool) -> dict[str, Any]:
     return {
         "num_workers": workers,
+        "timeout": timeout if workers else 0,
         "pin_memory": pin_memory,
         "collate_fn": _unchanged,
         "worker_init_fn": _start_worker,
