@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = top.parse_args(typed)
     known.overrides = overrides
     logging.basicConfig(format="crosstask: %(levelname)s: %(message)s", level=logging.WARNING)
+    for handler in logging.root.handlers:  # what is told at INFO is for the log file of a run
+        handler.setLevel(logging.WARNING)
     try:
         return known.run(known) or 0
     except Elsewhere as error:

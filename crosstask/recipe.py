@@ -34,7 +34,7 @@ from crosstask.training.options import TrainingOptions
 
 BASES: dict[str, type] = {"tasks": Task, "network": torch.nn.Module, "objectives": Objective, "balancing": Balancer}
 """What a user's own class in a section is made from."""
-SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "refine")
+SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "loggers", "refine")
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class Recipe:
                 "objectives": _objectives("supervised" if raw.get("objectives") is None else raw["objectives"], trust),
                 "balancing": _entry(BALANCERS, {**_kind(balancing, "fixed"), **balancing}, "balancing", trust),
                 "training": resolve(TrainingOptions, raw.get("training"), "training"),
+                **({"loggers": _loggers(raw["loggers"], trust)} if raw.get("loggers") else {}),
                 **({"refine": resolve(RefineOptions, raw["refine"], "refine")} if raw.get("refine") else {}),
             },
             trust,
@@ -281,6 +282,12 @@ def _by_name(value: Any) -> Mapping[str, Any]:
     if isinstance(value, list):
         return {str(name): {} for name in value}
     raise RecipeError(f"objectives: expected names or a mapping of options, found {value!r}")
+
+
+def _loggers(value: Any, trust: bool) -> dict[str, Any]:
+    from crosstask.training.loggers import validated  # imports Fabric, which reading a recipe needs for nothing else
+
+    return validated(_by_name(value), trust)
 
 
 def _objectives(value: Any, trust: bool) -> dict[str, Any]:

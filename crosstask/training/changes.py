@@ -11,7 +11,7 @@ from crosstask.recipe import Recipe, parse_overrides
 MAY_CHANGE = {
     "training": (
         "iterations", "epochs", "lr", "schedule", "warmup", "clip", "precision", "patience", "evaluate_every",
-        "checkpoint_every", "log_every", "devices", "nodes", "accelerator", "strategy", "tensorboard",
+        "checkpoint_every", "log_every", "devices", "nodes", "accelerator", "strategy",
     ),
     "data": ("workers", "timeout", "cache", "on_error"),
 }  # fmt: skip
@@ -39,7 +39,7 @@ def require_same(before: Recipe, after: Recipe) -> None:
     """
     for key, (old, new) in differences(before.sections, after.sections).items():
         section, _, name = key.partition(".")
-        if name not in MAY_CHANGE.get(section, ()):
+        if section != "loggers" and name not in MAY_CHANGE.get(section, ()):
             raise RecipeError(
                 f"{key}: the run has {old!r}, found {new!r}: a run goes on as what it is; what may change is "
                 f"{', '.join(f'{part}.{each}' for part, names in MAY_CHANGE.items() for each in names)}"

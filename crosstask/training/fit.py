@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from crosstask.training.cost import Stopwatch, peak_memory
 from crosstask.training.interrupt import Interrupt
 from crosstask.training.journal import Journal
 from crosstask.training.learner import Learner
+from crosstask.training.loggers import Tracker
 from crosstask.training.optimisers import build_optimiser, learning_rate, parameter_groups
 from crosstask.training.options import TrainingOptions
 from crosstask.training.progress import TrainingProgress
@@ -72,6 +73,7 @@ class Trainer:
         run: where everything is written.
         fabric: launched; see :func:`~crosstask.training.runtime.make_fabric`.
         quiet: show no progress.
+        trackers: get every record of the run.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Trainer:
         run: Run,
         fabric: Fabric,
         quiet: bool = False,
+        trackers: Sequence[Tracker] = (),
     ) -> None:
         self.options, self.run, self.fabric = options, run, fabric
         self.loader, self.evaluator, self.iterations = loader, evaluator, iterations
@@ -100,7 +103,7 @@ class Trainer:
         if ema is not None:
             ema.to(fabric.device)
         self.state = TrainingState(fabric, self.learner, self.optimiser, ema, Selection(options.monitor))
-        self.journal = Journal(run, fabric.global_rank == 0, options.tensorboard)
+        self.journal = Journal(run, fabric.global_rank == 0, trackers)
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -147,7 +150,7 @@ class Trainer:
                     if (stop or tired) and not last:
                         status = "interrupted" if stop else "stopped early"
                         break
-        self.journal.close()
+        self.journal.close("aborted" if status == "interrupted" else "success")
         selection = state.selection
         best_iteration = selection.best_iteration if selection.best is not None else None
         return Outcome(status, state.iteration, best_iteration, interrupt.requeue)

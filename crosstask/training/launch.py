@@ -19,6 +19,8 @@ from crosstask.training.changes import require_same, said
 from crosstask.training.environment import environment, summary
 from crosstask.training.fingerprint import FILE, changes, fingerprint
 from crosstask.training.fit import Outcome, Trainer
+from crosstask.training.log import LogFile
+from crosstask.training.loggers import build_trackers
 from crosstask.training.plan import Plan
 from crosstask.training.run import Run
 from crosstask.training.start import start_from
@@ -59,25 +61,35 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
             if writes and not quiet:
                 print(taken.summary(), file=sys.stderr)
         learner = recipe.learner(plan.tasks, network)
-        if writes:
-            if not resumed:  # nothing is written of what cannot be built
-                _begin(plan, run)
-            described = environment(plan, fabric, learner)
-            run.write("environment.json", json.dumps(described, indent=1))
-            if not quiet:
-                print(summary(described), file=sys.stderr)
-        fabric.barrier()
-        trainer = Trainer(
-            learner=learner,
-            loader=plan.training_batches,
-            evaluator=None if plan.splits.validation is None else plan.validation_results,
-            iterations=iterations,
-            options=recipe.training,
-            run=run,
-            fabric=fabric,
-            quiet=quiet,
-        )
-        return trainer.fit(resume=resumed)
+        trackers = build_trackers(recipe.sections.get("loggers"), run.path, recipe.sections) if writes else []
+        if writes and not resumed:  # nothing is written of what cannot be built
+            _begin(plan, run)
+        with LogFile(run.path) if writes else nullcontext():
+            if writes:
+                described = environment(plan, fabric, learner)
+                run.write("environment.json", json.dumps(described, indent=1))
+                log.info("%s", summary(described))
+                if not quiet:
+                    print(summary(described), file=sys.stderr)
+            fabric.barrier()
+            trainer = Trainer(
+                learner=learner,
+                loader=plan.training_batches,
+                evaluator=None if plan.splits.validation is None else plan.validation_results,
+                iterations=iterations,
+                options=recipe.training,
+                run=run,
+                fabric=fabric,
+                quiet=quiet,
+                trackers=trackers,
+            )
+            try:
+                outcome = trainer.fit(resume=resumed)
+            except BaseException:
+                trainer.journal.close("failed")
+                raise
+            log.info("%s at iteration %d", outcome.status, outcome.iteration)
+            return outcome
 
 
 def _begin(plan: Plan, run: Run) -> None:

@@ -50,7 +50,6 @@ class TrainingOptions:
         nodes: how many machines take part; each starts the same command, under Slurm (srun) or torchrun.
         accelerator: cpu, cuda, mps or auto.
         strategy: how processes share the work: auto, ddp, fsdp.
-        tensorboard: also write TensorBoard files into the run directory (needs the extra ``track``).
     """
 
     epochs: Positive = 20
@@ -82,7 +81,6 @@ class TrainingOptions:
     nodes: int = 1
     accelerator: str = "auto"
     strategy: str = "auto"
-    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr, "nodes": self.nodes,

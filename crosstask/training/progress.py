@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+log = logging.getLogger(__name__)
 
 
 class TrainingProgress:
@@ -53,5 +56,6 @@ class TrainingProgress:
         self.bar.update(self.task, info=f"{images_per_second:.0f} img/s  {terms}")
 
     def say(self, text: str) -> None:
-        """Print a line above the bar."""
+        """Print a line above the bar, and write it into the log file."""
+        log.info("%s", text)
         self.bar.console.print(text, highlight=False)

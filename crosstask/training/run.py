@@ -4,6 +4,7 @@
 
     RUN/recipe.yaml      the recipe with every default filled in
     RUN/labels.csv       the training rows with the labels the run was allowed to see
+    RUN/log.txt          what was told, when, and how it ended
     RUN/metrics.jsonl    a line per log interval and per evaluation
     RUN/checkpoints/     see checkpoint.py
     RUN/environment.json versions, device, parameter count

@@ -99,7 +99,7 @@ def test_everything_a_person_reads_is_the_same_after_an_interruption(recipe, tmp
 
     options = ["--objectives", "faulty,mean_teacher", "--data.hidden", "true", "--training.iterations", "8",
                "--training.log_every", "5", "--training.evaluate_every", "4",
-               "--training.tensorboard", "true"]  # fmt: skip
+               "--loggers", "tensorboard"]  # fmt: skip
     faulty(at=-1)
     begin(recipe, tmp_path / "whole", *options).fit()
     faulty(at=2, happens="stop")
