@@ -126,6 +126,7 @@ class Regeneration(Objective):
             raise RecipeError("objectives.regeneration: needs a dense task, found none")
         self.regenerator = Regenerator(sum(task.channels for task in self.tasks.values()), widths)
         self.redaction, self.stride, self.labels = redaction, stride, labels
+        self.additive = redaction.mode != "blocks"
 
     def forward(self, step: Step) -> dict[str, Term]:
         images = reduced(full_precision(step.batch.images), self.stride)
