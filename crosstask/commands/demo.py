@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.paths import require_out
+
 HELP = "train, measure and show a network on made-up rooms"
 
 
@@ -17,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_out(arguments.out, folder=True)
     from crosstask.commands import eval as eval_command
     from crosstask.commands import train
     from crosstask.evaluation.gallery import gallery

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.paths import require_run
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "measure a run on its test split (or another)"
@@ -28,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
     from dataclasses import replace
 
     from rich.console import Console

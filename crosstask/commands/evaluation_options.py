@@ -44,6 +44,14 @@ def inference(run: TrainedRun, arguments: argparse.Namespace) -> AtScale:
 
     try:
         scales = tuple(float(scale) for scale in arguments.scales.split(","))
+        for scale in scales:
+            if not 1 / 16 <= scale <= 16:
+                raise ValueError(f"a scale lies between 1/16 and 16, found {scale:g}")
+        for name in ("tile", "overlap"):
+            if getattr(arguments, name) is not None and getattr(arguments, name) > 2**20:
+                raise ValueError(f"--{name} is at most {2**20} pixels, found {getattr(arguments, name)}")
+        if arguments.tile is not None and arguments.tile < 16:
+            raise ValueError(f"--tile is at least 16 pixels, found {arguments.tile}")
         wrapped = Inference(
             run.network, run.tasks, tile=arguments.tile, overlap=arguments.overlap, scales=scales, flip=arguments.flip
         )
@@ -70,10 +78,23 @@ def _size(text: str) -> tuple[int, int] | None:
 
 
 def device(name: str) -> str:
-    """``name``, or the best device there is for ``auto``."""
+    """``name``, or the best device there is for ``auto``.
+
+    Raises:
+        UserError: there is no such device here.
+    """
     import torch
 
+    from crosstask.errors import UserError
+
     if name != "auto":
+        try:
+            torch.empty(0, device=torch.device(name)).cpu()
+        except Exception as error:  # each backend has errors of its own
+            reason = " ".join(str(error).split())[:120]
+            raise UserError(f"--device {name!r}: cannot be used ({reason}): give cpu, cuda, mps or auto") from None
+        if name == "meta":
+            raise UserError("--device 'meta': computes nothing: give cpu, cuda, mps or auto")
         return name
     if torch.cuda.is_available():
         return "cuda"

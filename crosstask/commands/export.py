@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_run_options
+from crosstask.commands.paths import require_out, require_run
 
 HELP = "write a run as a torch.export program, and ONNX"
 
@@ -20,6 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
+    if arguments.out is not None:
+        require_out(arguments.out)
     from crosstask.evaluation.export import export
     from crosstask.trained import load_run
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.paths import require_out, require_recipe, require_run
 from crosstask.commands.trust import add_trust
 
 HELP = "train a recipe into a run directory, or continue one"
@@ -46,6 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     auto = arguments.resume == "auto"
     if (arguments.recipe is None) == (arguments.resume is None or auto):
         raise RecipeError("give a recipe to train, or --resume RUN to continue one (not both)")
+
+    if arguments.resume is not None:
+        require_run(arguments.resume)
+    else:
+        require_recipe(arguments.recipe)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
 
     from crosstask.experiment import Experiment
     from crosstask.recipe import Recipe

@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from crosstask.names import require_name
-
-LARGEST = 16384
-MOST_WORKERS = 1024
+from crosstask.ranges import Count, Factor, Share, Size, Workers
 
 
 @dataclass(frozen=True)
@@ -23,9 +21,9 @@ class RoomsOptions:
         seed: seed of the scenes.
     """
 
-    train: int = 600
-    validation: int = 60
-    test: int = 240
+    train: Count = 600
+    validation: Count = 60
+    test: Count = 240
     seed: int = 0
 
 
@@ -73,25 +71,25 @@ class DataOptions:
 
     table: str | list[str] | None = None
     rooms: RoomsOptions | None = None
-    size: tuple[int, int] = (192, 256)
-    evaluation_size: tuple[int, int] | Literal["own"] | None = None
+    size: tuple[Size, Size] = (192, 256)
+    evaluation_size: tuple[Size, Size] | Literal["own"] | None = None
     labels: str = "full"
     labels_seed: int = 0
     labelled_share: float | None = None
     mixed: bool = False
     hidden: bool = False
     derive: dict[str, str] = field(default_factory=dict)
-    validation_fraction: float = 0.1
+    validation_fraction: Share = 0.1
     train_split: str = "train"
     validation_split: str = "val"
     test_split: str = "test"
     zoom: tuple[float, ...] = (1.0, 1.5)
     second_view: bool = False
     flip: bool = True
-    colour: float = 0.2
+    colour: Factor = 0.2
     regions: bool = False
-    workers: int = 2
-    timeout: int = 300
+    workers: Workers = 2
+    timeout: Count = 300
     cache: bool = False
     on_error: Literal["fatal", "skip"] = "fatal"
     confined: bool = False
@@ -101,17 +99,6 @@ class DataOptions:
             raise ValueError("data: give either table or rooms, for example  data: {table: data.csv}")
         for name in ("train_split", "validation_split", "test_split"):
             require_name(getattr(self, name), f"data.{name}", "name of a split")
-        if min(self.shown_size or self.size) < 1:
-            raise ValueError(f"data.evaluation_size must be at least 1x1, found {list(self.shown_size or ())}")
-        if max(*self.size, *(self.shown_size or (0,))) > LARGEST:
-            raise ValueError(
-                f"data.size and data.evaluation_size are at most {LARGEST}x{LARGEST}, found {list(self.size)}"
-            )
-        for name, value in (("workers", self.workers), ("colour", self.colour)):
-            if value < 0:
-                raise ValueError(f"data.{name} must be 0 or more, found {value}")
-        if self.workers > MOST_WORKERS:
-            raise ValueError(f"data.workers must be at most {MOST_WORKERS}, found {self.workers}")
         if min(self.size) < 16:
             raise ValueError(f"data.size must be at least 16x16 (height, width), found {list(self.size)}")
         if not 0 <= self.validation_fraction < 1:

@@ -27,6 +27,7 @@ from crosstask.objectives.shared.pseudo_quality import PseudoQuality
 from crosstask.objectives.shared.teacher import Teacher, raw_labels
 from crosstask.objectives.shared.views import StrongView, View
 from crosstask.objectives.shared.whole_batch import whole_loss
+from crosstask.ranges import Share, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term
@@ -54,6 +55,13 @@ class MeanTeacher(Objective):
 
     Use ``start`` and ``ramp`` of every objective to wait, in iterations, until the teacher is worth listening to.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = MeanTeacher(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'semantic': 1536, 'depth': 1536, 'normals': 1536, 'room': 1, 'objects': 13, 'measures': 3}
+
     Args:
         only: the tasks that learn so; all by default.
         decay: of the teacher, see :class:`Teacher`; 0 for the network itself.
@@ -74,13 +82,13 @@ class MeanTeacher(Objective):
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
         only: list[str] | None = None,
-        decay: float = 0.99,
-        threshold: float = 0.0,
+        decay: Share = 0.99,
+        threshold: Share = 0.0,
         weigh: bool = False,
         flip: bool = False,
         view: StrongView | None = None,
-        views: int = 1,
-        feature_dropout: float = 0.0,
+        views: Size = 1,
+        feature_dropout: Share = 0.0,
     ) -> None:
         super().__init__()
         for name in only or []:
@@ -95,6 +103,9 @@ class MeanTeacher(Objective):
         if view is not None and view.mix == "classmix" and self.classes is None:
             raise RecipeError("objectives.mean_teacher.view.mix: classmix needs a segmentation task: choose cutmix")
         self._quality = nn.ModuleList(PseudoQuality(task) for task in self.tasks.values())
+
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
 
     def forward(self, step: Step) -> dict[str, Term]:
         labels = self._labels(step.batch)

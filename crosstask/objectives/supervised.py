@@ -21,6 +21,13 @@ class Supervised(Objective):
     those. (The released codes of several papers average per image first, which gives an image with few known pixels
     the same say as a full one.) A loss that compares samples (``Task.additive`` is false) compares those of all
     processes.
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = Supervised(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'semantic': 1536, 'depth': 1536, 'normals': 1536, 'room': 1, 'objects': 13, 'measures': 3}
     """
 
     first_view = True
@@ -28,6 +35,9 @@ class Supervised(Objective):
     def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
         super().__init__()
         self.tasks = tasks
+
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
 
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from crosstask.ranges import Count, Factor, Positive, Share, Size, Steps
 from crosstask.training.groups import Group
 
 
@@ -52,30 +53,30 @@ class TrainingOptions:
         tensorboard: also write TensorBoard files into the run directory (needs the extra ``track``).
     """
 
-    epochs: float = 20
-    iterations: int | None = None
-    batch_size: int = 8
-    accumulate: int = 1
+    epochs: Positive = 20
+    iterations: Steps | None = None
+    batch_size: Size = 8
+    accumulate: Size = 1
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
-    momentum: float = 0.9
+    lr: Positive = 1e-3
+    weight_decay: Factor = 1e-4
+    momentum: Share = 0.9
     schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
-    cycles: int = 1
-    warmup: int = 0
-    clip: float | None = None
+    cycles: Steps = 1
+    warmup: Count = 0
+    clip: Positive | None = None
     precision: Literal["32", "bf16", "fp16"] = "32"
     channels_last: bool = True
     compile: bool = False
-    ema: float | None = None
+    ema: Share | None = None
     groups: dict[str, Group] = field(default_factory=dict)
     sync_norms: bool = False
     start_from: str | None = None
     seed: int = 0
-    evaluate_every: int | None = None
-    checkpoint_every: int | None = None
-    log_every: int = 10
-    patience: int | None = None
+    evaluate_every: Steps | None = None
+    checkpoint_every: Steps | None = None
+    log_every: Steps = 10
+    patience: Steps | None = None
     monitor: str | None = None
     devices: int | Literal["auto"] = 1
     nodes: int = 1

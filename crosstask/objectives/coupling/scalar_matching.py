@@ -36,6 +36,19 @@ class ScalarMatching(Objective):
 
     The target of a direction has no gradient. The term counts every sample and number.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     table = Path(folder, "means.csv")
+    ...     rows = [f"{room},5,3,6" for room in tasks["room"].classes]
+    ...     _ = table.write_text("\\n".join(["room,width,height,length", *rows]))
+    ...     objective = ScalarMatching(tasks, network, classes="room", scalars="measures", means=str(table))
+    >>> sorted(objective(step))
+    ['to_classes', 'to_scalars']
+
     Args:
         classes: name of the category task.
         scalars: name of the task of scalars.
@@ -64,6 +77,9 @@ class ScalarMatching(Objective):
         table = read_relatedness(means, probabilities=False).aligned(self.classes.classes, self.scalars.classes)
         self.register_buffer("means", table.values.float())
         self.terms = ["to_classes", "to_scalars"] if direction == "both" else [direction]
+
+    def term_names(self) -> list[str]:
+        return list(self.terms)
 
     def forward(self, step: Step) -> dict[str, Term]:
         mixed, mass = mixture(self.classes.activate(step.predictions[self.classes.name]), self.means)

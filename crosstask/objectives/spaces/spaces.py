@@ -32,6 +32,7 @@ from crosstask.objectives.spaces.indicator import inert_indicator
 from crosstask.objectives.spaces.labels import STRATEGIES, SpaceLabels, both_spaces, on_grid
 from crosstask.ops.prototypes import Prototypes
 from crosstask.ops.pseudo_labels import PixelLabels, confident_shares
+from crosstask.ranges import Count, Positive, Share
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term
@@ -44,6 +45,13 @@ class SpaceEngage(Objective):
 
     Pixels with a label keep it: pseudo-labels are for the others, and both kinds take part in the contrast. Prototypes
     are updated from the pixels that take part in the contrast.
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = SpaceEngage(tasks, network, task="semantic")
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'pseudo': 1536, 'contrast': 6}
 
     Args:
         task: the segmentation task; may be left out where there is one only.
@@ -76,14 +84,14 @@ class SpaceEngage(Objective):
         network: MultiTaskNetwork,
         task: str | None = None,
         strategy: Literal["mix", "cross", "logit", "representation"] = "mix",
-        decay: float = 0.99,
+        decay: Share = 0.99,
         batch_statistics: bool = False,
-        threshold: float = 0.97,
+        threshold: Share = 0.97,
         unsupervised: Literal["mask", "share"] = "mask",
-        indicator_temperature: float = 0.1,
-        momentum: float = 0.99,
+        indicator_temperature: Positive = 0.1,
+        momentum: Share = 0.99,
         prototypes: Literal["teacher", "student"] = "teacher",
-        warmup: int = 0,
+        warmup: Count = 0,
         representation: Representation = Representation(),
         contrast: SpaceContrast = SpaceContrast(),
         view: StrongView = StrongView("cutmix"),
@@ -109,6 +117,9 @@ class SpaceEngage(Objective):
         inert = inert_indicator(self.task.channels, indicator_temperature, strategy, threshold, contrast)
         if inert is not None:
             log.warning("objectives.spaces.%s", inert)
+
+    def term_names(self) -> list[str]:
+        return ["pseudo", "contrast"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         batch, name = step.batch, self.task.name
