@@ -38,6 +38,23 @@ def claimed(file: Path) -> Iterator[bool]:
         os.close(held)
 
 
+def is_claimed(file: Path) -> bool:
+    """Whether anybody is at work on what ``file`` stands for; nothing is claimed or removed."""
+    if fcntl is None or file.absolute() in _ours:
+        return fcntl is not None
+    try:
+        held = os.open(file, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.lockf(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(held)
+    return False
+
+
 def _claim(file: Path) -> int | None:
     while True:
         held = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)

@@ -16,7 +16,7 @@ from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
     "demo", "table", "merge", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare",
-    "report", "predict", "export", "rooms", "recipes",
+    "report", "runs", "predict", "export", "rooms", "recipes", "completion",
 )  # fmt: skip
 
 _SMALLER = "choose a smaller batch, image or network, or fewer workers"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.json_option import add_json, show
 from crosstask.commands.paths import require_run
 from crosstask.commands.trust import add_trust
 
@@ -28,14 +29,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
     add_trust(parser)
+    add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(takes_overrides=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
     require_run(arguments.path)
-    from rich.console import Console
+    import json
+
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     from crosstask.alignment.align import align
     from crosstask.alignment.recipes import aligned_recipes
@@ -64,9 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
     table = Table(*header, title=f"alignment of {arguments.path}", caption=EXPLANATION)
     for line in lines:
         table.add_row(*line)
-    Console().print(table)
-    for sentence in statements(rows):
-        print(sentence)
     settings = {"weights": trained.weights, "batches": arguments.batches, "fit": arguments.fit}
-    trained.run.write(FILE, to_json(rows, settings))
+    text = to_json(rows, settings)
+    said = statements(rows)
+    show(arguments, lambda: Group(table, *map(Text, said)), lambda: json.loads(text) | {"statements": said})
+    trained.run.write(FILE, text)
     return 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import workers
 from crosstask.commands.paths import require_recipe, require_table
 from crosstask.commands.trust import add_trust
@@ -21,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", help="table of files")
     parser.add_argument("--recipe", help="take the tasks from this recipe")
     add_trust(parser)
+    add_json(parser)
     parser.add_argument("--workers", type=workers, default=2, help="processes that open files (default: 2)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -29,8 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
-    from rich.console import Console
-
     from crosstask.commands.console_progress import progress
     from crosstask.data.check.check import check
     from crosstask.data.check.report import render
@@ -44,5 +44,5 @@ def run(arguments: argparse.Namespace) -> int:
         tasks, training = recipe.tasks(), recipe.data.train_split
     with progress("checking", arguments.quiet) as report:
         found = check(read_table(arguments.table), tasks, training=training, workers=arguments.workers, progress=report)
-    Console().print(render(found))
+    show(arguments, lambda: render(found), found.plain)
     return 2 if found.errors else 0

@@ -13,11 +13,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from crosstask.compare.comparison import Comparison
     from crosstask.compare.grid import Cell, Grid, Recipes
     from crosstask.compare.pool import Ended, Job
@@ -39,7 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shard", metavar="i/n", help="do only the i-th of n parts of the grid")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and stop; writes nothing")
     add_trust(parser)
+    add_json(parser)
     parser.set_defaults(takes_overrides=True)
 
 
@@ -48,14 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import shlex
+    import sys
     from pathlib import Path
 
     from crosstask.compare.comparison import compare
     from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.compare.grid import Grid, Recipes
-    from crosstask.compare.plan import check, plan, share
+    from crosstask.compare.plan import check, plan, share, states
     from crosstask.compare.promising import references
-    from crosstask.compare.tables import write_tables
+    from crosstask.compare.tables import contents, write_tables
     from crosstask.errors import RecipeError
     from crosstask.recipe import read_recipe
 
@@ -69,8 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
     recipes = Recipes(base, asked, arguments.trust)
     whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
     cells = share(asked.cells, arguments.shard)
-    recipes.record()
-    check(recipes, cells)
+    recipes.record(writes=not arguments.dry_run)
+    check(recipes, cells, writes=not arguments.dry_run)
+    if arguments.dry_run:
+        listed = states(recipes, cells)
+        show(arguments, lambda: _listed(listed), lambda: listed)
+        return 0
     whole.save()
     if arguments.align_first:
         first = references(asked)
@@ -81,8 +91,9 @@ def run(arguments: argparse.Namespace) -> int:
     ended = _do(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet)
     comparison = compare(whole)
     if comparison.scores:
-        _show(comparison)
-        print("wrote", *write_tables(comparison, path))
+        wrote = write_tables(comparison, path)
+        show(arguments, lambda: _tables(comparison), lambda: contents(comparison))
+        print("wrote", *wrote, file=sys.stderr if arguments.json else sys.stdout)
     return _end(jobs, ended)
 
 
@@ -118,14 +129,15 @@ def _do(jobs: list[Job], at_once: int, quiet: bool) -> list[Ended]:
     return ended
 
 
-def _show(comparison: Comparison) -> None:
-    from rich.console import Console
+def _tables(comparison: Comparison) -> RenderableType:
+    from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     from crosstask.compare.cells import label_settings, overview
     from crosstask.compare.statements import statements
 
-    console = Console()
+    parts: list[RenderableType] = []
     for labels in label_settings(comparison):
         header, rows = overview(comparison, labels)
         table = Table(title=f"labels {labels}, mean ± sd over seeds")
@@ -133,9 +145,18 @@ def _show(comparison: Comparison) -> None:
             table.add_column(column, no_wrap=column == "method", overflow="fold")
         for row in rows:
             table.add_row(*row)
-        console.print(table)
-    for line in statements(comparison):
-        console.print(f"- {line}", highlight=False, soft_wrap=True)
+        parts.append(table)
+    return Group(*parts, *(Text(f"- {line}") for line in statements(comparison)))
+
+
+def _listed(runs: list[dict[str, str]]) -> RenderableType:
+    from rich.table import Table
+
+    to_do = sum(each["to do"] != "nothing" for each in runs)
+    table = Table(*runs[0], title=f"{len(runs)} runs, {to_do} of them to be trained", title_justify="left")
+    for each in runs:
+        table.add_row(*each.values())
+    return table
 
 
 def _end(jobs: list[Job], ended: list[Ended]) -> int:

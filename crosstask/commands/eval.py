@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.json_option import add_json, show
 from crosstask.commands.paths import require_run
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
@@ -24,15 +25,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", help="measure on this table instead of the run's own")
     parser.add_argument("--prior", action="store_true", help="also measure the training set's mean/mode at each pixel")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_json(parser)
     add_inference_options(parser)
     add_zero_shot_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     require_run(arguments.path)
+    import json
     from dataclasses import replace
 
-    from rich.console import Console
+    from rich.console import Group
     from torch import nn
 
     from crosstask.commands.console_progress import progress
@@ -41,6 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.errors import UserError
     from crosstask.evaluation.evaluate import evaluate
     from crosstask.evaluation.prior import Prior
+    from crosstask.evaluation.results import Results
     from crosstask.trained import load_run
     from crosstask.writing import write
 
@@ -60,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         candidates = {
             "prior": (prior, {"split": split, "predictor": "the training labels' mean or mode at each pixel"})
         } | candidates
-    console = Console()
+    measures: dict[str, Results] = {}
     for name, (measured, described) in candidates.items():
         with progress(f"measuring {len(dataset)} images", arguments.quiet) as report:
             results = evaluate(
@@ -71,8 +75,13 @@ def run(arguments: argparse.Namespace) -> int:
                 progress=report,
                 settings=described,
             )
-        console.print(results.table())
+        measures[name] = results
         path = run.run.path / f"{name}_{split or 'all'}"
         results.save(f"{path}.json")
         write(f"{path}.md", results.markdown())
+    show(
+        arguments,
+        lambda: Group(*(results.table() for results in measures.values())),
+        lambda: {name: json.loads(results.to_json()) for name, results in measures.items()},
+    )
     return 0

@@ -20,6 +20,16 @@ def require_run(path: str) -> Path:
     return Path(path)
 
 
+def require_folder(path: str) -> Path:
+    """
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not _sound(path).is_dir():
+        raise UserError(f"{path!r}: no such folder: check the path")
+    return Path(path)
+
+
 def require_table(path: str) -> Path:
     """
     Raises:

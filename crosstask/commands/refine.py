@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
 from crosstask.commands.trust import add_trust
@@ -28,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_json(parser)
     add_trust(parser)
     parser.set_defaults(takes_overrides=True)
 
@@ -63,9 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
-    show = partial(progress, quiet=arguments.quiet)
+    bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    refinement = Refinement(recipe, layout, device(arguments.device), arguments.quiet, show, say)
+    refinement = Refinement(recipe, layout, device(arguments.device), arguments.quiet, bar, say)
     if not arguments.resume:
         layout.begin(recipe)
     try:
@@ -73,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (Interrupted, KeyboardInterrupt):
         print(f"interrupted; continue with: crosstask refine --resume {layout.folder}", file=sys.stderr)
         return 130
-    Console().print(record.table())
-    if record.status == "unchanged":
+    show(arguments, record.table, lambda: {"status": record.status, "rounds": record.rounds})
+    if not arguments.json and record.status == "unchanged":
         print(f"the pseudo-labels no longer change; {layout.round(len(record.rounds) - 2)} is the last round")
     return 0

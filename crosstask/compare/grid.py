@@ -162,14 +162,16 @@ class Recipes:
             sections["training"]["monitor"] = None  # may name another task
         return Recipe(sections, self.base.trust)
 
-    def record(self) -> None:
-        """Write the shared recipe into the folder.
+    def record(self, writes: bool = True) -> None:
+        """Write the shared recipe into the folder; where it does not write, only see whether it may be.
 
         Raises:
             RecipeError: the folder holds runs of another recipe.
         """
         file = self.grid.path / "recipe.yaml"
         if not file.exists():
+            if not writes:
+                return
             self.grid.path.mkdir(parents=True, exist_ok=True)
             write(file, self.base.to_yaml().encode())
             return

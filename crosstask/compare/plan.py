@@ -40,8 +40,25 @@ def plan(recipes: Recipes, cells: Sequence[Cell]) -> list[Job]:
     ]
 
 
-def check(recipes: Recipes, cells: Sequence[Cell]) -> None:
-    """Read the data as every setting and seed has it, and write down which labels the runs of single tasks get.
+def states(recipes: Recipes, cells: Sequence[Cell]) -> list[dict[str, str]]:
+    """What :func:`plan` would do with each run of the cells: nothing (it is finished), continue it, or train it."""
+    return [
+        {
+            "run": str(path),
+            "method": cell.method,
+            "labels": cell.labels,
+            "seed": str(cell.seed),
+            "task": task or "",
+            "to do": "nothing" if finished(path) else "continue" if (path / "checkpoints").is_dir() else "train",
+        }
+        for cell in cells
+        for task, path in recipes.grid.runs(cell, recipes.tasks).items()
+    ]
+
+
+def check(recipes: Recipes, cells: Sequence[Cell], writes: bool = True) -> None:
+    """Read the data as every setting and seed has it, and write down (where it ``writes``) which labels the runs of
+    single tasks get.
 
     Raises:
         DataError: the data cannot be used, or has no test split.
@@ -55,7 +72,7 @@ def check(recipes: Recipes, cells: Sequence[Cell]) -> None:
                 f"there is no split {recipe.data.test_split!r} to compare on: name one with data.test_split, or mark "
                 "rows of the table in its column 'split'"
             )
-        if any(recipes.grid.methods[cell.method].single for cell in cells):
+        if writes and any(recipes.grid.methods[cell.method].single for cell in cells):
             _write_lists(recipes, splits, labels, seed)
 
 

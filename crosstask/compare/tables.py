@@ -7,7 +7,7 @@ import io
 import json
 import math
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,14 @@ Record = dict[str, Any]
 
 def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
     """Write ``comparison.md``, ``comparison.json`` and a CSV file per table; returns their paths."""
-    contents = {
+    files = {
         "comparison.md": markdown(comparison),
         "comparison.json": _json(comparison),
         **{f"{name}.csv": _csv(records) for name, records in records_of(comparison).items()},
     }
-    for name, text in contents.items():
+    for name, text in files.items():
         write(folder / name, text.encode())
-    return [folder / name for name in contents]
+    return [folder / name for name in files]
 
 
 def records_of(comparison: Comparison) -> dict[str, list[Record]]:
@@ -148,8 +148,9 @@ def _csv(records: list[Record]) -> str:
     return text.getvalue()
 
 
-def _json(comparison: Comparison) -> str:
-    content: Mapping[str, Any] = {
+def contents(comparison: Comparison) -> dict[str, Any]:
+    """All of it as plain values."""
+    return {
         "crosstask": __version__,
         "command": comparison.grid.command,
         "methods": [asdict(method) for method in comparison.grid.methods.values()],
@@ -158,7 +159,10 @@ def _json(comparison: Comparison) -> str:
         "statements": statements(comparison),
         **records_of(comparison),
     }
-    return json.dumps(plain(content), indent=1, ensure_ascii=False) + "\n"
+
+
+def _json(comparison: Comparison) -> str:
+    return json.dumps(plain(contents(comparison)), indent=1, ensure_ascii=False) + "\n"
 
 
 def _unknown(value: Any) -> bool:

@@ -47,7 +47,9 @@ class Journal:
             for name, task in results.tasks.items()
             for metric, number in task.numbers.items()
         }
-        self.write({"kind": "validation", "iteration": iteration, "score": score, "metrics": metrics})
+        primary = {name: f"{name}/{task.primary}" for name, task in results.tasks.items()}
+        record = {"kind": "validation", "iteration": iteration, "score": score, "best": best, "metrics": metrics}
+        self.write({**record, "primary": primary})
         numbers = "  ".join(f"{name} {task.primary} {task.score:.3f}" for name, task in results.tasks.items())
         bar.say(f"iteration {iteration}  {numbers}{'  (best so far)' if best else ''}")
 

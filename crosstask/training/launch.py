@@ -6,14 +6,14 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Literal
 
 from lightning_fabric import Fabric
 
 from crosstask.data.labels.splits import scale_gap, shown_masks
 from crosstask.data.table.table import write_table
-from crosstask.errors import UserError
+from crosstask.errors import RunError, UserError
 from crosstask.recipe import Recipe
 from crosstask.training.changes import require_same, said
 from crosstask.training.environment import environment, summary
@@ -22,7 +22,7 @@ from crosstask.training.fit import Outcome, Trainer
 from crosstask.training.log import LogFile
 from crosstask.training.loggers import build_trackers
 from crosstask.training.plan import Plan
-from crosstask.training.run import Run
+from crosstask.training.run import STATE, Run
 from crosstask.training.start import start_from
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
         trackers = build_trackers(recipe.sections.get("loggers"), run.path, recipe.sections) if writes else []
         if writes and not resumed:  # nothing is written of what cannot be built
             _begin(plan, run)
+        if writes:
+            (run.path / STATE).unlink(missing_ok=True)
         with LogFile(run.path) if writes else nullcontext():
             if writes:
                 described = environment(plan, fabric, learner)
@@ -85,9 +87,13 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
             )
             try:
                 outcome = trainer.fit(resume=resumed)
-            except BaseException:
+            except BaseException as error:
                 trainer.journal.close("failed")
+                if writes:
+                    _end(run, "failed", trainer.state.iteration, " ".join(f"{type(error).__name__}: {error}".split()))
                 raise
+            if writes:
+                _end(run, outcome.status, outcome.iteration)
             log.info("%s at iteration %d", outcome.status, outcome.iteration)
             return outcome
 
@@ -99,6 +105,12 @@ def _begin(plan: Plan, run: Run) -> None:
     for doubt in (scale_gap, shown_masks):
         if told := doubt(plan.splits.labels, plan.recipe.data):
             log.warning("%s", told)
+
+
+def _end(run: Run, status: str, iteration: int, reason: str | None = None) -> None:
+    """Write down how it ended; what ended it comes first where not even that can be written."""
+    with suppress(RunError):
+        run.write(STATE, json.dumps({"status": status, "iteration": iteration, "reason": reason}))
 
 
 def _continue(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:

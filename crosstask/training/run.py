@@ -6,6 +6,7 @@
     RUN/labels.csv       the training rows with the labels the run was allowed to see
     RUN/log.txt          what was told, when, and how it ended
     RUN/metrics.jsonl    a line per log interval and per evaluation
+    RUN/state.json       how it ended: status, iteration, and the reason where it failed
     RUN/checkpoints/     see checkpoint.py
     RUN/environment.json versions, device, parameter count
     RUN/fingerprint.json of all that training reads, to notice changes before the run goes on
@@ -25,9 +26,10 @@ from crosstask.errors import RunError, UserError
 from crosstask.training.checkpoint import Checkpoints
 from crosstask.writing import is_part, sweep, write
 
-OWN = ("recipe.yaml", "labels.csv", "metrics.jsonl", "environment.json", "fingerprint.json")
+OWN = ("recipe.yaml", "labels.csv", "metrics.jsonl", "environment.json", "fingerprint.json", "state.json", "log.txt")
 """What is written before there is a checkpoint."""
 LOCK = ".lock"
+STATE = "state.json"
 
 
 class Run:

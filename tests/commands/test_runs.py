@@ -1,0 +1,93 @@
+"""What is printed for programs, the list of runs, and a comparison that is only looked at."""
+
+import json
+
+import pytest
+
+from crosstask.claims import claimed
+from crosstask.cli import main
+from crosstask.training.listing import find_runs
+from tests.tiny import write_recipe, write_tiny
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("place")
+    recipe = write_recipe(folder, write_tiny(folder))
+    assert main(["train", str(recipe), "--out", str(folder / "runs/one"), "--quiet", "--data.labels", "full"]) == 0
+    return folder
+
+
+def said(capsys, *arguments, code=0):
+    assert main([str(each) for each in arguments]) == code
+    return capsys.readouterr().out
+
+
+def test_eval_for_programs_is_the_file_it_writes(capsys, place):
+    printed = json.loads(said(capsys, "eval", place / "runs/one", "--quiet", "--json", "--prior"))
+    assert list(printed) == ["prior", "results"]
+    assert printed["results"] == json.loads((place / "runs/one/results_test.json").read_text())
+
+
+def test_check_for_programs(capsys, place):
+    printed = json.loads(said(capsys, "check", place / "data.csv", "--quiet", "--json", "--workers", "0"))
+    assert printed["labelled"]["train"]["depth"] == 6
+    assert {finding["severity"] for finding in printed["findings"]} <= {"error", "warning", "info"}
+
+
+def test_runs_are_listed_with_state_and_score(capsys, place):
+    main(["eval", str(place / "runs/one"), "--quiet"])
+    capsys.readouterr()
+    (one,) = json.loads(said(capsys, "runs", place / "runs", "--json"))
+    results = json.loads((place / "runs/one/results_test.json").read_text())["tasks"]
+    assert (one["state"], one["iteration"], one["iterations"], one["measured"]) == ("finished", 4, 4, "test")
+    assert one["scores"]["depth abs"] == results["depth"]["numbers"]["abs"]["value"]
+    table = said(capsys, "runs", place / "runs")
+    assert "finished" in table
+    assert "4 of 4" in table
+
+
+def test_the_states_of_runs(place, tmp_path, monkeypatch):
+    recipe = place / "recipe.yaml"
+    full = ["--quiet", "--data.labels", "full"]
+    assert main(["train", str(recipe), "--out", str(tmp_path / "a/killed"), *full]) == 0
+    (tmp_path / "a/killed/state.json").unlink()
+    (tmp_path / "a/killed/environment.json").write_text('{"iterations": 9}')
+    monkeypatch.setattr("crosstask.training.fit.Trainer._step", lambda *_: 1 / 0)
+    assert main(["train", str(recipe), "--out", str(tmp_path / "failed"), *full]) == 1
+    with claimed(tmp_path / "a/killed/.lock"):
+        assert [each.state for each in find_runs(tmp_path)] == ["running", "failed"]
+    killed, failed = find_runs(tmp_path)
+    assert (killed.state, killed.iteration, killed.iterations) == ("killed", 4, 9)
+    assert killed.measured == "validation"
+    assert "depth abs" in killed.scores
+    assert failed.reason == "ZeroDivisionError: division by zero"
+    assert failed.iteration == 0
+
+
+def test_a_folder_without_runs_and_no_folder(capsys, tmp_path):
+    assert "there is no run" in said(capsys, "runs", tmp_path)
+    assert json.loads(said(capsys, "runs", tmp_path, "--json")) == []
+    assert main(["runs", str(tmp_path / "none")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_dry_run_lists_what_would_be_trained_and_writes_nothing(capsys, place, tmp_path):
+    asked = ["compare", place / "recipe.yaml", "--objectives", "single,pairwise", "--seeds", "0,1", "--data.labels",
+             "full", "--out", tmp_path / "grid"]  # fmt: skip
+    listed = json.loads(said(capsys, *asked, "--dry-run", "--json"))
+    assert {(each["method"], each["seed"]) for each in listed if not each["task"]} == {
+        ("supervised", "0"), ("supervised", "1"), ("pairwise", "0"), ("pairwise", "1"),
+    }  # fmt: skip
+    assert {each["to do"] for each in listed} == {"train"}
+    assert not (tmp_path / "grid").exists()
+    assert "14 runs, 14 of them to be trained" in said(capsys, *asked, "--dry-run")
+
+
+@pytest.mark.parametrize(("shell", "holds"), [("bash", "_crosstask"), ("zsh", "#compdef crosstask")])
+def test_completion_knows_commands_and_options(capsys, shell, holds):
+    pytest.importorskip("shtab", reason="needs the extra completion")
+    script = said(capsys, "completion", shell)
+    assert holds in script
+    assert "predict" in script
+    assert "--dry-run" in script
