@@ -30,21 +30,30 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         "--scales", default="1", metavar="S,S,...", help="resolutions to average over, e.g. 0.75,1,1.25"
     )
     parser.add_argument("--flip", action="store_true", help="also average over the mirrored image")
+    parser.add_argument(
+        "--mean-field", type=int, metavar="STEPS", help="draw segmentations to the edges of the image (papers: 10)"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
 
 
 def inference(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse.Namespace) -> nn.Module:
     """The network as the options say it should be run, on its device."""
     from crosstask.errors import UserError
+    from crosstask.evaluation.boundary import DrawnToEdges
     from crosstask.evaluation.inference import Inference
 
     try:
         scales = tuple(float(scale) for scale in arguments.scales.split(","))
-        wrapped = Inference(
+        wrapped: nn.Module = Inference(
             network, tasks, tile=arguments.tile, overlap=arguments.overlap, scales=scales, flip=arguments.flip
         )
     except ValueError as error:
         raise UserError(f"--scales, --tile or --overlap: {error}") from error
+    if arguments.mean_field is not None:
+        try:
+            wrapped = DrawnToEdges(wrapped, tasks, arguments.mean_field)
+        except ValueError as error:
+            raise UserError(f"--mean-field: {error}") from error
     return wrapped.to(device(arguments.device)).eval()
 
 
@@ -66,6 +75,8 @@ def settings(arguments: argparse.Namespace, **more: str) -> dict[str, str]:
         said["tile"] = str(arguments.tile)
     if arguments.scales != "1":
         said["scales"] = arguments.scales
+    if arguments.mean_field:
+        said["mean field"] = f"{arguments.mean_field} steps"
     if arguments.flip:
         said["flip"] = "averaged"
     return said
