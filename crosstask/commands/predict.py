@@ -2,7 +2,7 @@
 
 crosstask predict runs/one photos/ --out predictions
 crosstask predict runs/faces photos/ --out predictions --zero-shot compound=du2014_compound
-crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --tile 512 --flip
+crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --size own --tile 512 --flip
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.paths import require_out, require_run
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "predict a folder, a table or patterns of images"
@@ -27,16 +28,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
+    require_out(arguments.out, folder=True)
     import sys
 
     from crosstask.commands.console_progress import progress
-    from crosstask.commands.evaluation_options import device, inference
+    from crosstask.commands.evaluation_options import device, inference, shown
     from crosstask.commands.zero_shot_options import zero_shot
     from crosstask.evaluation.predict import predict
     from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights, arguments.trust)
-    network = inference(run.network, run.tasks, arguments)
+    network = inference(run, arguments)
+    if not arguments.quiet:
+        print(f"images are shown to the network at {shown(network)}; --size chooses another", file=sys.stderr)
     scored = zero_shot(network, run.tasks, arguments)
     with progress("predicting", arguments.quiet) as report:
         predicted = predict(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.paths import require_out
 from crosstask.commands.trust import add_trust
 
 HELP = "write one HTML file about a run, a comparison or a refinement"
@@ -23,6 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.out is not None:
+        require_out(arguments.out)
     from crosstask.report.page import write_report
 
     print(f"wrote {write_report(arguments.path, arguments.out, arguments.trust)}: open it in a browser")

@@ -29,8 +29,8 @@ class DrawnToEdges(nn.Module):
         super().__init__()
         self.network, self.steps = network, steps
         self.tasks = {name: task for name, task in tasks.items() if isinstance(task, Segmentation)}
-        if steps < 1:
-            raise ValueError(f"mean-field steps are {steps}: give at least 1, or leave them out")
+        if not 1 <= steps <= 1000:
+            raise ValueError(f"mean-field steps are {steps}: give 1 to 1000, or leave them out")
         if not self.tasks:
             raise ValueError("mean-field steps refine segmentations, and the run has none: leave them out")
 

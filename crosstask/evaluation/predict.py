@@ -22,6 +22,7 @@ from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
 from crosstask.evaluation.sources import file_names, find_images
 from crosstask.tasks.base import Task
+from crosstask.writing import whole, write
 
 PICTURES = "pictures"
 TABLE = "table.csv"
@@ -145,7 +146,7 @@ def _values(tasks: Mapping[str, Task], predictions: Mapping[str, Tensor]) -> dic
 
 def _write_tables(out: Path, tasks: Mapping[str, Task], rows: list[dict[str, str]], said: list[dict[str, Any]]) -> None:
     if not all(task.dense for task in tasks.values()):
-        (out / VALUES).write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said), "utf-8")
+        write(out / VALUES, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said))
     write_table(Table(out / TABLE, ("id", "image", *tasks), rows))
 
 
@@ -184,9 +185,8 @@ class Writer:
         return row, said
 
     def _save(self, image: Image.Image, name: str) -> str:
-        path = self.out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path)
+        with whole(self.out / name) as part:
+            image.save(part)
         return name
 
     def _sheet(self, image: Tensor, values: Mapping[str, Tensor]) -> Image.Image:

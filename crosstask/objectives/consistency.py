@@ -24,6 +24,7 @@ from crosstask.errors import RecipeError
 from crosstask.networks.blocks import resize
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.ranges import Positive
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
@@ -57,7 +58,7 @@ class ScaleCropConsistency(Objective):
     """
 
     def __init__(
-        self, tasks: Mapping[str, Task], network: MultiTaskNetwork, zoom: Sequence[float] = (1.0, 1.2, 1.5)
+        self, tasks: Mapping[str, Task], network: MultiTaskNetwork, zoom: Sequence[Positive] = (1.0, 1.2, 1.5)
     ) -> None:
         super().__init__()
         self.tasks = {name: task for name, task in tasks.items() if task.dense}
@@ -66,6 +67,9 @@ class ScaleCropConsistency(Objective):
         if not zoom or not all(1 <= each < math.inf for each in zoom):
             raise RecipeError(f"objectives.consistency.zoom: expected numbers from 1, found {list(zoom)}")
         self.zoom = tuple(zoom)
+
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
 
     def forward(self, step: Step) -> dict[str, Term]:
         images = step.batch.images

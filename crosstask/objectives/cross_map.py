@@ -30,6 +30,7 @@ from crosstask.networks.blocks import resize
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.pairs import Pair, dense_tasks, find_pairs, images_with_a_pair, reduced
+from crosstask.ranges import Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -53,8 +54,8 @@ class CrossMap(Objective):
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
         mode: Literal["direct", "perceptual"] = "direct",
-        widths: Sequence[int] = (16, 32),
-        reduce: int = 2,
+        widths: Sequence[Size] = (16, 32),
+        reduce: Size = 2,
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "cross_map")
@@ -66,6 +67,9 @@ class CrossMap(Objective):
             for j, outputs in enumerate(channels)
             if i != j
         )
+
+    def term_names(self) -> list[str]:
+        return [self.mode]
 
     def forward(self, step: Step) -> dict[str, Term]:
         pairs = find_pairs(step.batch, self.tasks)

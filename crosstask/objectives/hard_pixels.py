@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.ranges import Count, Share
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.selection import full_precision
@@ -45,8 +46,8 @@ class HardPixels(Objective):
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
         task: str | None = None,
-        threshold: float = 0.7,
-        kept: int = 100_000,
+        threshold: Share = 0.7,
+        kept: Count = 100_000,
     ) -> None:
         super().__init__()
         found = {name: each for name, each in tasks.items() if isinstance(each, Segmentation)}
@@ -59,6 +60,9 @@ class HardPixels(Objective):
         if kept < 1:
             raise RecipeError(f"objectives.hard_pixels.kept: expected at least one pixel, found {kept}")
         self.task, self.threshold, self.kept = found[name], threshold, kept
+
+    def term_names(self) -> list[str]:
+        return ["hard"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         prediction, target = step.predictions[self.task.name], step.batch.targets[self.task.name]

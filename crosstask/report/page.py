@@ -27,7 +27,7 @@ from crosstask.report.failures import failure_tables, hardest
 from crosstask.report.per_class import class_tables
 from crosstask.report.pictures import Gallery, gallery
 from crosstask.report.subject import Subject, read_subject
-from crosstask.training.checkpoint import write_atomically
+from crosstask.writing import write
 
 _PICTURES = 1200
 """About how many pictures a page holds at most."""
@@ -46,7 +46,7 @@ def write_report(path: str | Path, out: str | Path | None = None, trust: bool = 
     """
     subject = read_subject(path, trust)
     file = Path(out) if out is not None else subject.path / "report.html"
-    write_atomically(file, render(subject).encode())
+    write(file, render(subject).encode())
     return file
 
 
@@ -109,7 +109,7 @@ def _images(subject: Subject) -> tuple[Dataset, str]:
 def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gallery:
     places = {name: index for index, name in enumerate(dataset.ids)}
     picked = Subset(dataset, [places[name] for name in dict.fromkeys(wanted)])
-    batches = evaluation_loader(picked, evaluation(subject.recipe.data.evaluation_size), batch_size=8)
+    batches = evaluation_loader(picked, evaluation(), batch_size=8)
     return gallery(list(batches), subject.recipe.tasks(), subject.firsts(), subject.trust)
 
 

@@ -126,7 +126,7 @@ def shrink(picture: Tensor) -> Tensor:
 
 def _predictor(source: Source, trust: bool) -> Callable[[Tensor], dict[str, Tensor]]:
     """From images to the raw predictions of each task, of one network or of one per task."""
-    networks = {path: load_run(path, source.weights, trust).network for path in source.runs}
+    networks = {path: load_run(path, source.weights, trust).predictor() for path in source.runs}
 
     def predict(images: Tensor) -> dict[str, Tensor]:
         outputs = {path: network(images) for path, network in networks.items()}

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.category import CategoryMetric
@@ -42,9 +43,9 @@ class Category(Classification):
         self,
         name: str,
         *,
-        classes: int | list[str],
-        class_weights: list[float] | None = None,
-        label_smoothing: float = 0.0,
+        classes: Classes | list[str],
+        class_weights: list[Factor] | None = None,
+        label_smoothing: Share = 0.0,
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.ranges import Positive
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import extremes, quantity, stored
 from crosstask.tasks.legend import Legend, Range
@@ -100,9 +101,9 @@ class Depth(Task):
         name: str,
         *,
         loss: Literal["l1", "log", "scale_invariant"] = "l1",
-        unit: float = 0.001,
-        maximum: float = 1000.0,
-        typical: float | None = None,
+        unit: Positive = 0.001,
+        maximum: Positive = 1000.0,
+        typical: Positive | None = None,
     ) -> None:
         if loss not in _LOSSES:
             raise ValueError(f"loss is {loss!r}: choose one of {', '.join(_LOSSES)}")

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from crosstask.ranges import Positive
 from crosstask.tasks.base import Task
 from crosstask.tasks.depth import check_quantity, relative
 from crosstask.tasks.files import quantity, stored
@@ -50,7 +51,9 @@ class Disparity(Task):
     target_type: ClassVar = DisparityMap
     unit = "px"
 
-    def __init__(self, name: str, *, unit: float = 1 / 256, offset: int = 0, typical: float | None = None) -> None:
+    def __init__(
+        self, name: str, *, unit: Positive = 1 / 256, offset: int = 0, typical: Positive | None = None
+    ) -> None:
         for option, value in {"unit": unit, "typical": typical}.items():
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{option} is {value}: give a positive number")

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.ranges import Classes
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
@@ -66,7 +67,7 @@ class Regression(Task):
         self,
         name: str,
         *,
-        names: int | list[str],
+        names: Classes | list[str],
         loss: Literal["ccc", "smooth_l1"] = "ccc",
         ranges: list[tuple[float, float]] | None = None,
     ) -> None:

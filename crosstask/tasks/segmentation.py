@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.files import looked_up, remap_table, whole
 from crosstask.tasks.legend import Legend, Range
@@ -48,10 +49,10 @@ class Segmentation(Classification):
         self,
         name: str,
         *,
-        classes: int | list[str],
+        classes: Classes | list[str],
         ignore: int = 255,
-        class_weights: list[float] | None = None,
-        label_smoothing: float = 0.0,
+        class_weights: list[Factor] | None = None,
+        label_smoothing: Share = 0.0,
         remap: dict[int, int] | None = None,
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)

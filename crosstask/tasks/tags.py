@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.ranges import Classes
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
@@ -45,7 +46,7 @@ class Tagging(Task):
     target_type: ClassVar = Tags
     unit = "probability"
 
-    def __init__(self, name: str, *, classes: int | list[str]) -> None:
+    def __init__(self, name: str, *, classes: Classes | list[str]) -> None:
         self.name = name
         self._classes = class_names(classes)
         self.channels = len(self._classes)

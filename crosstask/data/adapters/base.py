@@ -16,6 +16,7 @@ from PIL import Image
 
 from crosstask.data.table.table import INTRINSICS, RESERVED, WEIGHT, Table, write_table
 from crosstask.errors import DataError
+from crosstask.writing import whole
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -81,10 +82,8 @@ class Output:
     def save(self, name: str, array: np.ndarray) -> str:
         """Write ``array`` as ``files/name.png``, whole or not at all; returns its cell."""
         path = self.files / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.tmp")
-        Image.fromarray(array).save(unfinished, format="PNG", compress_level=3)
-        os.replace(unfinished, path)
+        with whole(path) as part:
+            Image.fromarray(array).save(part, format="PNG", compress_level=3)
         return self.cell(path)
 
     def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -145,10 +145,10 @@ def _labels_table(dataset: Dataset, tasks: Mapping[str, Task]) -> Table:
 def scale_gap(table: Table, options: DataOptions) -> str | None:
     """What to tell a user whose images are measured at another scale than the network is trained at; None for others.
 
-    Training shrinks the whole image to ``data.size`` before it zooms in; without ``data.evaluation_size`` images are
-    measured as large as they are, where everything looks larger than the network has ever seen it.
+    Training shrinks the whole image to ``data.size`` before it zooms in; at their own size everything may look larger
+    than the network has ever seen it.
     """
-    if options.rooms is not None or options.evaluation_size is not None or not table.rows:
+    if options.rooms is not None or options.shown_size is not None or not table.rows:
         return None
     try:
         height, width = image_size(table.resolve(0, "image", options.confined))
@@ -161,7 +161,7 @@ def scale_gap(table: Table, options: DataOptions) -> str | None:
     return (
         f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
         f"{scale:.2g} times as large as in training, whose zooms are {least:g} to {greatest:g}. Set "
-        f"data.evaluation_size, to [{rows}, {columns}] say"
+        f"data.evaluation_size to null for [{rows}, {columns}]"
     )
 
 

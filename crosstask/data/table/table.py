@@ -21,6 +21,7 @@ from torch import Tensor
 
 from crosstask.data.table.formats import Rows, format_of
 from crosstask.errors import DataError, nearest
+from crosstask.writing import write
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
 RESERVED = frozenset({"image", "split", "id", "regions", *INTRINSICS})
@@ -233,12 +234,8 @@ def write_table(table: Table, path: Path | str | None = None) -> Table:
     """
     moved = table.rebased(table.path if path is None else path)
     content = format_of(moved.path).write(moved.columns, moved.rows)
-    unfinished = moved.path.with_name(f".{moved.path.name}.{os.getpid()}.tmp")
     try:
-        moved.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        os.replace(unfinished, moved.path)
+        write(moved.path, content)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise DataError(f"{moved.path}: cannot write the table ({error.strerror or error})") from None
     return moved

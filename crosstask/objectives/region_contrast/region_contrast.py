@@ -35,6 +35,7 @@ from crosstask.objectives.region_contrast.loss import Rows, contrast_regions
 from crosstask.objectives.region_contrast.size import SizeWatch
 from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
 from crosstask.ops.regions import RegionIndex, index_regions, majority_class, sample_pixels
+from crosstask.ranges import Count, Positive, Size, Steps
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term
@@ -103,22 +104,22 @@ class RegionContrast(Objective):
             "vector",
             "pixel",
         ] = "wasserstein",
-        temperature: float | None = None,
+        temperature: Positive | None = None,
         learn_temperature: bool = False,
         normalise: bool = True,
         negatives: Literal["other", "any"] = "other",
         across: bool = False,
-        bank: int = 0,
+        bank: Count = 0,
         exclude_same: str | None = None,
         detach_labels: bool = False,
-        pixels: int = 2048,
-        minimum: int = 10,
-        reduce: int = 4,
-        enlarge: int = 1,
-        stem: int = 16,
-        widths: Sequence[int] = (16,),
-        layers: Sequence[int] = (2,),
-        kernel: int = 3,
+        pixels: Steps = 2048,
+        minimum: Steps = 10,
+        reduce: Size = 4,
+        enlarge: Size = 1,
+        stem: Size = 16,
+        widths: Sequence[Size] = (16,),
+        layers: Sequence[Size] = (2,),
+        kernel: Size = 3,
         pool: bool = False,
         every_pair: bool = False,
     ) -> None:
@@ -144,6 +145,9 @@ class RegionContrast(Objective):
     def temperature(self) -> Tensor | float:
         """tau, fixed or learned."""
         return self.fixed_temperature if self.log_temperature is None else self.log_temperature.exp()
+
+    def term_names(self) -> list[str]:
+        return ["regions"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         if step.batch.regions is None:
