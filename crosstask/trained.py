@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from crosstask.data.labels.splits import Splits, load_splits
+from crosstask.data.labels.splits import Splits, load_splits, measurable
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.sample import Batch
@@ -63,7 +63,7 @@ class TrainedRun:
         except ValueError as error:
             raise DataError(str(error)) from None
         if table is not None:
-            return TableDataset(read_table(table), self.tasks, name or None, confined=data.confined), name
+            return measurable(TableDataset(read_table(table), self.tasks, name or None, confined=data.confined)), name
         known = {
             data.test_split: self.splits.test,
             data.validation_split: self.splits.validation,

@@ -50,6 +50,12 @@ class ScaleCropConsistency(Objective):
 
     A term is a mean over the images without a label of its task.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> terms = ScaleCropConsistency(tasks, network)(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'semantic': 1, 'depth': 1, 'normals': 1}
+
     Args:
         zoom: two numbers are the ends of a range to draw from, any other count is a list to choose from; from 1.
 

@@ -40,6 +40,12 @@ class CrossMap(Objective):
 
     The term sums over the pairs of an image, each a mean over pixels, and averages over the images that have any.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> terms = CrossMap(tasks, network, mode="direct")(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'direct': 2}
+
     Args:
         mode: see the formulas.
         widths: channels of the stages of each mapping network, each at half the resolution of the one before.

@@ -30,6 +30,12 @@ class HardPixels(Objective):
 
     The term is a mean over the pixels that are kept. Which are depends on the predictions of the micro-batch.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> terms = HardPixels(tasks, network, threshold=0.01, kept=100)(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'hard': 100}
+
     Args:
         task: the segmentation task; may be left out where there is one only.
         threshold: pixels whose true class has a probability of at most this are kept.
@@ -75,7 +81,11 @@ class HardPixels(Objective):
 
 
 def hard_ones(losses: Tensor, threshold: float, kept: int) -> Tensor:
-    """Which pixels are kept, (N,) bool, of their cross-entropies (N,), -log p."""
+    """Which pixels are kept, (N,) bool, of their cross-entropies (N,), -log p.
+
+    >>> hard_ones(torch.tensor([0.1, 1.0, 2.0]), threshold=0.2, kept=2)
+    tensor([False,  True,  True])
+    """
     probability = (-losses).exp()
     limit = probability.kthvalue(min(kept, len(losses))).values.clamp(min=threshold)
     return probability <= limit

@@ -27,6 +27,13 @@ class Supervised(Objective):
 
     Raises:
         RecipeError: ``only`` names no task.
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = Supervised(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'semantic': 1536, 'depth': 1536, 'normals': 1536, 'room': 1, 'objects': 13, 'measures': 3}
     """
 
     first_view = True

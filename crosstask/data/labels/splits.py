@@ -40,6 +40,9 @@ class Subset:
     def labelled(self) -> Tensor:
         return self.dataset.labelled()[self.indices]
 
+    def given(self) -> Tensor:
+        return self.dataset.given()[self.indices]
+
     def calibrated(self) -> Tensor:
         return self.dataset.calibrated()[self.indices]
 
@@ -86,8 +89,9 @@ def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
         RecipeError: the label protocol is not valid.
     """
     whole, validation, test = (_table if options.rooms is None else _rooms)(options, tasks)
-    keep = assign(whole.labelled(), options.labels, options.labels_seed, whole.ids, list(tasks))
-    train = whole.keep(keep)
+    given = whole.given()
+    keep = assign(given, options.labels, options.labels_seed, whole.ids, list(tasks))
+    train = whole.keep(keep | (whole.labelled() & ~given))
     labels = _labels_table(train, tasks)
     trained = train.labelled().any(0).tolist()
     missing = [name for name, known in zip(tasks, trained, strict=True) if not known and name not in options.derive]
@@ -100,7 +104,17 @@ def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
         held = hold_out(train.ids, options.validation_fraction, options.labels_seed)
         validation = Subset(train, [index for index, name in enumerate(train.ids) if name in held])
         train = Subset(train, [index for index, name in enumerate(train.ids) if name not in held])
-    return Splits(train, validation, test, labels)
+    return Splits(
+        train,
+        None if validation is None else measurable(validation),
+        None if test is None else measurable(test),
+        labels,
+    )
+
+
+def measurable(dataset: Dataset) -> Dataset:
+    """The samples with the labels that were given alone: nothing is measured on what a network made."""
+    return dataset.keep(dataset.given())
 
 
 def _rooms(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Dataset | None, Dataset]:
