@@ -43,12 +43,12 @@ def test_noise_is_drawn_only_while_training_and_as_much_as_said():
     made.train()
     seen: list[torch.Tensor] = []
     dict(made.denoisers.items())["depth"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    for _ in range(400):
+    for _ in range(150):
         made(features)
     draws = torch.stack(seen)
     depth = DENSE["depth"].embed(made(features)[initial("depth")])
-    torch.testing.assert_close(draws.mean(0), 0.5 * depth, atol=0.25, rtol=0)
-    assert draws.std(0).mean().item() == pytest.approx(0.75**0.5, rel=0.02)
+    torch.testing.assert_close(draws.mean(0), 0.5 * depth, atol=0.35, rtol=0)
+    assert draws.std(0).mean().item() == pytest.approx(0.75**0.5, rel=0.03)
 
 
 def test_a_label_of_one_task_teaches_the_first_predictions_of_all():
