@@ -10,6 +10,7 @@ from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.whole_batch import whole_loss
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -19,7 +20,8 @@ class Supervised(Objective):
 
     Every known entry counts once over the whole step, so a task labelled on a third of the images is averaged over
     those. (The released codes of several papers average per image first, which gives an image with few known pixels
-    the same say as a full one.)
+    the same say as a full one.) A loss that compares samples (``Task.additive`` is false) compares those of all
+    processes.
 
     Args:
         only: the tasks that are learned from their labels; all where null. One name makes a single-task baseline of a
@@ -53,7 +55,7 @@ class Supervised(Objective):
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         terms = {
-            name: task.loss(step.predictions[name], batch.targets[name], batch.weights.get(name))
+            name: whole_loss(task, step.predictions[name], batch.targets[name], batch.weights.get(name))
             for name, task in self.tasks.items()
         }
         if others := [prediction for name, prediction in step.predictions.items() if name not in terms]:

@@ -40,6 +40,8 @@ class Task(abc.ABC):
         name: the name of the task in recipes, tables, batches and results.
         channels: how many channels the head of this task has.
         initial: the bias a network starts the last layer of the head from, so that it need not be learnt.
+        additive: whether the loss of a batch is the sum of those of its samples. One that is not compares samples with
+            each other.
         unit: the unit of the values, for people ("m", "unit vector", ...).
     """
 
@@ -50,6 +52,7 @@ class Task(abc.ABC):
     name: str
     channels: int
     initial: float = 0.0
+    additive: bool = True
 
     @property
     def dense(self) -> bool:

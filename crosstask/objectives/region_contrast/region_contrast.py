@@ -145,6 +145,7 @@ class RegionContrast(Objective):
         channels = [task.channels for task in self.tasks.values()]
         self.mapper = MappingNetwork(channels, stem, widths, layers, kernel, pool)
         self.bank = RegionBank(bank, self.comparison.shapes(self.mapper.dimension)) if bank else None
+        self.additive = not (across or bank or distance == "pixel")
         self._chance: Tensor | None = None
         self._size = SizeWatch(minimum)
 
