@@ -16,7 +16,8 @@ from markupsafe import Markup
 from crosstask import __version__
 from crosstask.compare.cells import point_cells
 from crosstask.compare.statements import cautions, findings
-from crosstask.data.labels.splits import Subset, load_splits
+from crosstask.data.labels.splits import load_splits
+from crosstask.data.labels.subsets import Subset
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.transforms.chains import evaluation
