@@ -69,7 +69,8 @@ def test_what_does_not_fit_names_file_key_value_and_remedy(line, tmp_path):
 
 BROKEN = {
     "": "is not JSON", "{": "is not JSON", "[" * 100_000: "is not JSON", '{"a": NaN}': "NaN is no number",
-    '{"a": 1, "a": 2}': "key 'a' is there twice", "\ufeff{}x": "is not JSON", '{"a": ' + "9" * 5000 + "}": "is not JSON",
+    '{"a": 1, "a": 2}': "key 'a' is there twice", "\ufeff{}x": "is not JSON",
+    '{"a": ' + "9" * 5000 + "}": "is not JSON",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Predict images: class ids, 16-bit depth in millimetres, normals as PNG, tags and categories as JSON.
 
 crosstask predict runs/one photos/ --out predictions
+crosstask predict runs/one photos/ --out predictions --flip --scales 0.8,1,1.25 --confidence
 crosstask predict runs/faces photos/ --out predictions --zero-shot compound=du2014_compound
 crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --size own --tile 512 --flip
 """
@@ -21,6 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", help="folders, tables, patterns or files")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write into")
     parser.add_argument("--overwrite", action="store_true", help="write into a folder that is not empty")
+    parser.add_argument(
+        "--confidence",
+        action="store_true",
+        help="also write how sure each prediction is (TASK.weight) and who made it (TASK.source)",
+    )
     parser.add_argument("--no-pictures", action="store_true", help="leave out the side-by-side pictures")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_inference_options(parser)
@@ -52,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             device=device(arguments.device),
             overwrite=arguments.overwrite,
             pictures=not arguments.no_pictures,
+            source=run.run.path.name if arguments.confidence else None,
             progress=report,
         )
     for reason in predicted.broken.values():

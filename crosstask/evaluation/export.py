@@ -89,7 +89,8 @@ def export(
 
     The files take ``images`` (B, 3, H, W), float32 RGB in [0, 1], and return the *natural values* of each task by name:
     class probabilities (B, C, H, W), metres, unit vectors, tag probabilities (B, C). Batch, height and width may be
-    anything (down to the least size the file says) where the network can be exported that way; otherwise one image of any size, any number of images of
+    anything (down to the least size the file says) where the network can be exported that way; otherwise one image of
+    any size, any number of images of
     ``size``, or one image of it. Names of tasks and
     classes, units and what the input has to be are inside, as JSON (see :func:`metadata`).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -70,12 +70,17 @@ class Inference(nn.Module):
 
         The tiles run where the network is; results are gathered where the images are.
         """
-        views = [(scale, flip) for scale in self.scales for flip in (False, True)[: 1 + self.flip]]
-        outputs = self._seen(images, *views[0])
-        for view in views[1:]:
-            for name, output in self._seen(images, *view).items():
-                outputs[name] = outputs[name] + output
-        return {name: output / len(views) for name, output in outputs.items()}
+        views = self.views(images)
+        outputs, count = next(views), 1
+        for view in views:
+            outputs, count = {name: output + view[name] for name, output in outputs.items()}, count + 1
+        return {name: output / count for name, output in outputs.items()}
+
+    def views(self, images: Tensor) -> Iterator[dict[str, Tensor]]:
+        """Raw predictions of each view, one after the other, flipped and scaled back to the images."""
+        for scale in self.scales:
+            for flip in (False, True)[: 1 + self.flip]:
+                yield self._seen(images, scale, flip)
 
     def _seen(self, images: Tensor, scale: float, flip: bool) -> dict[str, Tensor]:
         size = images.shape[-2:]

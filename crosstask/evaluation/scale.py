@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch.nn.functional as F
@@ -65,9 +65,19 @@ class AtScale(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Raw predictions of images (B, 3, H, W): (B, C, H, W) for a dense task, (B, C) for an image-level one."""
         shown = show(images, self.size)
+        return self._back(shown, self.network(shown.images))
+
+    def views(self, images: Tensor) -> Iterator[dict[str, Tensor]]:
+        """The same of each view that the network averages, one after the other; of the one there is otherwise."""
+        shown = show(images, self.size)
+        several = getattr(self.network, "views", None)
+        for outputs in [self.network(shown.images)] if several is None else several(shown.images):
+            yield self._back(shown, outputs)
+
+    def _back(self, shown: Shown, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {
             name: shown.back(output) if self.tasks[name].dense else output
-            for name, output in self.network(shown.images).items()
+            for name, output in outputs.items()
             if name in self.tasks
         }
 

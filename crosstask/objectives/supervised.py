@@ -9,6 +9,7 @@ from torch import Tensor
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.whole_batch import whole_loss
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -18,7 +19,15 @@ class Supervised(Objective):
 
     Every known entry counts once over the whole step, so a task labelled on a third of the images is averaged over
     those. (The released codes of several papers average per image first, which gives an image with few known pixels
-    the same say as a full one.)
+    the same say as a full one.) A loss that compares samples (``Task.additive`` is false) compares those of all
+    processes.
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = Supervised(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'semantic': 1536, 'depth': 1536, 'normals': 1536, 'room': 1, 'objects': 13, 'measures': 3}
     """
 
     first_view = True
@@ -33,7 +42,7 @@ class Supervised(Objective):
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         return {
-            name: task.loss(step.predictions[name], batch.targets[name], batch.weights.get(name))
+            name: whole_loss(task, step.predictions[name], batch.targets[name], batch.weights.get(name))
             for name, task in self.tasks.items()
         }
 
