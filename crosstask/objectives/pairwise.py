@@ -13,6 +13,7 @@ cosines along channels averaged over positions. The second part keeps the joint 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -46,11 +47,12 @@ def consistency(source: Tensor, target: Tensor, features: Tensor, regularisation
 class PairwiseConsistency(Objective):
     """Agreement of predictions with other tasks' labels in a learned joint space per pair of tasks.
 
-    The term sums over the pairs of an image and averages over the images that have any. The last stage of the mapping
+    The term sums over the pairs of an image and averages over images. The last stage of the mapping
     network has as many channels as the network's coarsest features, which are pooled to its resolution. Segmentation
     enters as probabilities; the released code draws a hard Gumbel sample instead.
 
-    Published weight: 2 on NYU-v2, 1 on Cityscapes. The released mapping network has stem 64, widths 64, 128, 256, 512
+    Published weight: 2 on NYU-v2, 1 on Cityscapes, beside supervision that is averaged over images as well
+    (``objectives.supervised.average: images``). The released mapping network has stem 64, widths 64, 128, 256, 512
     and layers 2, 2, 3, 3, 3.
 
     Args:
@@ -59,7 +61,9 @@ class PairwiseConsistency(Objective):
         widths: channels of all its stages but the last.
         layers: layers of each of its stages.
         kernel: side of its convolutions, 3 or 1.
-        every_pair: also learn from pairs whose source task is labelled itself.
+        every_pair: also learn from pairs whose source task is labelled itself; where not given, on images that have all
+            labels.
+        average: over which images of the step, those that have any pair (labels) or all (images).
 
     Raises:
         RecipeError: fewer than two dense tasks.
@@ -74,7 +78,8 @@ class PairwiseConsistency(Objective):
         widths: Sequence[int] = (16, 24, 32),
         layers: Sequence[int] = (2, 2, 3, 3),
         kernel: int = 3,
-        every_pair: bool = False,
+        every_pair: bool | None = None,
+        average: Literal["labels", "images"] = "labels",
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "pairwise")
@@ -82,12 +87,13 @@ class PairwiseConsistency(Objective):
         self.mapper = MappingNetwork(channels, stem, (*widths, network.channels[-1]), layers, kernel)
         self.regularisation = regularisation
         self.every_pair = every_pair
+        self.average = average
 
     def forward(self, step: Step) -> dict[str, Term]:
         pairs = find_pairs(step.batch, self.tasks, self.every_pair)
         nothing = Term.zero(*self.mapper.parameters(), *step.predictions.values())
         if not pairs:
-            return {"consistency": nothing}
+            return {"consistency": Term(nothing.total, self._count(pairs, step.batch))}
         embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets)
         height, width = embedded[0][0].shape[-2:]
         features = F.adaptive_avg_pool2d(step.features[-1].detach(), (height, width))
@@ -95,10 +101,15 @@ class PairwiseConsistency(Objective):
             consistency(source, target, features[pair.images], self.regularisation).sum()
             for pair, (source, target) in zip(pairs, embedded, strict=True)
         ]
-        return {"consistency": Term(nothing.total + torch.stack(losses).sum(), _images(pairs, step.batch))}
+        return {"consistency": Term(nothing.total + torch.stack(losses).sum(), self._count(pairs, step.batch))}
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        return {"consistency": _images(find_pairs(batch, self.tasks, self.every_pair), batch)}
+        return {"consistency": self._count(find_pairs(batch, self.tasks, self.every_pair), batch)}
+
+    def _count(self, pairs: list[Pair], batch: Batch) -> Tensor:
+        if self.average == "images":
+            return torch.tensor(float(len(batch)), device=batch.images.device)
+        return _images(pairs, batch)
 
 
 def _images(pairs: list[Pair], batch: Batch) -> Tensor:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
+import torch
 from torch import Tensor
 
 from crosstask.data.sample import Batch
+from crosstask.errors import RecipeError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.averages import per_image
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -16,23 +20,55 @@ from crosstask.tasks.term import Term
 class Supervised(Objective):
     """Each task's own loss on its known labels; one term per task.
 
-    Every known entry counts once over the whole step, so a task labelled on a third of the images is averaged over
-    those. (The released codes of several papers average per image first, which gives an image with few known pixels
-    the same say as a full one.)
+    With ``average: labels`` every known entry counts once over the whole step, so a task labelled on a third of the
+    images is averaged over those. With ``average: images`` a term is
+
+        1/B sum_b (mean of the loss over the known entries of image b, 0 without any),
+
+    over all B images of the step: what the released codes of Li et al. (CVPR 2022), joint-task regularisation and
+    region contrast minimise. An image with few known pixels then has the same say as a full one, and with one label of
+    K tasks per image a term is K times smaller than with ``labels``, so that whatever is added weighs K times as much.
+
+    Args:
+        average: over what a term is averaged, labels or images.
+
+    Raises:
+        RecipeError: averaged over images, and the loss of a task is not one of single samples.
     """
 
     first_view = True
 
-    def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        network: MultiTaskNetwork,
+        average: Literal["labels", "images"] = "labels",
+    ) -> None:
         super().__init__()
+        if average == "images":
+            for name, task in tasks.items():
+                if not task.additive:
+                    raise RecipeError(
+                        f"objectives.supervised.average: images, but the loss of {name} describes a batch, not an "
+                        f"image; set tasks.{name}.loss to smooth_l1, or average: labels"
+                    )
         self.tasks = tasks
+        self.average = average
 
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         return {
-            name: task.loss(step.predictions[name], batch.targets[name], batch.weights.get(name))
+            name: self._term(task, step.predictions[name], batch.targets[name], batch.weights.get(name))
             for name, task in self.tasks.items()
         }
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
+        if self.average == "images":
+            return dict.fromkeys(self.tasks, torch.tensor(float(len(batch)), device=batch.images.device))
         return {name: task.count(batch.targets[name], batch.weights.get(name)) for name, task in self.tasks.items()}
+
+    def _term(self, task: Task, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Term:
+        if self.average == "labels":
+            return task.loss(prediction, target, weight)
+        total, count = task.loss(prediction, target, per_image(task, target, weight))
+        return Term(total, torch.full_like(count, len(target)))

@@ -31,6 +31,7 @@ class Task(abc.ABC):
         target_type: the type of the task's targets.
         name: the name of the task in recipes, tables, batches and results.
         channels: how many channels the head of this task has.
+        additive: whether the loss of several samples is the sum of their losses.
         initial: the bias a network starts the last layer of the head from, so that it need not be learnt.
         unit: the unit of the values, for people ("m", "unit vector", ...).
     """
@@ -42,6 +43,7 @@ class Task(abc.ABC):
     name: str
     channels: int
     initial: float = 0.0
+    additive: bool = True
 
     @property
     def dense(self) -> bool:

@@ -76,6 +76,7 @@ class Regression(Task):
         self._names = class_names(names, "names")
         self.channels = len(self._names)
         self._loss = _LOSSES[loss]
+        self.additive = loss != "ccc"
         if ranges is not None and (len(ranges) != self.channels or not all(low < high for low, high in ranges)):
             raise ValueError(f"ranges is {ranges}: give (lowest, highest) for each of the {self.channels} components")
         self.ranges = ranges

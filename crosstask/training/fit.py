@@ -29,6 +29,7 @@ from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
 from crosstask.training.runtime import compile_network
 from crosstask.training.selection import Selection
+from crosstask.training.silent import SilentTerms
 from crosstask.training.step import accumulate_gradients, reduced
 from crosstask.training.tensorboard import TensorBoard
 from crosstask.training.terms import RunningMeans
@@ -100,6 +101,7 @@ class Trainer:
         self.selection = Selection(options.monitor)
         self.means = RunningMeans()
         self.idle = IdleLabels()
+        self.silent = SilentTerms(iterations)
         self.iteration = 0
         self.board = TensorBoard(run.path) if options.tensorboard and fabric.global_rank == 0 else None
 
@@ -219,6 +221,7 @@ class Trainer:
         self._write(record)
         if self.fabric.is_global_zero:
             self.idle.look(self.iteration, record["measures"])
+            self.silent.look(watch.steps, means, self.learner.module.factors(self.iteration - 1))
         self.progress.show(means, images / watch.seconds)
 
     def _evaluate(self) -> bool:
