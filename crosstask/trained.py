@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from crosstask.data.labels.splits import Splits, load_splits
+from crosstask.data.labels.splits import Splits, load_splits, measurable
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.sample import Batch
 from crosstask.data.table.table import read_table
 from crosstask.data.transforms.chains import evaluation
 from crosstask.errors import DataError, UserError
+from crosstask.evaluation.scale import AtScale
 from crosstask.names import require_name
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe
@@ -62,7 +63,7 @@ class TrainedRun:
         except ValueError as error:
             raise DataError(str(error)) from None
         if table is not None:
-            return TableDataset(read_table(table), self.tasks, name or None, confined=data.confined), name
+            return measurable(TableDataset(read_table(table), self.tasks, name or None, confined=data.confined)), name
         known = {
             data.test_split: self.splits.test,
             data.validation_split: self.splits.validation,
@@ -76,12 +77,15 @@ class TrainedRun:
             )
         return chosen, name
 
+    def predictor(self) -> AtScale:
+        """The network as it was measured: shown images of any size at that of the recipe's evaluation."""
+        return AtScale(self.network, self.tasks, self.recipe.data.shown_size)
+
     def evaluation_batches(self, dataset: Dataset) -> Iterable[Batch]:
-        """Batches of ``dataset`` at the recipe's evaluation size."""
+        """Batches of ``dataset``, images and labels at their own size."""
         data = self.recipe.data
-        transform = evaluation(data.evaluation_size)
         return evaluation_loader(
-            dataset, transform, batch_size=self.recipe.training.batch_size, workers=data.workers, rank=0, world=1
+            dataset, evaluation(), batch_size=self.recipe.training.batch_size, workers=data.workers, rank=0, world=1
         )
 
     def training_batches(self) -> Iterator[Batch]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
+
+from crosstask.errors import RecipeError, nearest
 
 Means = Callable[[], dict[str, float]]
 
@@ -17,6 +19,10 @@ class Balancer(nn.Module):
     labels. It is then neither looked at nor learned from: its loss of 0 says nothing, so nothing about it may change.
 
     What a balancer learns is in its ``state_dict``.
+
+    >>> import torch
+    >>> Balancer()({"supervised/depth": torch.tensor(2.0), "supervised/normals": torch.tensor(0.0)})
+    tensor(2.)
     """
 
     def __init__(self) -> None:
@@ -39,6 +45,16 @@ class Balancer(nn.Module):
     def balanced(self, name: str) -> bool:
         """Whether a term, by its full name, is weighed against others; the gradient of no other is looked at."""
         return True
+
+    def check(self, terms: Mapping[str, Sequence[str] | None]) -> None:
+        """Refuse options that name what there is not.
+
+        Args:
+            terms: the names of the terms of each objective, None where they are not known beforehand.
+
+        Raises:
+            RecipeError: names the key and the nearest valid one.
+        """
 
     def watched(self, network: nn.Module) -> list[nn.Parameter]:
         """The parameters for which :meth:`look` wants the gradient of each term; none where gradients do not matter.
@@ -71,6 +87,9 @@ class Balancer(nn.Module):
 class Adaptive(Balancer):
     """A balancer whose weights change. They are kept as plain numbers, equal on all processes.
 
+    >>> Adaptive(["supervised"]).balanced("pairwise/depth")
+    False
+
     Args:
         objectives: the objectives whose terms are balanced; those of others have the weight 1. All where null.
     """
@@ -78,6 +97,11 @@ class Adaptive(Balancer):
     def __init__(self, objectives: Sequence[str] | None = None) -> None:
         super().__init__()
         self.objectives = None if objectives is None else set(objectives)
+
+    def check(self, terms: Mapping[str, Sequence[str] | None]) -> None:
+        for name in sorted(self.objectives or ()):
+            if name not in terms:
+                raise RecipeError(f"balancing.objectives: there is no objective {name!r}; {nearest(name, terms)}")
 
     def balanced(self, name: str) -> bool:
         return self.objectives is None or name.split("/", 1)[0] in self.objectives

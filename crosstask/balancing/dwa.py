@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crosstask.balancing.base import Adaptive, Means
+from crosstask.ranges import Positive, Steps
 
 
 class DynamicWeightAverage(Adaptive):
@@ -20,13 +21,21 @@ class DynamicWeightAverage(Adaptive):
     A period is a number of steps, so that it means the same for any data set and number of processes. A term that was
     absent from a whole period keeps its last two means, and with them its ratio; in its first two it has the ratio 1.
 
+    >>> balancer = DynamicWeightAverage(period=1)
+    >>> for depth, semantic in [(4.0, 4.0), (1.0, 4.0)]:
+    ...     balancer.learn(lambda: {"depth": depth, "semantic": semantic})
+    >>> balancer.weight("semantic") > 1 > balancer.weight("depth")  # depth fell faster
+    True
+
     Args:
         temperature: T; the higher, the nearer to equal weights.
         period: steps over which losses are averaged.
         objectives: the objectives whose terms are balanced; those of others have the weight 1. All where null.
     """
 
-    def __init__(self, temperature: float = 2.0, period: int = 100, objectives: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, temperature: Positive = 2.0, period: Steps = 100, objectives: Sequence[str] | None = None
+    ) -> None:
         super().__init__(objectives)
         for option, value in {"temperature": temperature, "period": period}.items():
             if value <= 0:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from crosstask.balancing.adam import NamedAdam
 from crosstask.balancing.base import Adaptive, Means
 from crosstask.balancing.watch import encoder
+from crosstask.ranges import Factor
 
 FLOOR = 0.01
 
@@ -32,13 +33,20 @@ class GradNorm(Adaptive):
 
     Terms without a gradient there, or without a positive loss, count as absent.
 
+    >>> import torch
+    >>> balancer = GradNorm()
+    >>> balancer.look({"depth": torch.tensor([9.0]), "semantic": torch.tensor([1.0])})
+    >>> balancer.learn(lambda: {"depth": 1.0, "semantic": 1.0})
+    >>> balancer.weight("depth") < 1 < balancer.weight("semantic")
+    True
+
     Args:
         alpha: how strongly slow terms are favoured; 0 makes all norms equal. The paper uses 1.5 for NYU-v2.
         rate: learning rate of the weights (Adam).
         objectives: the objectives whose terms are balanced; those of others have the weight 1. All where null.
     """
 
-    def __init__(self, alpha: float = 1.5, rate: float = 0.025, objectives: Sequence[str] | None = None) -> None:
+    def __init__(self, alpha: Factor = 1.5, rate: Factor = 0.025, objectives: Sequence[str] | None = None) -> None:
         super().__init__(objectives)
         if rate <= 0:
             raise ValueError(f"balancing.rate must be more than 0, found {rate}")

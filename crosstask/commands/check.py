@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import workers
+from crosstask.commands.paths import require_recipe, require_table
 from crosstask.commands.trust import add_trust
 
 HELP = "what is labelled, broken or mis-specified in a table"
@@ -19,11 +21,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", help="table of files")
     parser.add_argument("--recipe", help="take the tasks from this recipe")
     add_trust(parser)
-    parser.add_argument("--workers", type=int, default=2, help="processes that open files (default: 2)")
+    parser.add_argument("--workers", type=workers, default=2, help="processes that open files (default: 2)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_table(arguments.table)
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe)
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
@@ -32,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.data.table.table import read_table
 
     tasks, training = None, "train"
-    if arguments.recipe:
+    if arguments.recipe is not None:
         from crosstask.recipe import Recipe
 
         recipe = Recipe.load(arguments.recipe, ["--data.table", arguments.table], arguments.trust)

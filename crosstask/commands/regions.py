@@ -14,6 +14,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from crosstask.commands.numbers import workers
+from crosstask.commands.paths import require_out, require_table
+
 HELP = "make superpixel or SAM regions of a table's images"
 NAMES = ("slic", "felzenszwalb", "grid", "sam", "given")
 SHOWN = (
@@ -31,11 +34,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe", metavar="RECIPE", help="with --by given: read the column as its task of that name does"
     )
-    parser.add_argument("--workers", type=int, help="processes (default: one per core)")
+    parser.add_argument("--workers", type=workers, help="processes (default: one per core)")
     parser.set_defaults(takes_overrides=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_table(arguments.table)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
+    if arguments.write is not None:
+        require_out(arguments.write, "--write")
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct
     from crosstask.data.table.regions_column import add_regions

@@ -17,6 +17,7 @@ from crosstask.networks.encoders import build_encoder
 from crosstask.networks.heads import Decoder, Finest, MultiScale, PooledHeads
 from crosstask.networks.task_expert import TaskExpert
 from crosstask.ops.activations import normalised
+from crosstask.ranges import Share
 from crosstask.tasks.base import Task
 
 DECODERS: dict[str, type[Decoder]] = {
@@ -39,7 +40,7 @@ class MultiTaskNetwork(nn.Module):
         tasks: the tasks by name, in the order of the predictions.
         encoder: ``small`` (made for CPUs, from scratch), ``segnet``, ``resnet38d``, or the name of any timm encoder
             that gives feature maps.
-        pretrained: start from the weights timm has for the encoder.
+        pretrained: start from the weights timm, or an installed package, has for the encoder.
         weights: start from the encoder weights in this file (``.safetensors`` or ``.pth``) instead.
         encoder_options: further options of the encoder, such as ``width`` (small) or ``output_stride`` (timm).
         decoder: how dense predictions are made of the encoder's feature maps: ``multiscale``, ``finest``,
@@ -67,7 +68,7 @@ class MultiTaskNetwork(nn.Module):
         encoder_options: dict[str, Any] | None = None,
         decoder: str = "multiscale",
         decoder_options: dict[str, Any] | None = None,
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__()
         if not tasks:

@@ -23,6 +23,11 @@ from crosstask.tasks.term import Term
 class Initial(Objective):
     """Each refined task's own loss on its prediction before refinement; one term per task.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example(decoder="affinity")
+    >>> sorted(Initial(tasks, network)(step))
+    ['depth', 'normals', 'semantic']
+
     Raises:
         RecipeError: the network refines no prediction.
     """
@@ -39,6 +44,9 @@ class Initial(Objective):
                 "affinity other than none), or leave the objective out"
             )
         self.tasks = {name: tasks[name] for name in names}
+
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
 
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch

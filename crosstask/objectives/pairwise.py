@@ -24,6 +24,7 @@ from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
+from crosstask.ranges import Factor, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -55,6 +56,13 @@ class PairwiseConsistency(Objective):
     (``objectives.supervised.average: images``). The released mapping network has stem 64, widths 64, 128, 256, 512
     and layers 2, 2, 3, 3, 3.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = PairwiseConsistency(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'consistency': 2}
+
     Args:
         regularisation: rho, the weight of the agreement with the network's features.
         stem: channels after the stems of the mapping network.
@@ -73,11 +81,11 @@ class PairwiseConsistency(Objective):
         self,
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
-        regularisation: float = 0.5,
-        stem: int = 16,
-        widths: Sequence[int] = (16, 24, 32),
-        layers: Sequence[int] = (2, 2, 3, 3),
-        kernel: int = 3,
+        regularisation: Factor = 0.5,
+        stem: Size = 16,
+        widths: Sequence[Size] = (16, 24, 32),
+        layers: Sequence[Size] = (2, 2, 3, 3),
+        kernel: Size = 3,
         every_pair: bool | None = None,
         average: Literal["labels", "images"] = "labels",
     ) -> None:
@@ -88,6 +96,9 @@ class PairwiseConsistency(Objective):
         self.regularisation = regularisation
         self.every_pair = every_pair
         self.average = average
+
+    def term_names(self) -> list[str]:
+        return ["consistency"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         pairs = find_pairs(step.batch, self.tasks, self.every_pair)

@@ -13,6 +13,7 @@ from crosstask.errors import RecipeError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.averages import per_image
+from crosstask.objectives.shared.whole_batch import whole_loss
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -28,6 +29,14 @@ class Supervised(Objective):
     over all B images of the step: what the released codes of Li et al. (CVPR 2022), joint-task regularisation and
     region contrast minimise. An image with few known pixels then has the same say as a full one, and with one label of
     K tasks per image a term is K times smaller than with ``labels``, so that whatever is added weighs K times as much.
+    A loss that compares samples (``Task.additive`` is false) compares those of all processes.
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = Supervised(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'semantic': 1536, 'depth': 1536, 'normals': 1536, 'room': 1, 'objects': 13, 'measures': 3}
 
     Args:
         average: over what a term is averaged, labels or images.
@@ -55,6 +64,9 @@ class Supervised(Objective):
         self.tasks = tasks
         self.average = average
 
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
+
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         return {
@@ -69,6 +81,6 @@ class Supervised(Objective):
 
     def _term(self, task: Task, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Term:
         if self.average == "labels":
-            return task.loss(prediction, target, weight)
+            return whole_loss(task, prediction, target, weight)
         total, count = task.loss(prediction, target, per_image(task, target, weight))
         return Term(total, torch.full_like(count, len(target)))

@@ -13,6 +13,7 @@ from crosstask.data.table.table import INTRINSICS, RESERVED, Table, write_table
 from crosstask.errors import DataError, RecipeError
 from crosstask.rooms.dataset import RoomsDataset
 from crosstask.tasks.base import Task
+from crosstask.writing import whole
 
 
 def export_rooms(splits: Mapping[str, RoomsDataset], folder: Path | str) -> Table:
@@ -69,8 +70,8 @@ def _save(array: np.ndarray, folder: Path, kind: str, name: str) -> str:
     """Write a PNG and return its path as a table holds it."""
     path = folder / kind / f"{name}.png"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(array).save(path)
+        with whole(path) as part:
+            Image.fromarray(array).save(part)
     except OSError as error:
         raise DataError(f"{path}: cannot write the file ({error.strerror or error})") from None
     return path.relative_to(folder).as_posix()

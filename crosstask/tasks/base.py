@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.tasks.fusion import Fused
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metric import Metric
 from crosstask.tasks.pictures import Chip
@@ -26,13 +27,21 @@ class Task(abc.ABC):
     unknown entries marked (see :class:`~crosstask.tasks.targets.Target`). A *value* has the format of a target but
     comes from a prediction: class ids, metres, unit vectors, probabilities.
 
+    >>> from crosstask.tasks import Depth
+    >>> task, prediction = Depth("depth"), torch.rand(2, 1, 4, 6)
+    >>> target = torch.full((2, 1, 4, 6), float("nan"))
+    >>> target[0] = 2.0  # the first image is labelled, the second is not
+    >>> int(task.loss(prediction, target).count), task.unit, task.decide(prediction).shape
+    (24, 'm', torch.Size([2, 1, 4, 6]))
+
     Attributes:
         kind: the word a recipe uses for this kind of task.
         target_type: the type of the task's targets.
         name: the name of the task in recipes, tables, batches and results.
         channels: how many channels the head of this task has.
-        additive: whether the loss of several samples is the sum of their losses.
         initial: the bias a network starts the last layer of the head from, so that it need not be learnt.
+        additive: whether the loss of a batch is the sum of those of its samples. One that is not compares samples with
+            each other.
         unit: the unit of the values, for people ("m", "unit vector", ...).
     """
 
@@ -83,6 +92,14 @@ class Task(abc.ABC):
         1 for kinds whose predictions do not say.
         """
         return torch.ones_like(prediction[:, 0] if self.dense else prediction, dtype=torch.float32)
+
+    def fuse(self, views: Tensor) -> Fused:
+        """Several opinions on one image, values (V, C, ...) of :meth:`activate` with NaN where one has none, made one.
+
+        See :mod:`crosstask.tasks.fusion` for what becomes of each kind of value; a kind of your own needs this method
+        for rounds alone.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how several opinions become one: define fuse")
 
     def values(self, target: Tensor) -> Tensor:
         """A target in the format of :meth:`activate`, (B, C, ...); NaN where unknown."""

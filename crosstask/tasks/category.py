@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.category import CategoryMetric
@@ -17,13 +18,24 @@ from crosstask.tasks.targets import Target, as_target
 
 
 class CategoryIndex(Target):
-    """Index of the category, int64 (), -1 unknown."""
+    """Index of the category, int64 (), -1 unknown.
+
+    >>> as_target(CategoryIndex, torch.tensor(-1)).known()
+    tensor(False)
+    """
 
     UNKNOWN = -1
 
 
 class Category(Classification):
     """One of several categories for each image; cross-entropy, accuracy. The raw prediction holds logits.
+
+    >>> task = Category("room", classes=["kitchen", "bedroom"])
+    >>> logits = torch.tensor([[2.0, 0.0], [0.0, 0.0]])
+    >>> task.loss(logits, torch.tensor([0, -1])).mean()  # the second image has no label
+    tensor(0.1269)
+    >>> task.encode(task.activate(logits)[0])["cell"]
+    'kitchen'
 
     Args:
         name: name of the task.
@@ -42,9 +54,9 @@ class Category(Classification):
         self,
         name: str,
         *,
-        classes: int | list[str],
-        class_weights: list[float] | None = None,
-        label_smoothing: float = 0.0,
+        classes: Classes | list[str],
+        class_weights: list[Factor] | None = None,
+        label_smoothing: Share = 0.0,
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)
 

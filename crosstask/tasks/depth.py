@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.ranges import Positive
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import extremes, quantity, stored
 from crosstask.tasks.legend import Legend, Range
@@ -27,7 +29,11 @@ _LOG_LIMIT = 10.0
 
 
 class DepthMap(FloatMap):
-    """Depth, float32 (1, H, W) in metres, NaN unknown."""
+    """Depth, float32 (1, H, W) in metres, NaN unknown.
+
+    >>> as_target(DepthMap, [[[2.5, float("nan")]]]).known()
+    tensor([[ True, False]])
+    """
 
     def zoomed(self, factor: float) -> Tensor:
         return self.as_subclass(Tensor) / factor
@@ -77,6 +83,12 @@ class Depth(Task):
     d = prediction - log depth, the latter is sum d² / n - (sum d)² / (2 n²) for an image of n known pixels (Eigen et
     al., 2014, eq. 4); as a term it counts n.
 
+    >>> task = Depth("depth", loss="log")
+    >>> target = torch.full((1, 1, 2, 3), float("nan"))
+    >>> target[..., 0] = 1.5
+    >>> task.loss(task.invert(target.nan_to_num(9.0)), target)
+    Term(total=tensor(0.), count=tensor(2.))
+
     Args:
         name: name of the task.
         loss: l1, log or scale_invariant.
@@ -100,9 +112,9 @@ class Depth(Task):
         name: str,
         *,
         loss: Literal["l1", "log", "scale_invariant"] = "l1",
-        unit: float = 0.001,
-        maximum: float = 1000.0,
-        typical: float | None = None,
+        unit: Positive = 0.001,
+        maximum: Positive = 1000.0,
+        typical: Positive | None = None,
     ) -> None:
         if loss not in _LOSSES:
             raise ValueError(f"loss is {loss!r}: choose one of {', '.join(_LOSSES)}")
@@ -129,6 +141,9 @@ class Depth(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return self._loss.inverse(values)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Depth over the largest depth of the image, (B, 1, H, W)."""

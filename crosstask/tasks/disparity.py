@@ -9,6 +9,8 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from crosstask.ranges import Positive
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.depth import check_quantity, relative
 from crosstask.tasks.files import quantity, stored
@@ -25,6 +27,9 @@ class DisparityMap(FloatMap):
     """Disparity, float32 (1, H, W) in pixels of the stored image, NaN unknown.
 
     It stands for inverse depth: a mere resize leaves it as it is.
+
+    >>> as_target(DisparityMap, [[[12.0, float("nan")]]]).known()
+    tensor([[ True, False]])
     """
 
     def zoomed(self, factor: float) -> Tensor:
@@ -33,6 +38,10 @@ class DisparityMap(FloatMap):
 
 class Disparity(Task):
     """Disparity of each pixel, in pixels of the stored image; L1. The raw prediction is the disparity itself.
+
+    >>> task = Disparity("disparity")
+    >>> task.parse(np.array([[0, 256]], np.uint16)).tolist()  # 0 is unknown, 256 is one pixel
+    [[[nan, 1.0]]]
 
     Args:
         name: name of the task.
@@ -50,7 +59,9 @@ class Disparity(Task):
     target_type: ClassVar = DisparityMap
     unit = "px"
 
-    def __init__(self, name: str, *, unit: float = 1 / 256, offset: int = 0, typical: float | None = None) -> None:
+    def __init__(
+        self, name: str, *, unit: Positive = 1 / 256, offset: int = 0, typical: Positive | None = None
+    ) -> None:
         for option, value in {"unit": unit, "typical": typical}.items():
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{option} is {value}: give a positive number")
@@ -73,6 +84,9 @@ class Disparity(Task):
 
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction).clamp(min=self.scale)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Disparity over the largest disparity of the image, (B, 1, H, W)."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import plane
 from crosstask.tasks.legend import Legend, Range
@@ -21,11 +22,22 @@ from crosstask.tasks.term import Term
 
 
 class SaliencyMap(SmoothMap):
-    """Saliency, float32 (1, H, W) in [0, 1], NaN unknown."""
+    """Saliency, float32 (1, H, W) in [0, 1], NaN unknown.
+
+    >>> as_target(SaliencyMap, [[[1.0, float("nan")]]]).known()
+    tensor([[ True, False]])
+    """
 
 
 class Saliency(Task):
     """Figure or ground for each pixel, soft labels allowed; binary cross-entropy. The raw prediction is a logit.
+
+    >>> import torch
+    >>> task = Saliency("figure")
+    >>> task.parse(np.array([[0, 255]], np.uint8)).tolist()
+    [[[0.0, 1.0]]]
+    >>> task.activate(torch.zeros(1, 1, 1, 2))
+    tensor([[[[0.5000, 0.5000]]]])
 
     Args:
         name: name of the task.
@@ -61,6 +73,9 @@ class Saliency(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.shares(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probability, (B, 1, H, W)."""

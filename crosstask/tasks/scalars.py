@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.ranges import Classes
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
@@ -25,7 +27,11 @@ _FLOOR = 1e-8
 
 
 class Scalars(Target):
-    """Numbers, float32 (k,), NaN unknown."""
+    """Numbers, float32 (k,), NaN unknown.
+
+    >>> as_target(Scalars, [0.5, float("nan")]).known()
+    tensor([ True, False])
+    """
 
 
 def _ccc(known: Selected) -> Tensor:
@@ -46,8 +52,15 @@ class Regression(Task):
 
     The loss ``ccc`` is one minus the concordance correlation coefficient of each component over the known samples of
     the call, counted as often as there are such samples. It describes a batch, not a sample: it is *not* additive, so
-    that accumulation over micro-batches or ranks averages their coefficients, and one sample alone teaches nothing.
+    that accumulation over micro-batches averages their coefficients, and one sample alone teaches nothing. (Of several
+    processes :class:`~crosstask.objectives.supervised.Supervised` brings all samples together.)
     ``smooth_l1`` is additive.
+
+    >>> task = Regression("mood", names=["valence", "arousal"], loss="smooth_l1", ranges=[(-1, 1), (-1, 1)])
+    >>> task.parse("0.5;").tolist()  # the arousal is unknown
+    [0.5, nan]
+    >>> task.decide(torch.tensor([[2.0, 0.3]]))
+    tensor([[1.0000, 0.3000]])
 
     Args:
         name: name of the task.
@@ -66,7 +79,7 @@ class Regression(Task):
         self,
         name: str,
         *,
-        names: int | list[str],
+        names: Classes | list[str],
         loss: Literal["ccc", "smooth_l1"] = "ccc",
         ranges: list[tuple[float, float]] | None = None,
     ) -> None:
@@ -97,6 +110,9 @@ class Regression(Task):
             return self.activate(prediction)
         low, high = torch.tensor(self.ranges, device=prediction.device).T
         return self.activate(prediction).clamp(low, high)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.numbers(views, self._tolerance(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """The numbers, (B, k)."""
@@ -153,6 +169,11 @@ class Regression(Task):
 
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return (self.channels,)
+
+    def _tolerance(self, like: Tensor) -> Tensor:
+        """The spread of opinions at which they are half as sure: a share of the range, or 0.1 without one."""
+        widths = [high - low if math.isfinite(high - low) else 1.0 for low, high in self._ranges()]
+        return like.new_tensor(widths) * fusion.TAU
 
     def _ranges(self) -> list[tuple[float, float]]:
         return self.ranges or [(-math.inf, math.inf)] * self.channels

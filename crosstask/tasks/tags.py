@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.ranges import Classes
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
@@ -24,7 +26,11 @@ _UNSURE = "?"
 
 
 class Tags(Target):
-    """Which tags are present, float32 (C,) in [0, 1], NaN unknown."""
+    """Which tags are present, float32 (C,) in [0, 1], NaN unknown.
+
+    >>> as_target(Tags, [1.0, float("nan")]).known()
+    tensor([ True, False])
+    """
 
 
 class Tagging(Task):
@@ -32,6 +38,12 @@ class Tagging(Task):
 
     A cell names the tags that are present, joined by ``;``; all others are absent. ``-`` is an image known to have
     none, ``?dog`` says that dog is unknown.
+
+    >>> task = Tagging("tags", classes=["cat", "dog", "sofa"])
+    >>> task.parse("sofa;?dog").tolist()
+    [0.0, nan, 1.0]
+    >>> task.encode(torch.tensor([0.1, 0.2, 0.9]))["cell"]
+    'sofa'
 
     Args:
         name: name of the task.
@@ -45,7 +57,7 @@ class Tagging(Task):
     target_type: ClassVar = Tags
     unit = "probability"
 
-    def __init__(self, name: str, *, classes: int | list[str]) -> None:
+    def __init__(self, name: str, *, classes: Classes | list[str]) -> None:
         self.name = name
         self._classes = class_names(classes)
         self.channels = len(self._classes)
@@ -73,6 +85,9 @@ class Tagging(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.shares(views)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C)."""

@@ -35,7 +35,7 @@ def weights(run: str) -> dict[str, torch.Tensor]:
 
 def test_every_batch_has_both_labels_and_every_term_counts(tmp_path):
     experiment = Experiment(recipe(), tmp_path / "run", quiet=True)
-    for batch in islice(experiment._loader(0, 0, 1), 3):
+    for batch in islice(experiment.plan.training_batches(0, 0, 1), 3):
         known = torch.stack((batch.targets["room"] >= 0, ~batch.targets["objects"].isnan().any(1)), 1)
         assert known.sum(1).tolist() == [1] * 4  # disjoint
         assert known.any(0).all()
@@ -76,7 +76,8 @@ def test_the_recipe_for_affect_trains_on_expressions_and_action_units(tmp_path):
     convert(adapter, tmp_path / "faces.csv", workers=1)
     flags = [f"--data.table={tmp_path / 'faces.csv'}", "--tasks.tags.classes=[AU1, AU2, AU25]", "--data.size=[32,32]",
              "--data.evaluation_size=[32,32]", "--data.validation_fraction=0", "--data.workers=0",
-             "--training.iterations=2", "--training.batch_size=4", "--training.accelerator=cpu"]  # fmt: skip
+             "--training.iterations=2", "--training.batch_size=4", "--training.accelerator=cpu",
+             "--network.pretrained=false"]  # fmt: skip
     assert Experiment(Recipe.load("coupling_affect", flags), tmp_path / "run", quiet=True).fit().iteration == 2
 
 

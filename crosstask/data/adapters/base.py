@@ -14,8 +14,9 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from PIL import Image
 
-from crosstask.data.table.table import INTRINSICS, RESERVED, WEIGHT, Table, write_table
+from crosstask.data.table.table import INTRINSICS, RESERVED, SOURCE, WEIGHT, Table, write_table
 from crosstask.errors import DataError
+from crosstask.writing import whole
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -81,10 +82,8 @@ class Output:
     def save(self, name: str, array: np.ndarray) -> str:
         """Write ``array`` as ``files/name.png``, whole or not at all; returns its cell."""
         path = self.files / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.tmp")
-        Image.fromarray(array).save(unfinished, format="PNG", compress_level=3)
-        os.replace(unfinished, path)
+        with whole(path) as part:
+            Image.fromarray(array).save(part, format="PNG", compress_level=3)
         return self.cell(path)
 
     def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
@@ -130,7 +129,7 @@ def table_of(rows: Sequence[dict[str, str]], output: Output) -> Table:
 
 def task_columns(table: Table) -> list[str]:
     """The columns that hold labels."""
-    return [name for name in table.columns if name not in RESERVED and not name.endswith(WEIGHT)]
+    return [name for name in table.columns if name not in RESERVED and not name.endswith((WEIGHT, SOURCE))]
 
 
 def intrinsics(values: Sequence[float]) -> dict[str, str]:

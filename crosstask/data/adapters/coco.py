@@ -15,6 +15,7 @@ from crosstask.data.adapters.image_tags import tags_cell
 from crosstask.data.decode.files import load_label
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError
+from crosstask.writing import write
 
 UNKNOWN = 255
 _SPLITS = {"train": "train", "val": "test"}
@@ -80,7 +81,7 @@ class Coco(Adapter):
 
             rows += output.each(row, listed)
             names = {"semantic": annotations.classes, "tags": annotations.things}
-            (output.files / "classes.json").write_text(json.dumps(names, indent=1), encoding="utf-8")
+            write(output.files / "classes.json", json.dumps(names, indent=1))
         return table_of(rows, output)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import ClassVar
 
 from crosstask.data.adapters.base import Adapter, Output, Source, task_columns
-from crosstask.data.table.table import WEIGHT, Table, read_table
+from crosstask.data.table.table import SOURCE, WEIGHT, Table, read_table
 from crosstask.errors import DataError, nearest
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".npy")
@@ -79,7 +79,7 @@ class SemiSupervised(Adapter):
         rows = {name: row["id"] for row in training.rows for name in _names(row)}
         labelled = self._ids(self.labelled, rows)
         used = set(training.ids) if self.unlabelled is None else labelled | self._ids(self.unlabelled, rows)
-        dropped = {column for task in tasks for column in (task, task + WEIGHT)}
+        dropped = {column for task in tasks for column in (task, task + WEIGHT, task + SOURCE)}
 
         def row_of(row: dict[str, str]) -> dict[str, str]:
             kept = row["id"] in labelled or row.get("split") != self.split

@@ -19,6 +19,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Step
 from crosstask.objectives.coupling.distribution_matching import Coupling
 from crosstask.ops.relatedness import complete_class
+from crosstask.ranges import Share
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -42,6 +43,13 @@ class HardCoannotation(Coupling):
 
     Terms: ``classes`` and ``attributes``, each the loss of its task on the labels that were made.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = HardCoannotation(tasks, network, classes="room", attributes="objects", relatedness="rooms")
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'classes': 0, 'attributes': 5}
+
     Args:
         classes: name of the category task.
         attributes: name of the task of tags.
@@ -60,13 +68,16 @@ class HardCoannotation(Coupling):
         classes: str,
         attributes: str,
         relatedness: str,
-        related_from: float = 0.0,
+        related_from: Share = 0.0,
     ) -> None:
         super().__init__(tasks, classes, attributes, relatedness, binary_from=None)
         if self.exclusive:
             raise ValueError(f"task {attributes!r} is a category: hard co-annotation needs tags")
         cells = self.relatedness
         self.relatedness = cells.where((cells >= related_from) | cells.isnan(), 0.0)
+
+    def term_names(self) -> list[str]:
+        return ["classes", "attributes"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         made = self.made(step.batch)

@@ -30,6 +30,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.joint_task.stacks import ENTRIES, Depth, Entry
 from crosstask.objectives.shared.pairs import dense_tasks, labelled
+from crosstask.ranges import Factor, Positive, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -55,6 +56,13 @@ class JointTask(Objective):
     ``reconstruction``, which come with their factors, the autoencoder. Published: 4 times the whole for the network,
     with the factors below. Pixels that a labelled task of the image does not know are 0 in all maps of both stacks.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = JointTask(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'distance': 2, 'latent': 2, 'reconstruction': 2}
+
     Args:
         latent: lambda, the factor of the distance as the autoencoder sees it; the paper calls it small, the released
             code uses 2.
@@ -74,12 +82,12 @@ class JointTask(Objective):
         self,
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
-        latent: float = 2.0,
-        reconstruction: float = 0.5,
+        latent: Factor = 2.0,
+        reconstruction: Factor = 0.5,
         sample: bool = True,
-        depth_mean: float = 2.3618,
-        depth_deviation: float = 1.5876,
-        widths: Sequence[int] = (16, 32, 64),
+        depth_mean: Positive = 2.3618,
+        depth_deviation: Positive = 1.5876,
+        widths: Sequence[Size] = (16, 32, 64),
         average: Literal["labels", "images"] = "labels",
     ) -> None:
         super().__init__()
@@ -97,8 +105,11 @@ class JointTask(Objective):
         self.channels = [task.channels for task in self.tasks.values()]
         self.autoencoder = Autoencoder(sum(self.channels), widths)
         self.factors = {"distance": 1.0, "latent": latent, "reconstruction": reconstruction}
-        self.sample = sample
         self.average = average
+        self.sample, self.additive = sample, not sample
+
+    def term_names(self) -> list[str]:
+        return list(self.factors)
 
     def forward(self, step: Step) -> dict[str, Term]:
         known = self._known(step.batch)

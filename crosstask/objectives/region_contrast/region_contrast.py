@@ -36,6 +36,7 @@ from crosstask.objectives.region_contrast.loss import Rows, contrast_regions
 from crosstask.objectives.region_contrast.size import SizeWatch
 from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
 from crosstask.ops.regions import RegionIndex, index_regions, majority_class, sample_pixels
+from crosstask.ranges import Count, Positive, Size, Steps
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term
@@ -54,6 +55,13 @@ class RegionContrast(Objective):
     ``kernel: 1`` removes it, ``across: true`` makes it worth less.
 
     Needs regions in the data (``data.regions: true`` and a column made by ``crosstask regions``).
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = RegionContrast(tasks, network, minimum=2)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'regions': 4}
 
     Args:
         distance: what is compared of a region, and how: Gaussians by wasserstein (as published) or kl, their means
@@ -75,7 +83,7 @@ class RegionContrast(Objective):
             which both sides share).
         pixels: most pixels sampled in a step, the same number from every region but at least one; memory grows with
             the square. With ``distance: pixel`` only.
-        minimum: pixels at the resolution of the contrast (that of the images divided by ``reduce`` and the pooling,
+        minimum: Steps,
             times ``enlarge``) below which a region is left out. The part of the regions' pixels that is kept is logged
             as ``kept``; people are told where it is less than half.
         reduce: predictions and labels are averaged over squares of this side before they are mapped.
@@ -109,22 +117,22 @@ class RegionContrast(Objective):
             "vector",
             "pixel",
         ] = "wasserstein",
-        temperature: float | None = None,
+        temperature: Positive | None = None,
         learn_temperature: bool = False,
         normalise: bool = True,
         negatives: Literal["other", "any"] = "other",
         across: bool = False,
-        bank: int = 0,
+        bank: Count = 0,
         exclude_same: str | None = None,
         detach_labels: bool = False,
-        pixels: int = 2048,
-        minimum: int = 10,
-        reduce: int = 4,
-        enlarge: int = 1,
-        stem: int = 16,
-        widths: Sequence[int] = (16,),
-        layers: Sequence[int] = (2,),
-        kernel: int = 3,
+        pixels: Steps = 2048,
+        minimum: Steps = 10,
+        reduce: Size = 4,
+        enlarge: Size = 1,
+        stem: Size = 16,
+        widths: Sequence[Size] = (16,),
+        layers: Sequence[Size] = (2,),
+        kernel: Size = 3,
         pool: bool = False,
         every_pair: bool | None = None,
         pairs: Literal["mean", "sum", "positives"] = "mean",
@@ -145,6 +153,7 @@ class RegionContrast(Objective):
         channels = [task.channels for task in self.tasks.values()]
         self.mapper = MappingNetwork(channels, stem, widths, layers, kernel, pool)
         self.bank = RegionBank(bank, self.comparison.shapes(self.mapper.dimension)) if bank else None
+        self.additive = not (across or bank or distance == "pixel")
         self._chance: Tensor | None = None
         self._size = SizeWatch(minimum)
 
@@ -152,6 +161,9 @@ class RegionContrast(Objective):
     def temperature(self) -> Tensor | float:
         """tau, fixed or learned."""
         return self.fixed_temperature if self.log_temperature is None else self.log_temperature.exp()
+
+    def term_names(self) -> list[str]:
+        return ["regions"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         if step.batch.regions is None:

@@ -65,7 +65,7 @@ def test_without_a_camera_nothing_is_derived_and_a_run_is_refused(tmp_path):
     recipe = write_recipe(tmp_path, write_tiny(tmp_path))
     overrides = ["--data.derive.normals", "depth"]
     with pytest.raises(DataError, match=r"data\.derive\.normals: no image with a label of depth has known intrinsics"):
-        Experiment(Recipe.load(recipe, overrides), tmp_path / "run", quiet=True)
+        Experiment(Recipe.load(recipe, overrides), tmp_path / "run", quiet=True).fit()
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_training_sees_derived_targets_and_evaluation_never(tmp_path):
          "--data.derive", "{normals: depth}", "--training.iterations", "2", "--training.batch_size", "4"],
     )  # fmt: skip
     experiment = Experiment(recipe, tmp_path / "run", quiet=True)
-    train = experiment.splits.train
+    train = experiment.plan.splits.train
     kept = dict(zip(train.ids, train.labelled().tolist(), strict=True))
     derived = set()
-    for _, batch in zip(range(3), experiment._loader(0, 0, 1), strict=False):
+    for _, batch in zip(range(3), experiment.plan.training_batches(0, 0, 1), strict=False):
         normals = batch.targets["normals"].isfinite().flatten(1).any(1).tolist()
         for name, known in zip(batch.ids, normals, strict=True):
             _, depth, own = kept[name]
