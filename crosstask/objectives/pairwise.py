@@ -23,7 +23,7 @@ from crosstask.data.sample import Batch
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
+from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs, images_with_a_pair
 from crosstask.ranges import Factor, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
@@ -120,11 +120,4 @@ class PairwiseConsistency(Objective):
     def _count(self, pairs: list[Pair], batch: Batch) -> Tensor:
         if self.average == "images":
             return torch.tensor(float(len(batch)), device=batch.images.device)
-        return _images(pairs, batch)
-
-
-def _images(pairs: list[Pair], batch: Batch) -> Tensor:
-    any_pair = torch.zeros(len(batch), device=batch.images.device)
-    for pair in pairs:
-        any_pair[pair.images] = 1
-    return any_pair.sum()
+        return images_with_a_pair(pairs, batch)

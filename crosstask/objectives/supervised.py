@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from crosstask.data.sample import Batch
-from crosstask.errors import RecipeError
+from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.averages import per_image
@@ -31,18 +31,21 @@ class Supervised(Objective):
     K tasks per image a term is K times smaller than with ``labels``, so that whatever is added weighs K times as much.
     A loss that compares samples (``Task.additive`` is false) compares those of all processes.
 
+    Args:
+        only: the tasks that are learned from their labels; all where null. One name makes a single-task baseline of a
+            recipe of many tasks, whose label protocol stays what it is.
+        average: over what a term is averaged, labels or images.
+
+    Raises:
+        RecipeError: ``only`` names no task; or terms are averaged over images, and the loss of a task is not one of
+            single samples.
+
     >>> from crosstask.objectives.example import example
     >>> tasks, network, step = example()
     >>> objective = Supervised(tasks, network)
     >>> terms = objective(step)
     >>> {name: int(term.count) for name, term in terms.items()}
     {'semantic': 1536, 'depth': 1536, 'normals': 1536, 'room': 1, 'objects': 13, 'measures': 3}
-
-    Args:
-        average: over what a term is averaged, labels or images.
-
-    Raises:
-        RecipeError: averaged over images, and the loss of a task is not one of single samples.
     """
 
     first_view = True
@@ -51,17 +54,22 @@ class Supervised(Objective):
         self,
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
+        only: list[str] | None = None,
         average: Literal["labels", "images"] = "labels",
     ) -> None:
         super().__init__()
-        if average == "images":
-            for name, task in tasks.items():
-                if not task.additive:
-                    raise RecipeError(
-                        f"objectives.supervised.average: images, but the loss of {name} describes a batch, not an "
-                        f"image; set tasks.{name}.loss to smooth_l1, or average: labels"
-                    )
-        self.tasks = tasks
+        for name in only or []:
+            if name not in tasks:
+                raise RecipeError(f"objectives.supervised.only: there is no task {name!r}; {nearest(name, tasks)}")
+        if only is not None and not only:
+            raise RecipeError("objectives.supervised.only: expected the names of tasks, found []: null for all")
+        self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
+        for name, task in self.tasks.items():
+            if average == "images" and not task.additive:
+                raise RecipeError(
+                    f"objectives.supervised.average: images, but the loss of {name} describes a batch, not an image; "
+                    f"set tasks.{name}.loss to smooth_l1, or average: labels"
+                )
         self.average = average
 
     def term_names(self) -> list[str]:
@@ -69,10 +77,14 @@ class Supervised(Objective):
 
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
-        return {
+        terms = {
             name: self._term(task, step.predictions[name], batch.targets[name], batch.weights.get(name))
             for name, task in self.tasks.items()
         }
+        if others := [prediction for name, prediction in step.predictions.items() if name not in terms]:
+            first, (total, count) = next(iter(terms.items()))  # no parameter goes unused on any process
+            terms[first] = Term(total + Term.zero(*others).total, count)
+        return terms
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         if self.average == "images":

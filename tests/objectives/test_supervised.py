@@ -82,3 +82,20 @@ def test_a_loss_of_the_whole_batch_has_no_average_over_images():
     tasks = {"mood": KINDS["scalars"]("mood", names=["valence"])}
     with pytest.raises(RecipeError, match=r"average: images.*mood.*smooth_l1"):
         Supervised(tasks, ToyNetwork({}), average="images")
+
+
+def test_one_task_alone_learns_and_the_others_have_no_gradient():
+    tasks = toy_tasks()
+    network = ToyNetwork(tasks).double()
+    batch = toy_batch([{"semantic", "depth"}, {"depth"}, {"normals"}])
+    given = Step(batch, network, network(batch.images), [], 0, 1)
+    terms = Supervised(tasks, network, only=["depth"])(given)
+    assert list(terms) == ["depth"]
+    every = Supervised(tasks, network)(given)["depth"]
+    torch.testing.assert_close(terms["depth"], every)
+    terms["depth"].mean().backward()
+    learnt = {name: bool(head.weight.grad.any()) for name, head in network.heads.items()}
+    assert learnt == {name: name == "depth" for name in tasks}
+    for only, message in ((["dept"], "did you mean 'depth'"), ([], "found")):
+        with pytest.raises(RecipeError, match=message):
+            Supervised(tasks, network, only=only)
