@@ -124,7 +124,8 @@ def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gall
 def _spread(dataset: Dataset, count: int) -> list[str]:
     """Images at equal distances through a data set, whatever is in them."""
     ids = dataset.ids
-    return [ids[(2 * index + 1) * len(ids) // (2 * count)] for index in range(min(count, len(ids)))]
+    count = min(count, len(ids))
+    return [ids[(2 * index + 1) * len(ids) // (2 * count)] for index in range(count)]
 
 
 def _environments(subject: Subject) -> list[tuple[str, str]]:
