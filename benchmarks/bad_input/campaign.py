@@ -13,8 +13,8 @@ from benchmarks.bad_input.case import Case
 from benchmarks.bad_input.runner import FAULTS, run
 
 ONE_IN = {
-    "options": 10, "command lines": 2, "paths": 2, "tables": 3, "cells": 4, "label files": 2, "relatedness": 2, "lists": 2,
-    "run files": 30,
+    "options": 10, "command lines": 2, "paths": 2, "tables": 3, "cells": 4, "label files": 2, "relatedness": 2,
+    "lists": 2, "run files": 30,
 }  # fmt: skip
 """Of each kind one in so many is tried by default, evenly; all of them take hours."""
 
