@@ -13,7 +13,7 @@ from torch import Tensor
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
-from crosstask.networks.affinity import AffinityDecoder, initial
+from crosstask.networks.heads import initial
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.tasks.base import Task
@@ -23,6 +23,11 @@ from crosstask.tasks.term import Term
 class Initial(Objective):
     """Each refined task's own loss on its prediction before refinement; one term per task.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example(decoder="affinity")
+    >>> sorted(Initial(tasks, network)(step))
+    ['depth', 'normals', 'semantic']
+
     Raises:
         RecipeError: the network refines no prediction.
     """
@@ -31,8 +36,7 @@ class Initial(Objective):
 
     def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
         super().__init__()
-        decoder = network.decoder
-        names = [name for group in decoder.refined for name in group] if isinstance(decoder, AffinityDecoder) else []
+        names = [name for group in network.decoder.refined for name in group]
         if not names:
             raise RecipeError(
                 "objectives.initial: the network refines no prediction: set network.decoder: affinity (with an "

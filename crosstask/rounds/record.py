@@ -12,8 +12,11 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from crosstask.errors import UserError
 from crosstask.evaluation.results import Results, show
+from crosstask.reading import read_json
 from crosstask.rounds.quality import LabelQuality
+from crosstask.schema import read_as
 from crosstask.training.run import plain
 from crosstask.writing import write
 
@@ -30,6 +33,28 @@ OF_TEACHERS = (
     "is kept. Networks are measured on the test split; steps are optimiser steps up to and with this round, those of "
     "teachers counted."
 )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A round in ``rounds.json``; see :class:`Record`."""
+
+    round: int
+    labels: str
+    pseudo_labels: dict[str, float | dict[str, float]]
+    run: str = ""
+    steps: int = 0
+    network: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """What ``rounds.json`` holds."""
+
+    done: list[str]
+    rounds: list[Entry]
+    status: str
+    steps: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,8 +82,13 @@ class Record:
         """The record of a file; a fresh one where there is none."""
         if not path.exists():
             return cls(path)
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(path, content["done"], content["rounds"], content["status"], content.get("steps", {}))
+        content: RecordFile = read_as(path, RecordFile, "restore the file: the folder's rounds are counted by it")
+        rounds = read_json(path, "restore the file")["rounds"]
+        for number, entry in enumerate(rounds):
+            for name in (entry["labels"], entry.get("run", "x")):
+                if Path(name).is_absolute() or ".." in Path(name).parts:
+                    raise UserError(f"{path}: rounds[{number}]: {name!r:.80} leads out of the folder: restore the file")
+        return cls(path, content.done, rounds, content.status, content.steps)
 
     @property
     def total_steps(self) -> int:
@@ -84,7 +114,7 @@ class Record:
             for name, task in measured.items()
         }
         if not self.rounds or self.rounds[-1]["round"] != number:  # a round on given labels alone
-            self.rounds.append({"round": number, "labels": None, "pseudo_labels": {}})
+            self.rounds.append({"round": number, "labels": "", "pseudo_labels": {}})
         self.rounds[-1] |= {"run": run, "network": network, "steps": self.total_steps}
 
     def finish(self, step: str, status: str = "running") -> None:

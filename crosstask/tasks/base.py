@@ -27,12 +27,21 @@ class Task(abc.ABC):
     unknown entries marked (see :class:`~crosstask.tasks.targets.Target`). A *value* has the format of a target but
     comes from a prediction: class ids, metres, unit vectors, probabilities.
 
+    >>> from crosstask.tasks import Depth
+    >>> task, prediction = Depth("depth"), torch.rand(2, 1, 4, 6)
+    >>> target = torch.full((2, 1, 4, 6), float("nan"))
+    >>> target[0] = 2.0  # the first image is labelled, the second is not
+    >>> int(task.loss(prediction, target).count), task.unit, task.decide(prediction).shape
+    (24, 'm', torch.Size([2, 1, 4, 6]))
+
     Attributes:
         kind: the word a recipe uses for this kind of task.
         target_type: the type of the task's targets.
         name: the name of the task in recipes, tables, batches and results.
         channels: how many channels the head of this task has.
         initial: the bias a network starts the last layer of the head from, so that it need not be learnt.
+        additive: whether the loss of a batch is the sum of those of its samples. One that is not compares samples with
+            each other.
         unit: the unit of the values, for people ("m", "unit vector", ...).
     """
 
@@ -43,6 +52,7 @@ class Task(abc.ABC):
     name: str
     channels: int
     initial: float = 0.0
+    additive: bool = True
 
     @property
     def dense(self) -> bool:

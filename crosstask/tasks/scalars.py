@@ -27,7 +27,11 @@ _FLOOR = 1e-8
 
 
 class Scalars(Target):
-    """Numbers, float32 (k,), NaN unknown."""
+    """Numbers, float32 (k,), NaN unknown.
+
+    >>> as_target(Scalars, [0.5, float("nan")]).known()
+    tensor([ True, False])
+    """
 
 
 def _ccc(known: Selected) -> Tensor:
@@ -48,8 +52,15 @@ class Regression(Task):
 
     The loss ``ccc`` is one minus the concordance correlation coefficient of each component over the known samples of
     the call, counted as often as there are such samples. It describes a batch, not a sample: it is *not* additive, so
-    that accumulation over micro-batches or ranks averages their coefficients, and one sample alone teaches nothing.
+    that accumulation over micro-batches averages their coefficients, and one sample alone teaches nothing. (Of several
+    processes :class:`~crosstask.objectives.supervised.Supervised` brings all samples together.)
     ``smooth_l1`` is additive.
+
+    >>> task = Regression("mood", names=["valence", "arousal"], loss="smooth_l1", ranges=[(-1, 1), (-1, 1)])
+    >>> task.parse("0.5;").tolist()  # the arousal is unknown
+    [0.5, nan]
+    >>> task.decide(torch.tensor([[2.0, 0.3]]))
+    tensor([[1.0000, 0.3000]])
 
     Args:
         name: name of the task.
@@ -78,6 +89,7 @@ class Regression(Task):
         self._names = class_names(names, "names")
         self.channels = len(self._names)
         self._loss = _LOSSES[loss]
+        self.additive = loss != "ccc"
         if ranges is not None and (len(ranges) != self.channels or not all(low < high for low, high in ranges)):
             raise ValueError(f"ranges is {ranges}: give (lowest, highest) for each of the {self.channels} components")
         self.ranges = ranges

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torchvision import tv_tensors
 from crosstask.data.decode.arrays import SUFFIXES, array_shape, load_array
 from crosstask.errors import DataError
 from crosstask.regions.stored import OFFSET, read_regions
+from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Regions, as_target
 
 PIXEL_LIMIT = 2**26
@@ -39,14 +40,9 @@ def load_image(path: Path) -> tv_tensors.Image:
     """
     with _reporting(path):
         if _is_array(path):
-            return tv_tensors.Image(_rgb(load_array(path, _VALUE_LIMIT)))
+            return tv_tensors.Image(rgb(load_array(path, _VALUE_LIMIT)))
         with _open(path) as image:
-            if image.getexif().get(_ORIENTATION, 1) != 1:
-                ImageOps.exif_transpose(image, in_place=True)
-            if image.mode in _GREY[3:]:  # more than 8 bits, which convert() would clip
-                return tv_tensors.Image(_rgb(_pixels(image)))
-            pixels = torch.from_numpy(_pixels(image if image.mode == "RGB" else image.convert("RGB")))
-            return tv_tensors.Image(pixels.permute(2, 0, 1).contiguous().float().div_(255))
+            return tv_tensors.Image(rgb_of_picture(image))
 
 
 def load_label(path: Path) -> np.ndarray:
@@ -68,6 +64,28 @@ def load_label(path: Path) -> np.ndarray:
                 raise ValueError(f"its pixels are {image.mode}: store labels as grey, palette or RGB")
             channels = _COLOUR[image.mode]
             return _deep_colour(path)[channels] if _is_deep_colour(image) else _pixels(image)[channels]
+
+
+def load_classes(path: Path) -> np.ndarray:
+    """A class map: as :func:`load_label`, from files that keep every id.
+
+    JPEG and lossy WebP blur ids into their neighbours: of a map of 20 classes about a third of the pixels change.
+
+    Raises:
+        DataError: see there, or the file is of such a kind.
+    """
+    with _reporting(path):
+        with open(path, "rb") as file:
+            head = file.read(16)
+        if head[:2] == b"\xff\xd8" or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 "):
+            kind = "JPEG" if head[:1] == b"\xff" else "lossy WebP"
+            raise ValueError(f"is a {kind}, which changes class ids: take the lossless original (PNG)")
+    return load_label(path)
+
+
+def loader_of(task: Task) -> Callable[[Path], np.ndarray]:
+    """What reads the label files of a dense task."""
+    return load_classes if task.classes else load_label
 
 
 def load_regions(path: Path) -> Regions:
@@ -105,6 +123,8 @@ def image_size(path: Path) -> tuple[int, int]:
 def _reporting(path: Path) -> Iterator[None]:
     """Whatever a decoder says about a broken file, as one line that names the file."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ValueError("is a device or a pipe, which may never end")
         yield
     except FileNotFoundError:
         raise DataError(f"{path}: no such file: check the path, it is relative to the table's folder") from None
@@ -161,8 +181,26 @@ def _plane(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _rgb(array: np.ndarray) -> Tensor:
-    """An array as float RGB (3, H, W) in [0, 1]."""
+def rgb_of_picture(image: Image.Image) -> Tensor:
+    """A PIL image, turned as its camera says, as float RGB (3, H, W) in [0, 1].
+
+    Raises:
+        ValueError: its values are not those of an image.
+    """
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode in _GREY[3:]:  # more than 8 bits, which convert() would clip
+        return rgb(_pixels(image))
+    pixels = torch.from_numpy(_pixels(image if image.mode == "RGB" else image.convert("RGB")))
+    return pixels.permute(2, 0, 1).contiguous().float().div_(255)
+
+
+def rgb(array: np.ndarray) -> Tensor:
+    """An array (H, W), (H, W, C) or (C, H, W) as float RGB (3, H, W) in [0, 1].
+
+    Raises:
+        ValueError: it is not an image.
+    """
     size = _plane(array.shape)
     planes = array[None] if array.ndim == 2 else array if array.shape[1:] == size else array.transpose(2, 0, 1)
     if planes.shape[0] not in (1, 3, 4):

@@ -22,6 +22,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.coupling.distribution_matching import coupled_task
 from crosstask.ops.relatedness import mixture
+from crosstask.ranks import everywhere
 from crosstask.relatedness import read_relatedness
 from crosstask.tasks.base import Task
 from crosstask.tasks.metrics.scalars import concordance
@@ -34,6 +35,19 @@ class ScalarMatching(Objective):
     """Agreement of the predicted classes and the predicted scalars on every sample.
 
     The target of a direction has no gradient. The term counts every sample and number.
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     table = Path(folder, "means.csv")
+    ...     rows = [f"{room},5,3,6" for room in tasks["room"].classes]
+    ...     _ = table.write_text("\\n".join(["room,width,height,length", *rows]))
+    ...     objective = ScalarMatching(tasks, network, classes="room", scalars="measures", means=str(table))
+    >>> sorted(objective(step))
+    ['to_classes', 'to_scalars']
 
     Args:
         classes: name of the category task.
@@ -69,7 +83,8 @@ class ScalarMatching(Objective):
 
     def forward(self, step: Step) -> dict[str, Term]:
         mixed, mass = mixture(self.classes.activate(step.predictions[self.classes.name]), self.means)
-        scalars, weight = self.scalars.activate(step.predictions[self.scalars.name]), mass.detach()
+        scalars = self.scalars.activate(step.predictions[self.scalars.name])
+        mixed, scalars, weight = everywhere(mixed), everywhere(scalars), everywhere(mass.detach())
         pairs = {"to_classes": (mixed, scalars.detach()), "to_scalars": (scalars, mixed.detach())}
         count = self.counts(step.batch)
         terms = {}

@@ -17,6 +17,11 @@ class ErrorMetric(Metric):
 
     A row is: known pixels, sum |e|, sum |e| / g, sum e², with e = p - g.
 
+    >>> metric = ErrorMetric(lambda prediction: prediction)
+    >>> metric.update(torch.tensor([[[[1.0, 3.0]]]]), torch.tensor([[[[2.0, float("nan")]]]]))
+    >>> metric.compute()["abs"]
+    1.0
+
     Args:
         decide: from raw predictions (B, 1, H, W) to values.
     """
@@ -24,6 +29,7 @@ class ErrorMetric(Metric):
     protocol = "over all known pixels of the set"
     better: ClassVar = {"abs": -1, "rel": -1, "rmse": -1}
     primary = "abs"
+    scale = 0.1
 
     def __init__(self, decide: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -54,6 +60,12 @@ class DepthMetric(ErrorMetric):
     """Depth errors in metres, RMSE of log depth, and the share of pixels with max(p/g, g/p) < 1.25, 1.25², 1.25³.
 
     The prediction is clamped to a small positive depth first: a ratio with a negative depth means nothing.
+
+    >>> metric = DepthMetric(lambda prediction: prediction)
+    >>> metric.update(torch.tensor([[[[1.0, 3.0]]]]), torch.tensor([[[[2.0, 3.0]]]]))
+    >>> numbers = metric.compute()
+    >>> numbers["abs"], numbers["delta1"]
+    (0.5, 50.0)
     """
 
     protocol = "over all known pixels of the set; abs, rmse in m; delta in %; predictions clamped at 1 mm"

@@ -21,11 +21,17 @@ class SaliencyMetric(Metric):
     0.5 (``f``) or at the best of 256 (``max_f``). A label above 0.5 is figure; MAE takes it as it is, soft.
 
     A row is: known pixels, sum of |error|, histograms of the predictions on figure and on ground.
+
+    >>> metric = SaliencyMetric()
+    >>> metric.update(torch.tensor([[[[9.0, -9.0]]]]), torch.tensor([[[[1.0, 0.0]]]]))
+    >>> metric.compute()["iou"]
+    100.0
     """
 
     protocol = "over all known pixels of the set; f, max_f, iou in %; b² = 0.3"
     better: ClassVar = {"mae": -1, "f": 1, "max_f": 1, "iou": 1}
     primary = "max_f"
+    scale = 100.0
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         known = ~target.isnan()

@@ -18,6 +18,11 @@ class TagsMetric(Metric):
     they are left out of the means, and :meth:`absent` names the former. A row is: probability of each tag, truth of
     each tag (NaN unknown).
 
+    >>> metric = TagsMetric(["cat", "dog"])
+    >>> metric.update(torch.tensor([[3.0, -3.0], [-3.0, 3.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    >>> metric.compute()["map"]
+    100.0
+
     Args:
         classes: names of the tags.
     """
@@ -25,6 +30,7 @@ class TagsMetric(Metric):
     protocol = "%, mean over tags that occur; average precision over samples with a known tag, F1 at probability 0.5"
     better: ClassVar = {"map": 1, "f1": 1}
     primary = "map"
+    scale = 100.0
     additive = False
 
     def __init__(self, classes: Sequence[str]) -> None:
