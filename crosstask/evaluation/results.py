@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from crosstask.reading import regular
 from crosstask.writing import write
 
 NOT_MEASURED = "n/a"
@@ -119,7 +120,7 @@ class Results:
     @classmethod
     def load(cls, path: Path | str) -> Results:
         """Read what :meth:`save` wrote."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        return cls.from_json(regular(Path(path)).read_text(encoding="utf-8"))
 
     # -- for people ------------------------------------------------------------------------------------------------
 

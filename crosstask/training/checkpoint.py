@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from crosstask.errors import RunError, UserError
+from crosstask.reading import regular
 from crosstask.writing import whole_folder, write
 
 
@@ -74,7 +75,7 @@ class Checkpoints:
         pointer = self.folder / which
         if not pointer.exists():
             raise UserError(f"no {which} checkpoint in {self.folder}: train first, or continue the run with --resume")
-        folder = self.folder / pointer.read_text().strip()
+        folder = self.folder / regular(pointer).read_text().strip()
         if not folder.is_dir():
             raise UserError(f"{pointer} names {folder.name}, which is not there: restore it, or train again")
         return folder
@@ -98,10 +99,10 @@ def load_state(path: Path) -> dict[str, Any]:
         UserError: the file is not a checkpoint of tensors and plain values.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(regular(path), map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there: the checkpoint is incomplete, train again") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UserError(
             f"{path} is not a checkpoint of tensors and plain values, so it is not loaded: {_reason(error)}"
         ) from error
@@ -114,7 +115,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         UserError: the file is missing or is not a safetensors file.
     """
     try:
-        return load_file(path)
+        return load_file(regular(path))
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there: the checkpoint is incomplete, train again") from error
     except (SafetensorError, OSError) as error:

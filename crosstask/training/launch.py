@@ -12,8 +12,9 @@ from typing import Literal
 from lightning_fabric import Fabric
 
 from crosstask.data.labels.splits import scale_gap, shown_masks
+from crosstask.data.loading.faults import explained
 from crosstask.data.table.table import write_table
-from crosstask.errors import UserError
+from crosstask.errors import RunError, UserError
 from crosstask.recipe import Recipe
 from crosstask.training.changes import require_same, said
 from crosstask.training.environment import environment, summary
@@ -77,7 +78,12 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
             fabric=fabric,
             quiet=quiet,
         )
-        return trainer.fit(resume=resumed)
+        try:
+            return trainer.fit(resume=resumed)
+        except (RuntimeError, OSError) as error:
+            if cause := explained(error):
+                raise RunError(f"{cause}; the last checkpoint is intact: go on with --resume") from error
+            raise
 
 
 def _begin(plan: Plan, run: Run) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from crosstask.claims import claimed
 from crosstask.errors import RunError, UserError
+from crosstask.reading import regular
 from crosstask.training.checkpoint import Checkpoints
 from crosstask.writing import is_part, sweep, write
 
@@ -130,7 +131,7 @@ class Run:
         if not self.metrics_path.exists():
             return []
         records = []
-        for line in self.metrics_path.read_text().splitlines():
+        for line in regular(self.metrics_path).read_text().splitlines():
             try:
                 records.append(json.loads(line))
             except json.JSONDecodeError:

@@ -15,6 +15,7 @@ from crosstask.data.adapters.image_tags import tags_cell
 from crosstask.data.decode.files import load_label
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError
+from crosstask.reading import regular
 from crosstask.writing import write
 
 UNKNOWN = 255
@@ -87,7 +88,7 @@ class Coco(Adapter):
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(regular(path).read_text("utf-8"))
         for key in ("images", "annotations", "categories"):
             content[key]
     except (ValueError, KeyError, TypeError) as error:

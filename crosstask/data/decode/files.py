@@ -15,6 +15,7 @@ from torchvision import tv_tensors
 
 from crosstask.data.decode.arrays import SUFFIXES, array_shape, load_array
 from crosstask.errors import DataError
+from crosstask.reading import regular
 from crosstask.regions.stored import OFFSET, read_regions
 from crosstask.tasks.targets import Regions, as_target
 
@@ -100,6 +101,7 @@ def image_size(path: Path) -> tuple[int, int]:
 def _reporting(path: Path) -> Iterator[None]:
     """Whatever a decoder says about a broken file, as one line that names the file."""
     try:
+        regular(path)
         yield
     except FileNotFoundError:
         raise DataError(f"{path}: no such file: check the path, it is relative to the table's folder") from None
