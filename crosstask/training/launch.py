@@ -11,7 +11,7 @@ from typing import Literal
 
 from lightning_fabric import Fabric
 
-from crosstask.data.labels.splits import scale_gap, shown_masks
+from crosstask.data.labels.splits import scale_gap, shown_masks, unvalidated
 from crosstask.data.loading.faults import explained
 from crosstask.data.table.table import write_table
 from crosstask.errors import RunError, UserError
@@ -93,6 +93,12 @@ def _begin(plan: Plan, run: Run) -> None:
     for doubt in (scale_gap, shown_masks):
         if told := doubt(plan.splits.labels, plan.recipe.data):
             log.warning("%s", told)
+    if plan.splits.validation is not None and (never := unvalidated(plan.splits, plan.tasks)):
+        log.warning(
+            "never validated: %s has no label to choose the best checkpoint with, which the other tasks choose alone: "
+            "label rows of split %r, or raise data.validation_fraction (now %g)",
+            ", ".join(never), plan.recipe.data.validation_split, plan.recipe.data.validation_fraction,
+        )  # fmt: skip
 
 
 def _continue(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:

@@ -26,12 +26,12 @@ READERS = {
 @pytest.mark.parametrize("name", READERS)
 def test_a_pipe_is_no_file(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
-    with pytest.raises(UserError, match=r"pipe, a socket or a device|there is no"):
+    with pytest.raises(UserError, match=r"pipe|there is no"):
         READERS[name](tmp_path / name)
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_device_is_no_file(tmp_path: Path, name: str) -> None:
     (tmp_path / name).symlink_to("/dev/zero")
-    with pytest.raises(UserError, match=r"pipe, a socket or a device|there is no"):
+    with pytest.raises(UserError, match=r"pipe|there is no"):
         READERS[name](tmp_path / name)
