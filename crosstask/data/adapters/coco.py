@@ -41,16 +41,23 @@ class Coco(Adapter):
         root: the folder with ``annotations`` and the images.
         labels: panoptic or instances.
         year: the release, 2017 or 2014.
+        saliency: folder of saliency maps, NAME.png (8-bit, 255 salient); an image without one has no label.
     """
 
     source = Source("COCO", "the download page at cocodataset.org")
 
     def __init__(
-        self, root: str, *, labels: Literal["panoptic", "instances"] = "panoptic", year: Literal[2014, 2017] = 2017
+        self,
+        root: str,
+        *,
+        labels: Literal["panoptic", "instances"] = "panoptic",
+        year: Literal[2014, 2017] = 2017,
+        saliency: str | None = None,
     ) -> None:
         self.root = Path(root)
         self.labels = labels
         self.year = year
+        self.saliency = None if saliency is None else Path(saliency)
 
     def table(self, output: Output) -> Table:
         part = _Panoptic if self.labels == "panoptic" else _Instances
@@ -77,12 +84,21 @@ class Coco(Adapter):
                     "split": split,
                     "semantic": output.save(f"semantic/{split}/{stem}", classes),
                     "tags": tags_cell(things, annotations.things),
+                    **self._salient(stem, output),
                 }
 
             rows += output.each(row, listed)
             names = {"semantic": annotations.classes, "tags": annotations.things}
             write(output.files / "classes.json", json.dumps(names, indent=1))
+        if self.saliency is not None and not any(row["saliency"] for row in rows):
+            raise DataError(f"{self.saliency}: holds no saliency map of an image, {rows[0]['id']}.png say")
         return table_of(rows, output)
+
+    def _salient(self, stem: str, output: Output) -> dict[str, str]:
+        if self.saliency is None:
+            return {}
+        path = self.saliency / f"{stem}.png"
+        return {"saliency": output.cell(path) if path.exists() else ""}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from crosstask.data.check.frames import agreement, pinhole_guess
-from crosstask.data.decode.files import load_image, load_label, load_regions
+from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of
 from crosstask.data.table.table import INTRINSICS, WEIGHT, Table
 from crosstask.errors import DataError
 from crosstask.ops.geometry import normals_from_depth
@@ -128,7 +128,7 @@ class _Row:
             )
 
     def label(self, column: str, task: Task) -> Target | None:
-        stored = self.load(column, load_label) if task.dense else self.row[column]
+        stored = self.load(column, loader_of(task)) if task.dense else self.row[column]
         if stored is None:
             return None
         try:

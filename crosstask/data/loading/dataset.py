@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crosstask.data.decode.files import load_image, load_label, load_regions
+from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of
 from crosstask.data.sample import Sample
 from crosstask.data.table.table import INTRINSICS, RESERVED, WEIGHT, Table
 from crosstask.errors import DataError, RecipeError, nearest
@@ -159,7 +159,7 @@ class TableDataset:
 
     def _target(self, index: int, column: str, task: Task, size: tuple[int, int]) -> Target:
         cell = self.table.rows[index][column]
-        stored = self._load(index, column, load_label) if task.dense else cell
+        stored = self._load(index, column, loader_of(task)) if task.dense else cell
         try:
             target = task.parse(stored)
             if task.dense:
