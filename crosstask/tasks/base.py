@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,6 +15,10 @@ from crosstask.tasks.metric import Metric
 from crosstask.tasks.selection import weights
 from crosstask.tasks.targets import Map, Target, as_target
 from crosstask.tasks.term import Term
+
+Orientation = Literal["auto", "upright", "stored"]
+"""How a label lies beside an image that its EXIF tag turns: as the image is seen, or as its pixels are stored; "auto":
+whichever of the two has the size of the label, upright where both have, and by the label's own tag where it has one."""
 
 
 class Task(abc.ABC):
@@ -30,15 +36,33 @@ class Task(abc.ABC):
         channels: how many channels the head of this task has.
         initial: the bias a network starts the last layer of the head from, so that it need not be learnt.
         unit: the unit of the values, for people ("m", "unit vector", ...).
+        options: the options the constructor was given.
+        conventions: the options that say how labels are stored; several tables may differ in them.
     """
 
     kind: ClassVar[str]
     target_type: ClassVar[type[Target]]
     unit: ClassVar[str] = ""
+    conventions: ClassVar[tuple[str, ...]] = ()
 
     name: str
     channels: int
     initial: float = 0.0
+    orientation: Orientation = "auto"
+    options: dict[str, Any]
+
+    def __new__(cls, *_: Any, **options: Any) -> Task:
+        task = super().__new__(cls)
+        task.options = options
+        return task
+
+    def under(self, conventions: Mapping[str, Any]) -> Task:
+        """The same task for labels that are stored otherwise: its options with ``conventions`` laid over them.
+
+        Raises:
+            ValueError: an option is not valid.
+        """
+        return type(self)(**{"name": self.name, **self.options, **conventions})
 
     @property
     def dense(self) -> bool:
@@ -115,12 +139,28 @@ class Task(abc.ABC):
     # -- files -----------------------------------------------------------------------------------------------------
 
     @abc.abstractmethod
-    def parse(self, cell: np.ndarray | str) -> Target:
-        """A target from what a table holds: the decoded array of a label file, or the text of a cell.
+    def parse(self, cell: Any) -> Target:
+        """A target from what a table holds: the decoded array of a label file, or a cell (text, or a typed value).
 
         Raises:
             ValueError: what is wrong with it, the value found, and the remedy.
         """
+
+    def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
+        """How many entries of ``target``, parsed from ``cell``, are unknown, by the stored value that says so."""
+        unknown = ~self.known(target)
+        if not unknown.any():
+            return Counter()
+        stored = np.squeeze(np.asarray(cell))
+        mask = unknown.numpy()
+        if stored.shape[-2:] != mask.shape and stored.shape[:2] == mask.shape:
+            stored = np.moveaxis(stored, -1, 0)
+        if stored.shape[-2:] != mask.shape:
+            return Counter({"unknown": int(mask.sum())})
+        values, counts = np.unique(stored[..., mask].reshape(-1, int(mask.sum())), axis=1, return_counts=True)
+        return Counter(
+            {", ".join(f"{part:g}" for part in value): int(n) for value, n in zip(values.T, counts, strict=True)}
+        )
 
     @abc.abstractmethod
     def encode(self, value: Tensor) -> np.ndarray | dict[str, Any]:
