@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from crosstask import __version__
-from crosstask.errors import UserError
+from crosstask.errors import UserError, nearest
 
 COMMANDS = (
-    "demo", "table", "convert", "check", "regions", "relate", "train", "refine", "eval", "compare", "report", "predict",
-    "export", "rooms", "recipes",
+    "demo", "table", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare", "report",
+    "predict", "export", "rooms", "recipes",
 )  # fmt: skip
 
 
@@ -42,8 +43,11 @@ def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 2 (something typed or supplied is wrong) or 1 (a fault while running)."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
+    _print_what_can_be()
     top, each = parser()
     command = each.get(typed[0]) if typed else None
+    if command is None and typed and not typed[0].startswith("-"):
+        return _fail(f"there is no command {typed[0]!r}; {nearest(typed[0], COMMANDS)}", 2)
     overrides: list[str] = []
     if command is not None and command.get_default("takes_overrides"):
         typed, overrides = separate(typed, set(command._option_string_actions))
@@ -90,6 +94,13 @@ def separate(typed: Sequence[str], known: set[str]) -> tuple[list[str], list[str
         if "=" not in word and rest and not rest[0].startswith("--"):
             others.append(rest.pop(0))
     return own, others
+
+
+def _print_what_can_be() -> None:
+    """A terminal that does not know a character gets an escape in its place, never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, code: int) -> int:

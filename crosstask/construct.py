@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 import inspect
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args
 
 from jsonargparse import ArgumentError, ArgumentParser
 
 from crosstask.errors import RecipeError, nearest
+from crosstask.strict_yaml import require_plain
+from crosstask.typed import as_typed, hints_of
 
 T = TypeVar("T")
 
@@ -88,19 +89,27 @@ def _parse(
     for name, parameter in valid.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
             raise RecipeError(f"{where}.{name}: missing; it has no default, add it to the recipe")
+    typed = _typed(cls, options, where)
     try:
-        return parser.parse_object(copy.deepcopy(dict(options)))  # it changes nested values in place
-    except (ArgumentError, TypeError, ValueError) as error:
+        return parser.parse_object(typed)
+    except (ArgumentError, TypeError, ValueError, OverflowError) as error:
         raise RecipeError(_one_line(str(error), where, options)) from error
+
+
+def _typed(cls: type, options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A copy of the options, with values of the types they have; those of nested objects validated."""
+    hints = hints_of(cls)
+    try:
+        require_plain(options, where)
+        return {key: as_typed(value, hints.get(key, Any), f"{where}.{key}", resolve) for key, value in options.items()}
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
 
 
 def _takes_null(cls: type, name: str, parameter: inspect.Parameter) -> bool:
     if parameter.default is None:
         return True
-    try:
-        hint = get_type_hints(cls.__init__).get(name, Any)  # type: ignore[misc]
-    except NameError:  # a type that is there for type checkers only
-        return True
+    hint = hints_of(cls).get(name, Any)
     return hint is Any or type(None) in get_args(hint)
 
 
@@ -127,35 +136,59 @@ def _plain_type(kind: str) -> str:
     }.get(name, name)
 
 
-def import_class(path: str, where: str) -> type:
-    """The class a recipe names by ``class_path``.
+def import_class(path: str, where: str, base: type = object) -> type:
+    """The class a recipe names by ``class_path``; importing it runs code.
 
     Raises:
-        RecipeError: it cannot be imported.
+        RecipeError: it cannot be imported, or is no ``base``.
     """
     module, _, name = path.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise RecipeError(f"{where}.class_path: cannot import {path!r}: {error}") from error
+        cls = getattr(importlib.import_module(module), name)
+    except Exception as error:  # a module may raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise RecipeError(f"{where}.class_path: cannot import {path!r} ({reason}): correct it") from error
+    if not (inspect.isclass(cls) and issubclass(cls, base)):
+        what = f"{base.__module__}.{base.__qualname__}"
+        raise RecipeError(f"{where}.class_path: {path!r} is no class made from {what}: name one that is")
+    return cls
 
 
-def look_up(registry: Mapping[str, type[T]], options: Mapping[str, Any], where: str) -> tuple[type[T], dict[str, Any]]:
+def look_up(
+    registry: Mapping[str, type[T]], options: Mapping[str, Any], where: str, trust: bool = False, base: type = object
+) -> tuple[type[T], dict[str, Any]]:
     """The class for ``options``: the registry's entry named by ``kind``, or a user's own by ``class_path``.
+
+    Args:
+        registry: classes by name.
+        options: what the recipe says.
+        where: at which key.
+        trust: whether code that ``class_path`` names may run.
+        base: what a user's own class is made from.
 
     Returns:
         The class and the options left for its constructor.
 
     Raises:
-        RecipeError: neither is given, or the name is not registered.
+        RecipeError: neither is given, the name is not registered, or code is named that may not run.
     """
     rest = dict(options)
     if "class_path" in rest:
-        cls = import_class(str(rest.pop("class_path")), where)
-        return cls, dict(rest.pop("init_args", {}) or {})
+        path = rest.pop("class_path")
+        arguments = rest.pop("init_args", None) or {}
+        if not trust:
+            raise RecipeError(
+                f"{where}.class_path: {path!r:.200} names code, which runs only for recipes that you trust: read it, "
+                "then add --trust (in Python trust=True)"
+            )
+        if rest:
+            raise RecipeError(f"{where}.{next(iter(rest))}: no key beside class_path: options stand under init_args")
+        if not isinstance(arguments, Mapping):
+            raise RecipeError(f"{where}.init_args: expected options (key: value), found {arguments!r:.80}")
+        return import_class(str(path), where, base), dict(arguments)
     if "kind" not in rest:
         raise RecipeError(f"{where}.kind: missing; valid: {', '.join(sorted(registry))}")
     name = rest.pop("kind")
-    if name not in registry:
-        raise RecipeError(f"{where}.kind: there is no {name!r}; {nearest(str(name), registry)}")
+    if not isinstance(name, str) or name not in registry:
+        raise RecipeError(f"{where}.kind: there is no {name!r:.80}; {nearest(str(name), registry)}")
     return registry[name], rest

@@ -28,10 +28,11 @@ from crosstask.data.transforms.chains import Compose, augmentation, evaluation
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
 from crosstask.networks.describe import describe
-from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive
 from crosstask.training.fit import Outcome, Trainer
+from crosstask.training.learner import Learner
+from crosstask.training.optimisers import rates
 from crosstask.training.run import Run
 from crosstask.training.runtime import make_fabric
 from crosstask.training.start import start_from
@@ -66,15 +67,15 @@ class Experiment:
         self.derived_counts = self.derived.counts(self.splits.train)
 
     @classmethod
-    def resume(cls, path: str | Path, quiet: bool = False) -> Experiment:
-        """An interrupted run, to be continued by :meth:`fit`.
+    def resume(cls, path: str | Path, quiet: bool = False, trust: bool = False) -> Experiment:
+        """An interrupted run, to be continued by :meth:`fit`; with ``trust``, code that its recipe names may run.
 
         Raises:
             UserError: there is no run.
         """
         run = Run(path)
         run.require()
-        experiment = cls(Recipe.load(run.recipe_path), path, quiet)
+        experiment = cls(Recipe.load(run.recipe_path, trust=trust), path, quiet)
         experiment.resumed = True
         return experiment
 
@@ -102,7 +103,7 @@ class Experiment:
             if gap := scale_gap(self.splits.labels, self.recipe.data):
                 log.warning("%s", gap)
         fabric = make_fabric(options)
-        environment = self._environment(fabric, learner.network)
+        environment = self._environment(fabric, learner)
         if fabric.global_rank == 0:
             self.run.write("environment.json", json.dumps(environment, indent=1))
             if not self.quiet:
@@ -166,7 +167,8 @@ class Experiment:
             resamples=0,
         )
 
-    def _environment(self, fabric: Fabric, network: MultiTaskNetwork) -> dict[str, Any]:
+    def _environment(self, fabric: Fabric, learner: Learner) -> dict[str, Any]:
+        options = self.recipe.training
         return {
             "command": sys.argv,
             "crosstask": __version__,
@@ -177,7 +179,8 @@ class Experiment:
             "device": str(fabric.device),
             "processes": fabric.world_size,
             "threads": torch.get_num_threads(),
-            "network": describe(network, self.recipe.data.size),
+            "network": describe(learner.network, self.recipe.data.size),
+            "rates": rates(learner, options) if options.groups else [],
             "iterations": self.iterations(fabric.world_size),
             "training_samples": len(self.splits.train),
             "training_labels": label_counts(self.splits.train, self.tasks),
@@ -189,9 +192,11 @@ def _summary(environment: dict[str, Any]) -> str:
     network = environment["network"]
     labels = ", ".join(f"{name} {count}" for name, count in environment["training_labels"].items())
     derived = "".join(f", {count} of {name} derived" for name, count in environment["derived_targets"].items())
+    parts = "; ".join(f"{each['lr']:g} for {each['parameters']:,} parameters" for each in environment["rates"])
     return (
         f"network: {network['parameters']:,} parameters, {network['flops'] / 1e9:.2f} GFLOPs per image; "
         f"{environment['training_samples']} training samples, labelled: {labels}{derived}; {environment['device']}"
+        + (f"\nlearning rates: {parts}" if parts else "")
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,29 @@ import torch
 import yaml
 
 from crosstask.balancing import BALANCERS
+from crosstask.balancing.base import Balancer
 from crosstask.construct import build, construct, look_up, resolve, signature_options
 from crosstask.data.options import DataOptions
-from crosstask.errors import RecipeError, nearest
+from crosstask.data.table.table import RESERVED
+from crosstask.errors import RecipeError, UserError, nearest
 from crosstask.flags import pairs
+from crosstask.names import require_different, require_name
 from crosstask.networks import NETWORKS, MultiTaskNetwork
+from crosstask.networks.sync import synchronise
 from crosstask.objectives import OBJECTIVES
+from crosstask.objectives.base import Objective
+from crosstask.reading import read_text
 from crosstask.rounds.options import RefineOptions
 from crosstask.seeding import derive
+from crosstask.strict_yaml import parse_yaml
 from crosstask.tasks import KINDS, Task
 from crosstask.training.learner import Learner, Weighting
 from crosstask.training.options import TrainingOptions
 
 SHIPPED = Path(__file__).parent / "recipes"
 PATCHES = SHIPPED / "patches"
+BASES: dict[str, type] = {"tasks": Task, "network": torch.nn.Module, "objectives": Objective, "balancing": Balancer}
+"""What a user's own class in a section is made from."""
 SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "refine")
 
 
@@ -35,27 +44,30 @@ class Recipe:
 
     Attributes:
         sections: plain values by section, as they would stand in a YAML file.
+        trust: whether code that the recipe names by ``class_path`` may run. Reading a recipe runs none otherwise.
     """
 
     sections: dict[str, Any]
+    trust: bool = field(default=False, compare=False)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     @classmethod
-    def load(cls, source: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    def load(cls, source: str | Path, overrides: Sequence[str] = (), trust: bool = False) -> Recipe:
         """Read a recipe file, or one that ships with the package by its name (``nyuv2_one``).
 
         Args:
             source: path of a YAML file, or name of a shipped recipe; with patches to lay over it, ``demo+derive``.
             overrides: dotted flags, ``["--training.epochs", "5", "--data.labels=one"]``.
+            trust: run the code that the recipe names by ``class_path``; a recipe with such a name is refused otherwise.
 
         Raises:
             RecipeError: the file is missing or broken, or something in it is not valid.
         """
-        return cls.of(read_recipe(source, overrides))
+        return cls.of(read_recipe(source, overrides), trust)
 
     @classmethod
-    def of(cls, raw: Mapping[str, Any]) -> Recipe:
+    def of(cls, raw: Mapping[str, Any], trust: bool = False) -> Recipe:
         """Validate plain values, as read from YAML.
 
         Raises:
@@ -66,19 +78,19 @@ class Recipe:
                 raise RecipeError(f"{key}: no such section (found {raw[key]!r:.80}); {nearest(str(key), SECTIONS)}")
         if not isinstance(raw.get("tasks"), Mapping) or not raw["tasks"]:
             raise RecipeError("tasks: missing; name at least one, for example  tasks: {depth: {kind: depth}}")
+        network, balancing = (_options(raw, name) for name in ("network", "balancing"))
         return cls(
             {
                 "data": resolve(DataOptions, raw.get("data"), "data"),
-                "tasks": {
-                    name: _entry(KINDS, options, f"tasks.{name}", ("name",)) for name, options in raw["tasks"].items()
-                },
-                "network": _entry(NETWORKS, {"kind": "multitask", **(raw.get("network") or {})}, "network", ("tasks",)),
-                "objectives": _objectives(raw.get("objectives") or "supervised"),
-                "balancing": _entry(BALANCERS, {"kind": "fixed", **(raw.get("balancing") or {})}, "balancing"),
+                "tasks": _tasks(raw["tasks"], trust),
+                "network": _entry(NETWORKS, {**_kind(network, "multitask"), **network}, "network", trust),
+                "objectives": _objectives(raw.get("objectives") or "supervised", trust),
+                "balancing": _entry(BALANCERS, {**_kind(balancing, "fixed"), **balancing}, "balancing", trust),
                 "training": resolve(TrainingOptions, raw.get("training"), "training"),
                 **({"refine": resolve(RefineOptions, raw["refine"], "refine")} if raw.get("refine") else {}),
-            }
-        )  # fmt: skip
+            },
+            trust,
+        )
 
     def to_yaml(self) -> str:
         """The recipe as a file that :meth:`load` reads back to the same recipe."""
@@ -102,7 +114,8 @@ class Recipe:
     def tasks(self) -> dict[str, Task]:
         """The tasks by name, in the recipe's order."""
         return {
-            name: _build(KINDS, options, f"tasks.{name}", name=name) for name, options in self.sections["tasks"].items()
+            name: self._build(KINDS, options, f"tasks.{name}", name=name)
+            for name, options in self.sections["tasks"].items()
         }
 
     def network(self, tasks: Mapping[str, Task], trained: bool = False) -> MultiTaskNetwork:
@@ -116,21 +129,30 @@ class Recipe:
         options = dict(self.sections["network"])
         if trained:
             options |= {key: value for key, value in {"pretrained": False, "weights": None}.items() if key in options}
-        return _build(NETWORKS, options, "network", tasks=tasks)
+        return self._build(NETWORKS, options, "network", tasks=tasks)
 
     def learner(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> Learner:
         """Network, objectives and balancer, ready to be trained. What an objective starts from depends on the seed and
         its own name, not on which others there are."""
         seed = self.training.seed
+        if self.training.sync_norms:
+            synchronise(network)
         objectives, weightings = {}, {}
         for name, entry in self.sections["objectives"].items():
             where = f"objectives.{name}"
             schedule, rest = _split_weighting(entry)
             weightings[name] = construct(Weighting, schedule, where)
             torch.manual_seed(derive(seed, "objectives", name))
-            objectives[name] = _build(OBJECTIVES, rest, where, tasks=tasks, network=network)
-        balancer = _build(BALANCERS, self.sections["balancing"], "balancing")
-        return Learner(network, objectives, weightings, balancer)
+            objectives[name] = self._build(OBJECTIVES, rest, where, tasks=tasks, network=network)
+        balancer = self._build(BALANCERS, self.sections["balancing"], "balancing")
+        learner = Learner(network, objectives, weightings, balancer)
+        learner.freeze(self.training.groups)
+        return learner
+
+    def _build(self, registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
+        cls: type
+        cls, rest = look_up(registry, options, where, self.trust, BASES[where.partition(".")[0]])
+        return build(cls, rest, where, provided)
 
 
 def shipped_recipes() -> list[str]:
@@ -167,6 +189,16 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, 
     for name in [str(source)] if Path(source).is_file() else str(source).split("+"):
         content = merge(content, _read(find_recipe(name)))
     return parse_overrides(overrides, content)
+
+
+def task_names(path: Path) -> list[str]:
+    """The names of the tasks of a recipe file, of which nothing else is looked at.
+
+    Raises:
+        RecipeError: the file is missing or broken, or a name is no name.
+    """
+    tasks = _options(_read(path), "tasks")
+    return [_name(name, f"{path}: tasks.{name}", "name of a task") for name in tasks]
 
 
 def parse_overrides(arguments: Sequence[str], base: Mapping[str, Any] = {}) -> dict[str, Any]:
@@ -214,9 +246,9 @@ def _other_kind(had: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise RecipeError(f"{path} cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
+        content = parse_yaml(read_text(path))
+    except (ValueError, UserError) as error:
+        raise RecipeError(f"{path}: cannot be read as YAML: {str(error).removeprefix(f'{path}: ')}") from error
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: expected sections ({', '.join(SECTIONS)}), found {content!r:.80}")
     return content
@@ -224,9 +256,43 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _value(text: str, flag: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{flag}: cannot read the value {text!r}") from error
+        return parse_yaml(text, flag.lstrip("-"))
+    except ValueError as error:
+        raise RecipeError(f"{flag}: cannot read the value {text!r:.80}: {error}") from error
+
+
+def _options(raw: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    options = raw.get(section) or {}
+    if not isinstance(options, Mapping):
+        raise RecipeError(f"{section}: expected options (key: value), found {options!r:.80}")
+    return options
+
+
+def _kind(options: Mapping[str, Any], default: str) -> dict[str, str]:
+    return {} if "class_path" in options else {"kind": default}
+
+
+def _tasks(raw: Mapping[Any, Any], trust: bool) -> dict[str, Any]:
+    tasks = {}
+    for given, options in raw.items():
+        name = _name(given, f"tasks.{given}", "name of a task")
+        if name in RESERVED:
+            raise RecipeError(
+                f"tasks.{name}: a table's column {name!r} means something else: give the task another name"
+            )
+        tasks[name] = _entry(KINDS, options, f"tasks.{name}", trust, ("name",))
+    try:
+        require_different(tasks, "tasks")
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
+    return tasks
+
+
+def _name(name: object, where: str, what: str) -> str:
+    try:
+        return require_name(name, where, what)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
 
 
 def _by_name(value: Any) -> Mapping[str, Any]:
@@ -240,11 +306,16 @@ def _by_name(value: Any) -> Mapping[str, Any]:
     raise RecipeError(f"objectives: expected names or a mapping of options, found {value!r}")
 
 
-def _objectives(value: Any) -> dict[str, Any]:
+def _objectives(value: Any, trust: bool) -> dict[str, Any]:
     entries = _by_name(value)
+    if not entries:
+        raise RecipeError(f"objectives: none given (found {value!r:.80}); name at least one, for example supervised")
     resolved = {}
-    for name, options in entries.items():
-        where = f"objectives.{name}"
+    for given, options in entries.items():
+        where = f"objectives.{given}"
+        name = _name(given, where, "name of an objective")
+        if hasattr(torch.nn.ModuleDict(), name) or "." in name:
+            raise RecipeError(f"{where}: {name!r} is a name PyTorch has a use for: give the objective another")
         if options is not None and not isinstance(options, Mapping):
             raise RecipeError(f"{where}: expected options (key: value), found {options!r}")
         named = dict(options or {})
@@ -253,12 +324,14 @@ def _objectives(value: Any) -> dict[str, Any]:
                 raise RecipeError(f"{where}: there is no objective {name!r}; {nearest(str(name), OBJECTIVES)}")
             named["kind"] = name
         schedule, rest = _split_weighting(named)
-        cls, own = look_up(OBJECTIVES, rest, where)
+        cls, own = look_up(OBJECTIVES, rest, where, trust, Objective)
         valid = {*signature_options(cls, dict.fromkeys(("tasks", "network"))), *Weighting.__dataclass_fields__}
         for key in own:
             if key not in valid:
                 raise RecipeError(f"{where}.{key}: no such option (found {own[key]!r}); {nearest(str(key), valid)}")
-        resolved[name] = _entry(OBJECTIVES, rest, where, ("tasks", "network")) | resolve(Weighting, schedule, where)
+        resolved[name] = _entry(OBJECTIVES, rest, where, trust, ("tasks", "network")) | resolve(
+            Weighting, schedule, where
+        )
     return resolved
 
 
@@ -270,19 +343,15 @@ def _split_weighting(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[s
     )
 
 
-def _entry(registry: Mapping[str, type], options: Any, where: str, provided: Sequence[str] = ()) -> dict[str, Any]:
+def _entry(
+    registry: Mapping[str, type], options: Any, where: str, trust: bool, provided: Sequence[str] = ("tasks",)
+) -> dict[str, Any]:
     """One entry of a section with its defaults filled in."""
     if not isinstance(options, Mapping):
-        raise RecipeError(f"{where}: expected options such as kind: {next(iter(registry))}, found {options!r}")
+        raise RecipeError(f"{where}: expected options such as kind: {next(iter(registry))}, found {options!r:.80}")
     cls: type
-    cls, rest = look_up(registry, options, where)
+    cls, rest = look_up(registry, options, where, trust, BASES[where.partition(".")[0]])
     resolved = resolve(cls, rest, where, dict.fromkeys(provided))
     if "class_path" in options:
         return {"class_path": options["class_path"], "init_args": resolved}
     return {"kind": options["kind"], **resolved}
-
-
-def _build(registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
-    cls: type
-    cls, rest = look_up(registry, options, where)
-    return build(cls, rest, where, provided)

@@ -14,6 +14,7 @@ from crosstask.data.sample import Batch
 from crosstask.data.table.table import read_table
 from crosstask.data.transforms.chains import evaluation
 from crosstask.errors import DataError, UserError
+from crosstask.names import require_name
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe
 from crosstask.tasks.base import Task
@@ -56,6 +57,10 @@ class TrainedRun:
         """
         data = self.recipe.data
         name = data.test_split if split is None else split
+        try:
+            require_name(name or "all", "--split", "name of a split that results can be named after")
+        except ValueError as error:
+            raise DataError(str(error)) from None
         if table is not None:
             return TableDataset(read_table(table), self.tasks, name or None, confined=data.confined), name
         known = {
@@ -84,18 +89,19 @@ class TrainedRun:
         return iter(self.evaluation_batches(self.splits.train))
 
 
-def load_run(path: str | Path, weights: str | None = None) -> TrainedRun:
+def load_run(path: str | Path, weights: str | None = None, trust: bool = False) -> TrainedRun:
     """What was trained in the run directory ``path``.
 
     Args:
         weights: best or last; best where there is one for None.
+        trust: run the code that the run's recipe names by ``class_path``; such a run is refused otherwise.
 
     Raises:
         UserError: there is no run or no checkpoint, or the weights do not fit the recipe.
     """
     run = Run(path)
     run.require()
-    recipe = Recipe.load(run.recipe_path)
+    recipe = Recipe.load(run.recipe_path, trust=trust)
     tasks = recipe.tasks()
     network = recipe.network(tasks, trained=True)
     chosen = weights or ("best" if run.checkpoints.has("best") else "last")

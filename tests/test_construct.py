@@ -91,9 +91,13 @@ def test_what_a_nested_dataclass_refuses_is_one_line_too():
 
 def test_look_up_by_name_or_class_path():
     assert look_up({"thing": Thing}, {"kind": "thing", "rate": 1}, "tasks.x") == (Thing, {"rate": 1})
-    cls, options = look_up({}, {"class_path": "fractions.Fraction", "init_args": {"numerator": 1}}, "tasks.x")
+    cls, options = look_up(
+        {}, {"class_path": "fractions.Fraction", "init_args": {"numerator": 1}}, "tasks.x", trust=True
+    )
     assert (cls.__name__, options) == ("Fraction", {"numerator": 1})
     with pytest.raises(RecipeError, match=r"tasks\.x\.kind: there is no 'thin'; did you mean 'thing'"):
         look_up({"thing": Thing}, {"kind": "thin"}, "tasks.x")
+    with pytest.raises(RecipeError, match=r"tasks\.x\.class_path: .* --trust"):
+        look_up({}, {"class_path": "fractions.Fraction"}, "tasks.x")
     with pytest.raises(RecipeError, match=r"tasks\.x\.class_path: cannot import 'nowhere\.Thing'"):
-        look_up({}, {"class_path": "nowhere.Thing"}, "tasks.x")
+        look_up({}, {"class_path": "nowhere.Thing"}, "tasks.x", trust=True)

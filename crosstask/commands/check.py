@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.trust import add_trust
+
 HELP = "what is labelled, broken or mis-specified in a table"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", help="table of files")
     parser.add_argument("--recipe", help="take the tasks from this recipe")
+    add_trust(parser)
     parser.add_argument("--workers", type=int, default=2, help="processes that open files (default: 2)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
@@ -32,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.recipe:
         from crosstask.recipe import Recipe
 
-        recipe = Recipe.load(arguments.recipe, ["--data.table", arguments.table])
+        recipe = Recipe.load(arguments.recipe, ["--data.table", arguments.table], arguments.trust)
         tasks, training = recipe.tasks(), recipe.data.train_split
     with progress("checking", arguments.quiet) as report:
         found = check(read_table(arguments.table), tasks, training=training, workers=arguments.workers, progress=report)

@@ -13,8 +13,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.trust import add_trust
+
 if TYPE_CHECKING:
     from crosstask.compare.comparison import Comparison
+    from crosstask.compare.grid import Cell, Grid, Recipes
     from crosstask.compare.pool import Ended, Job
 
 HELP = "train a grid of methods, label settings and seeds, and tabulate it"
@@ -27,8 +30,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="0,1,2", metavar="K,K,...", help="seeds (default: 0,1,2)")
     parser.add_argument("--out", metavar="FOLDER", help="folder of the comparison (default: runs/compare_RECIPE)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at once (default: 1)")
+    parser.add_argument(
+        "--align-first",
+        action="store_true",
+        help="train supervised first, and leave out what does not agree with the hidden labels (see crosstask align)",
+    )
     parser.add_argument("--shard", metavar="i/n", help="do only the i-th of n parts of the grid")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_trust(parser)
     parser.set_defaults(takes_overrides=True)
 
 
@@ -40,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.compare.grid import Grid, Recipes
     from crosstask.compare.plan import check, plan, share
+    from crosstask.compare.promising import references
     from crosstask.compare.tables import write_tables
     from crosstask.errors import RecipeError
     from crosstask.recipe import read_recipe
@@ -51,19 +61,43 @@ def run(arguments: argparse.Namespace) -> int:
     labels = parse_labels(arguments.labels) if arguments.labels else [(base.get("data") or {}).get("labels", "full")]
     typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
-    recipes = Recipes(base, asked)
+    recipes = Recipes(base, asked, arguments.trust)
     whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
     cells = share(asked.cells, arguments.shard)
-    jobs = plan(recipes, cells)
     recipes.record()
     check(recipes, cells)
     whole.save()
-    ended = _do(jobs, arguments.jobs, arguments.quiet)
+    if arguments.align_first:
+        first = references(asked)
+        ended = _do(jobs := plan(recipes, first), arguments.jobs, arguments.quiet)
+        if any(each.status != "finished" for each in ended) or len(ended) < len(jobs):
+            return _end(jobs, ended)
+        cells = share(_promising(recipes, first, arguments.quiet).cells, arguments.shard)
+    ended = _do(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet)
     comparison = compare(whole)
     if comparison.scores:
         _show(comparison)
         print("wrote", *write_tables(comparison, path))
     return _end(jobs, ended)
+
+
+def _promising(recipes: Recipes, first: list[Cell], quiet: bool) -> Grid:
+    """The grid without the methods that agree with no label hidden from the supervised runs; says why."""
+    from crosstask.alignment.table import statements
+    from crosstask.commands.console_progress import progress
+    from crosstask.compare.promising import align_grid, promising
+
+    rows = []
+    for cell in first:
+        with progress(f"aligning, labels {cell.labels}", quiet) as report:
+            found = align_grid(recipes, cell, report)
+        for line in statements(found):
+            print(f"labels {cell.labels}: {line}")
+        rows += found
+    grid = promising(recipes.grid, rows)
+    left_out = [name for name in recipes.grid.methods if name not in grid.methods]
+    print("left out:", ", ".join(left_out) or "nothing")
+    return grid
 
 
 def _do(jobs: list[Job], at_once: int, quiet: bool) -> list[Ended]:

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.evaluation.prior import Prior
     from crosstask.trained import load_run
 
-    run = load_run(arguments.path, arguments.weights)
+    run = load_run(arguments.path, arguments.weights, arguments.trust)
     network, stem = inference(run.network, run.tasks, arguments), "results"
     scored = zero_shot(network, run.tasks, arguments)
     if scored is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.trust import add_trust
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -17,6 +19,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """The run and its weights."""
     parser.add_argument("path", metavar="RUN", help="run directory")
     parser.add_argument("--weights", choices=("best", "last"), help="checkpoint (default: best where there is one)")
+    add_trust(parser)
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:

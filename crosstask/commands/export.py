@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.evaluation.export import export
     from crosstask.trained import load_run
 
-    run = load_run(arguments.path, arguments.weights)
+    run = load_run(arguments.path, arguments.weights, arguments.trust)
     written = export(
         run.network,
         run.tasks,

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.evaluation.predict import predict
     from crosstask.trained import load_run
 
-    run = load_run(arguments.path, arguments.weights)
+    run = load_run(arguments.path, arguments.weights, arguments.trust)
     network = inference(run.network, run.tasks, arguments)
     scored = zero_shot(network, run.tasks, arguments)
     with progress("predicting", arguments.quiet) as report:

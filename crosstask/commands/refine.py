@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.trust import add_trust
+
 HELP = "learn segmentation from tags, in rounds of pseudo-labels"
 
 
@@ -22,6 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_trust(parser)
     parser.set_defaults(takes_overrides=True)
 
 
@@ -45,10 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     layout = Layout(Path(arguments.resume or arguments.out or Path("runs") / Path(arguments.recipe).stem))
     if arguments.resume:
-        recipe = layout.load()
+        recipe = layout.load(arguments.trust)
     else:
         rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
-        recipe = Recipe.load(arguments.recipe, [*arguments.overrides, *rounds])
+        recipe = Recipe.load(arguments.recipe, [*arguments.overrides, *rounds], arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0

@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.trust import add_trust
+
 if TYPE_CHECKING:
     from crosstask.data.table.table import Table
     from crosstask.tasks.base import Task
@@ -31,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", required=True, metavar="TASK", help="column of the tags, categories or scalars")
     parser.add_argument("--out", required=True, metavar="CSV", help="table to write")
     parser.add_argument("--recipe", help="recipe that names the classes (default: those found in the table)")
+    add_trust(parser)
     parser.add_argument("--split", default="train", help="rows to count, if the table has splits (default: train)")
     for name, (kind, text) in COUNTING.items():
         flag = f"--{name.replace('_', '-')}"
@@ -77,7 +80,7 @@ def _tasks(arguments: argparse.Namespace, table: Table) -> list[Task]:
         if name not in table.columns:
             raise UserError(f"{table.path}: no column {name!r}: {nearest(name, table.columns)}")
     if arguments.recipe is not None:
-        tasks = Recipe.load(arguments.recipe).tasks()
+        tasks = Recipe.load(arguments.recipe, trust=arguments.trust).tasks()
     else:
         tasks, _ = infer_tasks(replace(table, columns=("id", "image", *wanted)))
     for name in wanted:

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.trust import add_trust
+
 HELP = "write one HTML file about a run, a comparison or a refinement"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="FOLDER", help="run directory, or the folder of a comparison or a refinement")
     parser.add_argument("--out", metavar="FILE", help="the page (default: report.html in the folder)")
+    add_trust(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     from crosstask.report.page import write_report
 
-    print(f"wrote {write_report(arguments.path, arguments.out)}: open it in a browser")
+    print(f"wrote {write_report(arguments.path, arguments.out, arguments.trust)}: open it in a browser")
     return 0

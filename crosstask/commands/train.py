@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.trust import add_trust
+
 HELP = "train a recipe into a run directory, or continue one"
 
 
@@ -20,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--options", action="store_true", help="list every key a recipe may have, and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_trust(parser)
     parser.set_defaults(takes_overrides=True)
 
 
@@ -42,9 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume:
         if arguments.overrides:
             raise RecipeError(f"--resume continues the recipe as it was: leave out {' '.join(arguments.overrides)}")
-        experiment = Experiment.resume(arguments.resume, quiet=arguments.quiet)
+        experiment = Experiment.resume(arguments.resume, arguments.quiet, arguments.trust)
     else:
-        recipe = Recipe.load(arguments.recipe, arguments.overrides)
+        recipe = Recipe.load(arguments.recipe, arguments.overrides, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0

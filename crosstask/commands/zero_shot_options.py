@@ -31,6 +31,7 @@ def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse
     """``network`` with the new task; None where none was asked for."""
     from crosstask.errors import UserError, nearest
     from crosstask.evaluation.zero_shot import ZeroShot
+    from crosstask.names import require_name
     from crosstask.relatedness import read_relatedness
 
     if arguments.zero_shot is None:
@@ -38,6 +39,10 @@ def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse
     name, _, table = arguments.zero_shot.partition("=")
     if not name or not table:
         raise UserError(f"--zero-shot {arguments.zero_shot}: write NAME=R, for example compound=du2014_compound")
+    try:
+        require_name(name, "--zero-shot", "name of a task")
+    except ValueError as error:
+        raise UserError(str(error)) from None
     if name in tasks:
         raise UserError(f"--zero-shot {name}: the run has a task of this name: give the new one another")
     tags = [task for task in tasks if tasks[task].kind == "tags"]

@@ -46,13 +46,13 @@ def run_cell(recipe: Recipe, path: Path) -> str:
             return "finished"
         if _experiment(recipe, path).fit().status == "interrupted":
             return "interrupted"
-        measure(path).save(path / RESULTS)
+        measure(path, recipe.trust).save(path / RESULTS)
     return "finished"
 
 
-def measure(path: Path) -> Results:
+def measure(path: Path, trust: bool = False) -> Results:
     """The numbers of a run's last weights on the test split."""
-    run = load_run(path, "last")
+    run = load_run(path, "last", trust)
     dataset, split = run.evaluation_data()
     device = make_fabric(run.recipe.training).device
     return evaluate(
@@ -84,7 +84,7 @@ def claimed(path: Path) -> Iterator[bool]:
 def _experiment(recipe: Recipe, path: Path) -> Experiment:
     if not Run(path).exists():
         return Experiment(recipe, path, quiet=True)
-    experiment = Experiment.resume(path, quiet=True)
+    experiment = Experiment.resume(path, quiet=True, trust=recipe.trust)
     if difference := first_difference(experiment.recipe.sections, recipe.sections):
         raise RecipeError(f"{path} holds a run of another recipe ({difference}): remove it, or choose another --out")
     return experiment

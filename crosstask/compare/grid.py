@@ -128,20 +128,21 @@ class Recipes:
     Args:
         base: the plain values of the recipe that all share.
         grid: the grid.
+        trust: whether code that the recipes name by ``class_path`` may run.
 
     Raises:
         RecipeError: the recipe, or one with a method's patch, is not valid.
     """
 
-    def __init__(self, base: Mapping[str, Any], grid: Grid) -> None:
+    def __init__(self, base: Mapping[str, Any], grid: Grid, trust: bool = False) -> None:
         base = {**base, "objectives": base.get("objectives") or "supervised"}
         self.grid = grid
-        self.base = Recipe.of(base)
+        self.base = Recipe.of(base, trust)
         self.tasks = list(self.base.sections["tasks"])
         self.methods = {}
         for name, method in grid.methods.items():
             try:
-                self.methods[name] = Recipe.of(reduce(merge, method.patches, base))
+                self.methods[name] = Recipe.of(reduce(merge, method.patches, base), trust)
             except RecipeError as error:
                 raise RecipeError(f"{method.entry}: {error}") from error
             if self.methods[name].training.devices != 1:
@@ -159,7 +160,7 @@ class Recipes:
             sections["data"] |= {"labels": f"lists:{self.grid.lists(cell.labels, cell.seed).resolve()}"}
             sections["tasks"] = {task: sections["tasks"][task]}
             sections["training"]["monitor"] = None  # may name another task
-        return Recipe(sections)
+        return Recipe(sections, self.base.trust)
 
     def record(self) -> None:
         """Write the shared recipe into the folder.
@@ -172,7 +173,7 @@ class Recipes:
             self.grid.path.mkdir(parents=True, exist_ok=True)
             write_atomically(file, self.base.to_yaml().encode())
             return
-        difference = first_difference(Recipe.load(file).sections, self.base.sections)
+        difference = first_difference(Recipe.load(file, trust=self.base.trust).sections, self.base.sections)
         if difference:
             raise RecipeError(f"{self.grid.path} compares runs of another recipe ({difference}): choose another --out")
 

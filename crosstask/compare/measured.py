@@ -11,7 +11,7 @@ from pathlib import Path
 from crosstask.compare.cell import RESULTS, finished
 from crosstask.compare.grid import Cell, Grid
 from crosstask.evaluation.results import Results, TaskResults
-from crosstask.recipe import Recipe
+from crosstask.recipe import task_names
 from crosstask.training.run import Run
 
 
@@ -57,7 +57,7 @@ class Measured:
 
 def read_measured(grid: Grid) -> list[Measured]:
     """The finished cells of a grid, in its order; a cell of single tasks counts when all its runs are finished."""
-    tasks = list(Recipe.load(grid.path / "recipe.yaml").sections["tasks"])
+    tasks = task_names(grid.path / "recipe.yaml")
     found = []
     for cell in grid.cells:
         paths = list(grid.runs(cell, tasks).values())

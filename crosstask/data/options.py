@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from crosstask.names import require_name
+
+LARGEST = 16384
+MOST_WORKERS = 1024
+
 
 @dataclass(frozen=True)
 class RoomsOptions:
@@ -85,6 +90,19 @@ class DataOptions:
     def __post_init__(self) -> None:
         if (self.table is None) == (self.rooms is None):
             raise ValueError("data: give either table or rooms, for example  data: {table: data.csv}")
+        for name in ("train_split", "validation_split", "test_split"):
+            require_name(getattr(self, name), f"data.{name}", "name of a split")
+        if min(self.evaluation_size or self.size) < 1:
+            raise ValueError(f"data.evaluation_size must be at least 1x1, found {list(self.evaluation_size or ())}")
+        if max(*self.size, *(self.evaluation_size or (0,))) > LARGEST:
+            raise ValueError(
+                f"data.size and data.evaluation_size are at most {LARGEST}x{LARGEST}, found {list(self.size)}"
+            )
+        for name, value in (("workers", self.workers), ("colour", self.colour)):
+            if value < 0:
+                raise ValueError(f"data.{name} must be 0 or more, found {value}")
+        if self.workers > MOST_WORKERS:
+            raise ValueError(f"data.workers must be at most {MOST_WORKERS}, found {self.workers}")
         if min(self.size) < 16:
             raise ValueError(f"data.size must be at least 16x16 (height, width), found {list(self.size)}")
         if not 0 <= self.validation_fraction < 1:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from crosstask.alignment.table import EXPLANATION, FILE, cells, read
 from crosstask.compare.cells import Cells, gain_cells, overview, score_cells
 from crosstask.compare.comparison import Comparison
 from crosstask.compare.markdown import protocols
@@ -42,16 +43,29 @@ def _of_run(subject: Subject) -> Facts:
     name = shlex.quote(str(subject.path))
     command = f"crosstask train {name}/recipe.yaml --out again && crosstask eval again"
     results = subject.results
+    aligned = _alignment(subject)
     if results is None:
-        return Facts({}, [], [], command)
+        return Facts({}, aligned, [EXPLANATION] if aligned else [], command)
     header, rows = results.cells()
     level = f"{results.level:.0%} intervals: bootstrap over the images of this one network."
     return Facts(
         {"images": str(results.images), **results.settings},
-        [(subject.labels[0], "All metrics", (header[:-1], [row[:-1] for row in rows]))],
-        [*(f"{name}: {task.protocol}." for name, task in results.tasks.items()), level],
+        [(subject.labels[0], "All metrics", (header[:-1], [row[:-1] for row in rows])), *aligned],
+        [
+            *(f"{name}: {task.protocol}." for name, task in results.tasks.items()),
+            level,
+            *([EXPLANATION] if aligned else []),
+        ],
         command,
     )
+
+
+def _alignment(subject: Subject) -> list[tuple[str, str, Cells]]:
+    """What ``crosstask align`` found for a run, where it was asked."""
+    file = subject.path / FILE
+    if not file.exists():
+        return []
+    return [(subject.labels[0], "Objectives against the labels hidden from this run", cells(read(file)))]
 
 
 def _of_rounds(subject: Subject, record: Record) -> Facts:

@@ -33,17 +33,18 @@ _PICTURES = 1200
 """About how many pictures a page holds at most."""
 
 
-def write_report(path: str | Path, out: str | Path | None = None) -> Path:
+def write_report(path: str | Path, out: str | Path | None = None, trust: bool = False) -> Path:
     """Write the report of the run, comparison or refinement in a folder.
 
     Args:
         path: the folder.
         out: the file; ``report.html`` in the folder by default.
+        trust: run the code that recipes in the folder name by ``class_path``; they are refused otherwise.
 
     Raises:
         UserError: there is nothing to report on, or its data cannot be read.
     """
-    subject = read_subject(path)
+    subject = read_subject(path, trust)
     file = Path(out) if out is not None else subject.path / "report.html"
     write_atomically(file, render(subject).encode())
     return file
@@ -109,7 +110,7 @@ def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gall
     places = {name: index for index, name in enumerate(dataset.ids)}
     picked = Subset(dataset, [places[name] for name in dict.fromkeys(wanted)])
     batches = evaluation_loader(picked, evaluation(subject.recipe.data.evaluation_size), batch_size=8)
-    return gallery(list(batches), subject.recipe.tasks(), subject.firsts())
+    return gallery(list(batches), subject.recipe.tasks(), subject.firsts(), subject.trust)
 
 
 def _spread(dataset: Dataset, count: int) -> list[str]:

@@ -68,7 +68,9 @@ class Gallery:
 
 
 @torch.inference_mode()
-def gallery(batches: Sequence[Batch], tasks: Mapping[str, Task], sources: Iterable[Source]) -> Gallery:
+def gallery(
+    batches: Sequence[Batch], tasks: Mapping[str, Task], sources: Iterable[Source], trust: bool = False
+) -> Gallery:
     """Pictures of some images, of the labels they have, and of what each source predicts.
 
     Args:
@@ -79,7 +81,7 @@ def gallery(batches: Sequence[Batch], tasks: Mapping[str, Task], sources: Iterab
     shown = {each.id: each for batch in batches for each in _shown(batch, tasks)}
     errors: dict[str, list[tuple[View, str, Tensor]]] = {name: [] for name in tasks}
     for source in sources:
-        predict = _predictor(source)
+        predict = _predictor(source, trust)
         for batch in batches:
             for name, prediction in predict(batch.images).items():
                 values = tasks[name].decide(prediction)
@@ -122,9 +124,9 @@ def shrink(picture: Tensor) -> Tensor:
     return F.interpolate(picture[None].float(), size=size, mode="nearest-exact")[0].to(torch.uint8)
 
 
-def _predictor(source: Source) -> Callable[[Tensor], dict[str, Tensor]]:
+def _predictor(source: Source, trust: bool) -> Callable[[Tensor], dict[str, Tensor]]:
     """From images to the raw predictions of each task, of one network or of one per task."""
-    networks = {path: load_run(path, source.weights).network for path in source.runs}
+    networks = {path: load_run(path, source.weights, trust).network for path in source.runs}
 
     def predict(images: Tensor) -> dict[str, Tensor]:
         outputs = {path: network(images) for path, network in networks.items()}

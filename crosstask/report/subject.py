@@ -62,6 +62,7 @@ class Subject:
         comparison: the tables of a comparison; None for a run.
         results: the numbers of a run, if it was measured.
         rounds: the numbers of the rounds of a refinement, whose runs are the sources; None for anything else.
+        trust: whether code that recipes name by ``class_path`` may run.
     """
 
     path: Path
@@ -69,12 +70,13 @@ class Subject:
     comparison: Comparison | None = None
     results: Results | None = None
     rounds: Record | None = None
+    trust: bool = False
 
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe of the run, the one that all runs of the comparison share, or that of the last round."""
         path = self.path if self.rounds is None else self.sources[-1].runs[0]
-        return Recipe.load(path / "recipe.yaml")
+        return Recipe.load(path / "recipe.yaml", trust=self.trust)
 
     @property
     def tasks(self) -> list[str]:
@@ -104,7 +106,7 @@ class Subject:
         return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
 
 
-def read_subject(path: str | Path) -> Subject:
+def read_subject(path: str | Path, trust: bool = False) -> Subject:
     """The run, comparison or refinement in a folder.
 
     Raises:
@@ -112,15 +114,15 @@ def read_subject(path: str | Path) -> Subject:
     """
     path = Path(path)
     if (path / "grid.json").exists():
-        return _of_comparison(Grid.load(path))
+        return _of_comparison(Grid.load(path), trust)
     if Layout(path).record.exists():
-        return _of_refinement(Layout(path))
+        return _of_refinement(Layout(path), trust)
     if not Run(path).exists():
         raise UserError(f"{path} is neither a run nor a comparison: there is no recipe.yaml or grid.json in it")
-    return _of_run(path)
+    return _of_run(path, trust)
 
 
-def _of_comparison(grid: Grid) -> Subject:
+def _of_comparison(grid: Grid, trust: bool) -> Subject:
     measured = {each.cell: each for each in read_measured(grid)}
     if not measured:
         raise UserError(f"no run of {grid.path} is finished: continue it with {grid.command} ... --out {grid.path}")
@@ -129,7 +131,7 @@ def _of_comparison(grid: Grid) -> Subject:
         runs = grid.runs(cell, each.tasks)
         paths = {task: runs.get(task) or runs[None] for task in each.tasks}
         sources.append(Source(cell.labels, cell.method, cell.seed, paths, each.tasks, "last"))
-    return Subject(grid.path, _side_by_side(sources, grid), compare(grid, list(measured.values())))
+    return Subject(grid.path, _side_by_side(sources, grid), compare(grid, list(measured.values())), trust=trust)
 
 
 def _side_by_side(sources: list[Source], grid: Grid) -> list[Source]:
@@ -138,22 +140,22 @@ def _side_by_side(sources: list[Source], grid: Grid) -> list[Source]:
     return sorted(sources, key=lambda each: (labels.index(each.labels), methods.index(each.method), each.seed))
 
 
-def _of_refinement(layout: Layout) -> Subject:
+def _of_refinement(layout: Layout, trust: bool) -> Subject:
     record = Record.load(layout.record)
     runs = [layout.folder / entry["run"] for entry in record.rounds if "run" in entry]
     if not runs:
         raise UserError(f"no round of {layout.folder} is trained: continue it with crosstask refine --resume")
-    return Subject(layout.folder, [_measured(path)[0] for path in runs], rounds=record)
+    return Subject(layout.folder, [_measured(path, trust)[0] for path in runs], rounds=record, trust=trust)
 
 
-def _of_run(path: Path) -> Subject:
-    source, results = _measured(path)
-    return Subject(path, [source], results=results)
+def _of_run(path: Path, trust: bool) -> Subject:
+    source, results = _measured(path, trust)
+    return Subject(path, [source], results=results, trust=trust)
 
 
-def _measured(path: Path) -> tuple[Source, Results | None]:
+def _measured(path: Path, trust: bool) -> tuple[Source, Results | None]:
     """A run, and its numbers where it was measured."""
-    recipe = Recipe.load(path / "recipe.yaml")
+    recipe = Recipe.load(path / "recipe.yaml", trust=trust)
     file = _results_file(path, recipe.data.test_split)
     results = Results.load(file) if file else None
     source = Source(

@@ -75,12 +75,12 @@ class Layout:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.recipe, recipe.to_yaml().encode())
 
-    def load(self) -> Recipe:
-        """The recipe it was begun with.
+    def load(self, trust: bool = False) -> Recipe:
+        """The recipe it was begun with; with ``trust``, code that it names may run.
 
         Raises:
             UserError: nothing was begun.
         """
         if not self.recipe.exists():
             raise UserError(f"{self.folder} holds no refinement: there is no {self.recipe.name} in it")
-        return Recipe.load(self.recipe)
+        return Recipe.load(self.recipe, trust=trust)

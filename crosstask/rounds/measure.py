@@ -9,9 +9,9 @@ from crosstask.evaluation.results import Results
 from crosstask.trained import load_run
 
 
-def measure_run(path: Path, device: str, progress: Progress | None = None) -> Results | None:
+def measure_run(path: Path, device: str, progress: Progress | None = None, trust: bool = False) -> Results | None:
     """The results, written into the run as ``crosstask eval`` would; None where the data has no test split."""
-    run = load_run(path)
+    run = load_run(path, trust=trust)
     if run.splits.test is None:
         return None
     split = run.recipe.data.test_split

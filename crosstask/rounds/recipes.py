@@ -18,7 +18,9 @@ def classifier_recipe(recipe: Recipe, roles: Roles, table: Path) -> Recipe:
         RecipeError: ``refine.classifier_recipe`` does not fit.
     """
     sections = _ordinary(recipe, table, [roles.tags.name], start=None)
-    return Recipe.of(merge({**sections, "objectives": {"supervised": {}}}, recipe.refine.classifier_recipe))
+    return Recipe.of(
+        merge({**sections, "objectives": {"supervised": {}}}, recipe.refine.classifier_recipe), recipe.trust
+    )
 
 
 def round_recipe(recipe: Recipe, roles: Roles, table: Path, start: Path) -> Recipe:
@@ -38,7 +40,7 @@ def round_recipe(recipe: Recipe, roles: Roles, table: Path, start: Path) -> Reci
         raise RecipeError(
             f"refine.tasks: without {roles.tags.name} nothing can be labelled anew: add it, or set refine.rounds to 0"
         )
-    return Recipe.of(_ordinary(recipe, table, chosen, start))
+    return Recipe.of(_ordinary(recipe, table, chosen, start), recipe.trust)
 
 
 def _ordinary(recipe: Recipe, table: Path, tasks: Sequence[str], start: Path | None) -> dict[str, Any]:

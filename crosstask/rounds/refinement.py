@@ -106,7 +106,7 @@ class Refinement:
     def _add_saliency(self) -> None:
         assert self.options.saliency_from is not None
         assert self.source is not None
-        predict = saliency_model(self.options.saliency_from, self.device)
+        predict = saliency_model(self.options.saliency_from, self.device, self.recipe.trust)
         with self.progress("predicting saliency") as report:
             write_table(add_saliency(self._base(), self.recipe.data, self.source, predict, self.device, report))
 
@@ -115,7 +115,7 @@ class Refinement:
         self._fit(classifier_recipe(self.recipe, self.roles, self.layout.table), self.layout.classifier)
 
     def _label(self, number: int) -> None:
-        run, size = load_run(self._before(number)), self.recipe.data.evaluation_size
+        run, size = load_run(self._before(number), trust=self.recipe.trust), self.recipe.data.evaluation_size
         labeller = Labeller(run, self.roles, self.source, self.options, size, self.device)
         folder = self.layout.labels(number).parent
         with self.progress(f"labels of round {number}") as report:
@@ -129,13 +129,17 @@ class Refinement:
         path = self.layout.round(number)
         self._fit(round_recipe(self.recipe, self.roles, self.layout.labels(number), self._before(number)), path)
         with self.progress("measuring") as report:
-            self.record.trained(number, self.layout.relative(path), measure_run(path, self.device, report))
+            self.record.trained(
+                number, self.layout.relative(path), measure_run(path, self.device, report, self.recipe.trust)
+            )
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _fit(self, recipe: Recipe, path: Path) -> None:
-        resumed = Run(path).exists()
-        experiment = Experiment.resume(path, self.quiet) if resumed else Experiment(recipe, path, self.quiet)
+        if Run(path).exists():
+            experiment = Experiment.resume(path, self.quiet, recipe.trust)
+        else:
+            experiment = Experiment(recipe, path, self.quiet)
         if experiment.fit().status == "interrupted":
             raise Interrupted
 

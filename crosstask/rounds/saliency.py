@@ -28,15 +28,16 @@ Predict = Callable[[Tensor], Tensor]
 """An image (1, 3, H, W) in [0, 1] to its saliency (1, 1, H, W) in [0, 1]."""
 
 
-def saliency_model(name: str, device: torch.device | str) -> Predict:
-    """What ``refine.saliency_from`` names: a run directory, or ``timm:NAME``.
+def saliency_model(name: str, device: torch.device | str, trust: bool = False) -> Predict:
+    """What ``refine.saliency_from`` names: a run directory, or ``timm:NAME``; with ``trust``, code that the run names
+    may run.
 
     Raises:
         UserError: there is no such run, it does not predict saliency, or the weights cannot be had.
     """
     if name.startswith(TIMM):
         return Attention(_transformer(name.removeprefix(TIMM))).to(device).eval()
-    run = load_run(name)
+    run = load_run(name, trust=trust)
     tasks = [task for task in run.tasks.values() if isinstance(task, Saliency)]
     if len(tasks) != 1:
         raise UserError(

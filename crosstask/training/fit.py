@@ -23,7 +23,7 @@ from crosstask.training.cost import Stopwatch, peak_memory
 from crosstask.training.idle import IdleLabels
 from crosstask.training.interrupt import Interrupt
 from crosstask.training.learner import Learner
-from crosstask.training.optimisers import build_optimiser, learning_rate
+from crosstask.training.optimisers import build_optimiser, learning_rate, parameter_groups
 from crosstask.training.options import TrainingOptions
 from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
@@ -93,6 +93,7 @@ class Trainer:
         self.ema = EMA(learner.network, options.ema) if options.ema is not None else None
         if options.compile:
             compile_network(learner.network)
+        self.trained_by = [own for own, _ in parameter_groups(learner, options)]  # like the groups of the optimiser
         self.learner, self.optimiser = fabric.setup(learner, build_optimiser(learner, options))
         if self.ema is not None:
             self.ema.to(fabric.device)
@@ -168,9 +169,8 @@ class Trainer:
     def _step(self, batches: list[Batch]) -> None:
         options = self.options
         seed_device(self.fabric.device, derive(options.seed, "step", self.iteration, self.fabric.global_rank))
-        rate = learning_rate(self.iteration, self.iterations, options)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        for group, own in zip(self.optimiser.param_groups, self.trained_by, strict=True):
+            group["lr"] = learning_rate(self.iteration, self.iterations, own)
         self.optimiser.zero_grad(set_to_none=True)
         terms = accumulate_gradients(
             self.fabric, self.learner, batches,
@@ -206,7 +206,7 @@ class Trainer:
         record = {
             "kind": "train",
             "iteration": self.iteration,
-            "lr": self.optimiser.param_groups[0]["lr"],
+            "lr": learning_rate(self.iteration - 1, self.iterations, options),
             "terms": means,
             "counts": counts,
             "chance": self.learner.module.chance(),
@@ -268,12 +268,12 @@ class Trainer:
             self.learner.module.load_state_dict(state["learner"])
             if self.ema is not None:
                 self.ema.load_state_dict(state["ema"])
-        except (RuntimeError, TypeError) as error:
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (RuntimeError, TypeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise UserError(
                 f"the checkpoint {folder} does not fit the recipe of the run ({reason}): was it edited?"
             ) from error
-        self.optimiser.load_state_dict(state["optimiser"])
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         self.selection.load_state_dict(state["selection"])
         self.iteration = state["iteration"]

@@ -14,6 +14,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.seeding import generator as stream
 from crosstask.tasks.term import Term
+from crosstask.training.groups import Group, freeze
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,22 @@ class Learner(nn.Module):
         self.objectives = nn.ModuleDict(objectives)
         self.weightings = {name: (weightings or {}).get(name, Weighting()) for name in objectives}
         self.balancer = balancer or Balancer()
+        self.resting: list[nn.Module] = []
+
+    def freeze(self, groups: Mapping[str, Group]) -> None:
+        """Take the parts of the network that are frozen out of training, see :mod:`crosstask.training.groups`.
+
+        Raises:
+            RecipeError: a group names no part, or one that has nothing to freeze or to train.
+        """
+        self.resting = freeze(self, groups)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Learner:
+        super().train(mode)
+        for module in self.resting:
+            module.train(False)
+        return self
 
     def forward(self, batch: Batch, iteration: int, iterations: int, generator: torch.Generator) -> dict[str, Term]:
         """All terms of a micro-batch, named ``OBJECTIVE/TERM``, weighted by their objective's schedule.

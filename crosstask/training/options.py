@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from crosstask.training.groups import Group
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class TrainingOptions:
         channels_last: memory layout of images and convolutions; much faster with bf16 on CPUs and GPUs.
         compile: compile the network with torch.compile.
         ema: decay of an exponential moving average of the weights; evaluation and prediction then use it.
+        groups: parts of the network, by name, that are trained differently: ``{encoder: {lr_factor: 0.1}}``. A part is
+            encoder, encoder.stem, encoder.stages.0, ..., decoder, heads, heads.TASK, objectives, objectives.NAME, film
+            (what depends on the pair of tasks in mapping networks), or any module of the network by its own name. Of
+            several that contain a parameter, the smaller one's options lie over those of the larger.
+        sync_norms: compute the statistics of batch normalisation over all processes.
         start_from: run directory whose weights the network starts from where names and shapes agree; null for a new
             network.
         seed: seed of everything random: weights, order, augmentation, objectives (each derived separately).
@@ -59,6 +66,8 @@ class TrainingOptions:
     channels_last: bool = True
     compile: bool = False
     ema: float | None = None
+    groups: dict[str, Group] = field(default_factory=dict)
+    sync_norms: bool = False
     start_from: str | None = None
     seed: int = 0
     evaluate_every: int | None = None

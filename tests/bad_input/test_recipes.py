@@ -28,7 +28,7 @@ RECIPES = {
     "--balancing.kind=magic": ("balancing.kind", "fixed"),
     "--network.encoder=resnet19": ("resnet19", "resnet18"),
     "--network.widht=3": ("network.widht", ""),
-    "--objectives.mine={class_path: nowhere.Mine}": ("objectives.mine.class_path", "nowhere.Mine"),
+    "--objectives.mine={class_path: nowhere.Mine}": ("objectives.mine.class_path", "--trust"),
 }
 
 
@@ -63,5 +63,5 @@ def test_a_flag_without_a_value(capsys, data):
 
 
 def test_unknown_command_and_unknown_flag(capsys):
-    assert "invalid choice" in failing(capsys, ["trian"])
+    assert "did you mean 'train'?" in failing(capsys, ["trian"])
     assert "--nonsense" in failing(capsys, ["check", "a.csv", "--nonsense"])

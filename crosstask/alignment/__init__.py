@@ -1,0 +1,1 @@
+"""Which objective will help: does its gradient agree with that of the labels that were hidden from training?"""

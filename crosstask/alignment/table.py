@@ -1,0 +1,76 @@
+"""Alignments as a table for people and as a file for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from crosstask.alignment.cosines import PLACES, PREDICTIONS
+from crosstask.alignment.rows import Estimate, Row
+from crosstask.training.run import plain
+
+FILE = "align.json"
+
+EXPLANATION = (
+    "Cosine between the gradient of an objective and that of the labels hidden from training, mean ± standard error "
+    "over batches; in brackets the same with the labels of other images (the control). *: above 0 and above the "
+    "control by more than two standard errors. At the predictions: of the images whose label is hidden; at the "
+    "weights: of the whole network."
+)
+
+
+def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Header and lines: a line per method, a column per place and task."""
+    tasks = list(dict.fromkeys(row.task for row in rows))
+    by = {(row.method, row.place, row.task): row for row in rows}
+    columns = [(place, task) for place in PLACES for task in tasks]
+    header = ["objective", *(f"{task}, at the {place}" for place, task in columns)]
+    methods = dict.fromkeys(row.method for row in rows)
+    return header, [[method, *(cell(by.get((method, *column))) for column in columns)] for method in methods]
+
+
+def cell(row: Row | None) -> str:
+    """One cell; a dash where the objective sends no gradient."""
+    if row is None or not row.cosine.batches:
+        return "–"
+    control = f" ({row.control.mean:+.3f})" if row.control.batches else ""
+    return f"{row.cosine.mean:+.3f} ± {row.cosine.error:.3f}{control}{' *' if row.signal else ''}"
+
+
+def statements(rows: Sequence[Row]) -> list[str]:
+    """What the table says, a sentence per method."""
+    said = []
+    for method in dict.fromkeys(row.method for row in rows):
+        own = [row for row in rows if row.method == method and row.signal]
+        direct = [row.task for row in own if row.place == PREDICTIONS]
+        shared = [row.task for row in own if row.place != PREDICTIONS and row.task not in direct]
+        parts = [f"agrees with the hidden labels of {', '.join(direct)}"] if direct else []
+        parts += [f"helps {', '.join(shared)} through shared weights"] if shared else []
+        said.append(f"{method} {' and '.join(parts) or 'does not agree with the hidden labels of any task'}.")
+    return said
+
+
+def to_json(rows: Sequence[Row], settings: dict[str, Any]) -> str:
+    """The rows and how they were measured."""
+    return json.dumps(plain({"settings": settings, "rows": [asdict(row) for row in rows]}), indent=1)
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file that :func:`to_json` wrote.
+
+    Raises:
+        ValueError, KeyError, TypeError: the file is of another version.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return [
+        Row(row["method"], row["task"], row["place"], *(_estimate(row[key]) for key in ("cosine", "control", "excess")))
+        for row in content["rows"]
+    ]
+
+
+def _estimate(values: dict[str, Any]) -> Estimate:
+    number = {key: float("nan") if value is None else float(value) for key, value in values.items()}
+    return Estimate(number["mean"], number["error"], int(number["batches"]))

@@ -1,0 +1,67 @@
+"""Which objective will help? Compares its gradient with that of the labels that were hidden from a trained run.
+
+    crosstask align runs/one --objectives geometry,pairwise,mean_teacher
+    crosstask align runs/one --objectives region_contrast,mine.yaml --data.table with_regions.csv --data.regions true
+
+Takes a minute or two, on training images only. The run must have been trained on fewer labels than there are
+(data.labels one, random or fraction:P). Entries of --objectives are those of 'crosstask compare'; dotted flags override
+the recipe.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "measure which objectives agree with the labels hidden from a run"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="RUN", help="run directory")
+    parser.add_argument("--objectives", required=True, metavar="A,B,...", help="the methods to align")
+    parser.add_argument("--weights", choices=("best", "last"), help="checkpoint (default: best where there is one)")
+    parser.add_argument("--batches", type=int, default=16, metavar="N", help="batches to measure on (default: 16)")
+    parser.add_argument(
+        "--fit", type=int, default=100, metavar="N", help="steps for what objectives learn themselves (default: 100)"
+    )
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.set_defaults(takes_overrides=True)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from crosstask.alignment.align import align
+    from crosstask.alignment.recipes import aligned_recipes
+    from crosstask.alignment.table import EXPLANATION, FILE, cells, statements, to_json
+    from crosstask.commands.console_progress import progress
+    from crosstask.commands.evaluation_options import device
+    from crosstask.errors import UserError
+    from crosstask.trained import load_run
+
+    if arguments.batches < 2 or arguments.fit < 0:
+        raise UserError(
+            f"--batches {arguments.batches}, --fit {arguments.fit}: measure on 2 batches or more, fit for 0 or more"
+        )
+    trained = load_run(arguments.path, arguments.weights)
+    recipes = aligned_recipes(trained.recipe, arguments.objectives, arguments.overrides)
+    with progress("aligning", arguments.quiet) as report:
+        rows = align(
+            trained.network,
+            recipes,
+            batches=arguments.batches,
+            fit=arguments.fit,
+            device=device(arguments.device),
+            progress=report,
+        )
+    header, lines = cells(rows)
+    table = Table(*header, title=f"alignment of {arguments.path}", caption=EXPLANATION)
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
+    for sentence in statements(rows):
+        print(sentence)
+    settings = {"weights": trained.weights, "batches": arguments.batches, "fit": arguments.fit}
+    trained.run.write(FILE, to_json(rows, settings))
+    return 0

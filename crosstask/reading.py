@@ -1,0 +1,64 @@
+"""Files of others, read with bounds: regular files of a size a person would write, in UTF-8; JSON with single keys."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+from crosstask.errors import UserError
+
+MOST_BYTES = 2**26
+
+
+def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
+    """The text of a file.
+
+    Raises:
+        UserError: there is no such file, it is none that can be read whole (a folder, a device, a pipe), larger than
+            ``most`` bytes, or not UTF-8; one line.
+    """
+    try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UserError(f"{path}: is a folder, a device or a pipe: give a file")
+        if status.st_size > most:
+            raise UserError(f"{path}: {status.st_size:,} bytes, more than the {most:,} allowed: is it this file?")
+        return Path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}): check the path"
+        ) from None
+
+
+def read_json(path: Path | str, remedy: str, most: int = MOST_BYTES) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UserError: see :func:`read_text`, or it is not JSON; ends in ``remedy``.
+    """
+    return parse_json(read_text(path, most), str(path), remedy)
+
+
+def parse_json(text: str, where: str, remedy: str) -> Any:
+    """The content of a JSON text found at ``where``.
+
+    Raises:
+        UserError: it is not JSON, or a key is there twice; ends in ``remedy``.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"{where}: is not JSON ({reason}): {remedy}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
