@@ -151,16 +151,18 @@ class Task(abc.ABC):
         unknown = ~self.known(target)
         if not unknown.any():
             return Counter()
-        stored = np.squeeze(np.asarray(cell))
-        mask = unknown.numpy()
+        stored, mask = np.asarray(cell), unknown.numpy()
+        if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[-1]):
+            stored = stored[0] if stored.shape[0] == 1 else stored[..., 0]
         if stored.shape[-2:] != mask.shape and stored.shape[:2] == mask.shape:
             stored = np.moveaxis(stored, -1, 0)
         if stored.shape[-2:] != mask.shape:
             return Counter({"unknown": int(mask.sum())})
         values, counts = np.unique(stored[..., mask].reshape(-1, int(mask.sum())), axis=1, return_counts=True)
-        return Counter(
-            {", ".join(f"{part:g}" for part in value): int(n) for value, n in zip(values.T, counts, strict=True)}
-        )
+        found: Counter[str] = Counter()
+        for value, count in zip(values.T.tolist(), counts.tolist(), strict=True):
+            found[", ".join(f"{part:g}" for part in value)] += count
+        return found
 
     @abc.abstractmethod
     def encode(self, value: Tensor) -> np.ndarray | dict[str, Any]:

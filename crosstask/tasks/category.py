@@ -100,7 +100,11 @@ class Category(Classification):
         if len(values) == 1 and self.channels > 1:
             return values[0]
         numbers = [None if isinstance(each, (list, dict)) else number(each) for each in values]
-        if len(values) == self.channels and sorted(map(str, numbers)) == ["0.0"] * (self.channels - 1) + ["1.0"]:
+        if (
+            len(values) == self.channels
+            and numbers.count(1.0) == 1
+            and all(each == 1 or each == 0 or (each is not None and each != each) for each in numbers)
+        ):
             return self._classes[numbers.index(1.0)]
         if len(values) == self.channels and all(each is None or each != each for each in numbers):
             return None

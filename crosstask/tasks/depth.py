@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crosstask.tasks.base import Orientation, Task
-from crosstask.tasks.files import extremes, quantity, stored
+from crosstask.tasks.files import extremes, marks_of, quantity, stored
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import DepthMetric
 from crosstask.tasks.pictures import fitted, octaves, ramped
@@ -83,7 +83,7 @@ class Depth(Task):
         loss: l1, log or scale_invariant.
         unit: metres per stored unit, of integers and floats alike: 0.01 for centimetres. Without it integers are
             millimetres and floats metres. Predictions are written in the same unit.
-        invalid: stored values that stand for no reading, beside 0 and NaN: ``[65535]``, ``[-1]``, ``[.inf]``. Without
+        invalid: stored values that stand for no reading, beside 0 and NaN: ``[65535]``, ``[-1]``, ``["inf"]``. Without
             it the largest value of a 16-bit file is refused; ``[]`` says that it is a measurement.
         maximum: largest depth in metres a label may have; beyond it the unit is probably wrong. Decided depths are
             clamped to it.
@@ -107,7 +107,7 @@ class Depth(Task):
         *,
         loss: Literal["l1", "log", "scale_invariant"] = "l1",
         unit: float | None = None,
-        invalid: list[float] | None = None,
+        invalid: list[float | str] | None = None,
         maximum: float = 1000.0,
         cap: float | None = None,
         typical: float | None = None,
@@ -122,7 +122,7 @@ class Depth(Task):
         self.channels = 1
         self.file_unit = unit
         self.scale = unit or UNIT
-        self.invalid = invalid
+        self.invalid = marks_of(invalid)
         self.cap = cap
         self.orientation = orientation
         self.maximum = maximum

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.depth import check_quantity, relative
-from crosstask.tasks.files import quantity, stored
+from crosstask.tasks.files import marks_of, quantity, stored
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import ErrorMetric
 from crosstask.tasks.pictures import fitted, octaves, ramped
@@ -59,7 +59,7 @@ class Disparity(Task):
         *,
         unit: float | None = None,
         offset: int = 0,
-        invalid: list[float] | None = None,
+        invalid: list[float | str] | None = None,
         typical: float | None = None,
         orientation: Orientation = "auto",
     ) -> None:
@@ -72,7 +72,7 @@ class Disparity(Task):
         self.channels = 1
         self.file_unit = unit
         self.scale = unit or UNIT
-        self.invalid = invalid
+        self.invalid = marks_of(invalid)
         self.orientation = orientation
         self.offset = offset
         self.typical = typical

@@ -114,7 +114,7 @@ def quantity(
     lowest, highest = extremes(values)
     if np.inf in (-lowest, highest):
         raise ValueError(
-            f"{what} is infinite at {np.isinf(values).sum()} pixels: set invalid: [.inf] (or [-.inf]) where that "
+            f"{what} is infinite at {np.isinf(values).sum()} pixels: set invalid: ['inf'] (or ['-inf']) where that "
             "stands for no reading, or store 0 or NaN there"
         )
     if lowest < 0:
@@ -125,6 +125,18 @@ def quantity(
         )
     np.copyto(values, np.nan, where=values == 0)
     return values[None]
+
+
+def marks_of(invalid: list[float | str] | None) -> list[float] | None:
+    """Stored values that stand for no reading, as numbers; "inf" and "-inf" may be text.
+
+    Raises:
+        ValueError: one is no number.
+    """
+    try:
+        return None if invalid is None else [float(value) for value in invalid]
+    except ValueError:
+        raise ValueError(f"invalid is {invalid}: give numbers, [65535] say") from None
 
 
 def _full(stored: np.ndarray) -> float | None:

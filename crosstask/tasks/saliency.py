@@ -17,6 +17,7 @@ from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
 
+_NEARLY = 0.9
 _FEW = 4
 """So many different values make a mask, not a map of probabilities."""
 
@@ -114,8 +115,9 @@ class Saliency(Task):
             for level, share in self.remap.items():
                 values[held == level] = share
             return as_target(SaliencyMap, values[None])
-        for value in self.ignored:
-            values[held == value] = np.nan
+        if held.dtype.kind in "iu" or self.scale is not None:
+            for value in self.ignored:
+                values[held == value] = np.nan
         if self.scale is not None:
             values /= np.float32(self.scale)
         elif held.dtype.kind in "iu":
@@ -180,7 +182,7 @@ def _full_scale(dtype: np.dtype, values: np.ndarray) -> int:
     if highest <= 1:
         return 1
     full = 255 if dtype == np.uint8 or (dtype != np.uint16 and highest <= 255) else 65535
-    if highest < full:
+    if highest < _NEARLY * full:
         levels = np.unique(values[~np.isnan(values)])
         if len(levels) <= _FEW:
             shown = ", ".join(f"{level:g}" for level in levels)

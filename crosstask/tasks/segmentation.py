@@ -30,7 +30,8 @@ class Segmentation(Classification):
     Args:
         name: name of the task.
         classes: the names of the classes, or how many there are.
-        ignore: id, or ids, of unknown pixels in the files, 255 unless given; -1 is unknown anyway.
+        ignore: id, or ids, of unknown pixels in the files, 255 unless given (65535 for more than 255 classes); -1 is
+            unknown anyway.
         offset: what is subtracted from the ids of the files: 1 where they begin at 1 and 0 is unlabelled.
         class_weights: weight of each class in the loss; all 1 by default.
         label_smoothing: how much of a label is spread over all classes, in [0, 1).
@@ -61,7 +62,8 @@ class Segmentation(Classification):
         orientation: Orientation = "auto",
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)
-        self.ignored = [255] if ignore is None else [ignore] if isinstance(ignore, int) else list(ignore)
+        default = 255 if self.channels + offset <= 255 or remap is not None else 65535
+        self.ignored = [default] if ignore is None else [ignore] if isinstance(ignore, int) else list(ignore)
         self.remap = remap
         self.offset = offset
         self.orientation = orientation
