@@ -11,7 +11,8 @@ from crosstask.data.labels.splits import Splits, load_splits
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.sample import Batch
-from crosstask.data.table.table import read_table
+from crosstask.data.table.sources import read_like, readers
+from crosstask.data.table.split_names import spelled
 from crosstask.data.transforms.chains import evaluation
 from crosstask.errors import DataError, UserError
 from crosstask.names import require_name
@@ -62,13 +63,16 @@ class TrainedRun:
         except ValueError as error:
             raise DataError(str(error)) from None
         if table is not None:
-            return TableDataset(read_table(table), self.tasks, name or None, confined=data.confined), name
+            given = read_like(table, data.table)
+            known_as = spelled(name, given.splits) or name
+            reading = readers(data.table, self.tasks)
+            return TableDataset(given, self.tasks, known_as or None, confined=data.confined, readers=reading), name
         known = {
             data.test_split: self.splits.test,
             data.validation_split: self.splits.validation,
             data.train_split: self.splits.train,
         }
-        chosen = known.get(name)
+        chosen = known.get(name) or known.get(spelled(name, known) or "")
         if chosen is None:
             there = ", ".join(key for key, value in known.items() if value is not None)
             raise DataError(

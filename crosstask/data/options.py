@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from crosstask.names import require_name
 
@@ -33,7 +33,8 @@ class DataOptions:
     """Where samples come from, which of their labels may be used, and how training images are varied.
 
     Args:
-        table: the table of files (CSV, JSONL, Parquet), relative to the current folder; several are concatenated.
+        table: the table of files (CSV, JSONL, Parquet), relative to the current folder; several are concatenated. One
+            whose labels are stored otherwise says so: ``[a.csv, {path: b.csv, depth: {unit: 0.00390625}}]``.
         rooms: made-up rooms instead of a table.
         size: height and width of training images.
         evaluation_size: height and width at which images are evaluated; their own size where null, which only suits
@@ -51,9 +52,11 @@ class DataOptions:
         derive: tasks whose targets are derived while training from the label an image has of another task, where it has
             none of their own: ``{normals: depth}``, given the camera's intrinsics. Counted apart, never measured.
         validation_fraction: part of the training rows held out where the table has no validation split; 0 for none.
-        train_split: name of the training split in the table's split column.
-        validation_split: name of the validation split.
-        test_split: name of the test split.
+        train_split: name of the training split in the table's split column (training is taken for it where it is not
+            there), or several, joined by commas: 0,1,2,3 of a five-fold table.
+        validation_split: name of the validation split; valid, validation and dev are taken for it where it is not
+            there.
+        test_split: name of the test split; testing is taken for it where it is not there.
         zoom: least and greatest zoom of random scale-crops.
         flip: flip half of the training images.
         colour: strength of colour jitter, 0 for none.
@@ -64,7 +67,7 @@ class DataOptions:
         confined: refuse paths that leave the table's folder.
     """
 
-    table: str | list[str] | None = None
+    table: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     rooms: RoomsOptions | None = None
     size: tuple[int, int] = (192, 256)
     evaluation_size: tuple[int, int] | None = None

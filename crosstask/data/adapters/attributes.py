@@ -26,7 +26,7 @@ class Attributes(Adapter):
 
     Traps: data sets mark "not annotated" by -1, 9, 999 or a blank, scalars by -5 or -2; some (CelebA) write -1 for
     *absent*: then give ``--absent -1``. A mark may be that of one column alone, ``COLUMN=VALUE``: expression=-1.
-    Numbers agree however they are written (3.0 is 3); NaN, None and NA are blank. A value that is none of these is an error,
+    Numbers agree however they are written (3.0 is 3); NaN, None and NA are blank. Any other value is an error,
     never a guess.
 
     Args:
