@@ -133,7 +133,10 @@ class Experiment:
         data, options = self.recipe.data, self.recipe.training
         return training_loader(
             CachedDataset(self.splits.train) if data.cache else self.splits.train,
-            Compose(self.derived, augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour)),
+            Compose(
+                self.derived,
+                augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view),
+            ),
             batch_size=options.batch_size,
             seed=derive(options.seed, "data"),
             labelled_share=data.labelled_share,

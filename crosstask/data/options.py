@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -57,7 +58,10 @@ class DataOptions:
         validation_split: name of the validation split; valid, validation and dev are taken for it where it is not
             there.
         test_split: name of the test split; testing is taken for it where it is not there.
-        zoom: least and greatest zoom of random scale-crops.
+        zoom: zooms of random scale-crops: two numbers are the ends of a range, any other count is a list to choose from
+            ([1.0, 1.2, 1.5]). Below 1 the image is smaller than its frame, black and unknown around it.
+        second_view: each training image also as a scale-crop of the first one, with its labels and regions: the labels'
+            own losses learn from the first view, all other objectives from the second. Doubles the cost of a step.
         flip: flip half of the training images.
         colour: strength of colour jitter, 0 for none.
         regions: also load the region ids.
@@ -81,7 +85,8 @@ class DataOptions:
     train_split: str = "train"
     validation_split: str = "val"
     test_split: str = "test"
-    zoom: tuple[float, float] = (1.0, 1.5)
+    zoom: tuple[float, ...] = (1.0, 1.5)
+    second_view: bool = False
     flip: bool = True
     colour: float = 0.2
     regions: bool = False
@@ -114,5 +119,9 @@ class DataOptions:
             raise ValueError(f"data.labelled_share must be in (0, 1), or null, found {self.labelled_share}")
         if self.mixed and self.labelled_share is not None:
             raise ValueError("data: give either mixed or labelled_share")
-        if not 1 <= self.zoom[0] <= self.zoom[1]:
-            raise ValueError(f"data.zoom must be two numbers, 1 <= least <= greatest, found {list(self.zoom)}")
+        if not self.zoom or not all(0 < zoom < math.inf for zoom in self.zoom):
+            raise ValueError(
+                f"data.zoom must be two positive numbers (a range) or a list of others, found {list(self.zoom)}"
+            )
+        if len(self.zoom) == 2 and self.zoom[0] > self.zoom[1]:
+            raise ValueError(f"data.zoom must be two numbers, least <= greatest, found {list(self.zoom)}")

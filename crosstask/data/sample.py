@@ -29,6 +29,7 @@ class Sample:
         weights: optional confidence per task, (H, W) or ().
         hidden: labels that exist but may not be trained on, unknown where ``targets`` has them; only there to measure
             pseudo-labels with, and empty unless asked for.
+        view: a second view of the same image, with its own labels and regions; where it is asked for.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Sample:
     intrinsics: Tensor = field(default_factory=lambda: torch.full((4,), float("nan")))
     weights: dict[str, Target] = field(default_factory=dict)
     hidden: dict[str, Target] = field(default_factory=dict)
+    view: Sample | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,6 +70,7 @@ class Batch:
         intrinsics: (B, 4) float, NaN where unknown.
         weights: per task (B, H, W) or (B,); 1 where a sample gives none. Only tasks for which some sample has any.
         hidden: like ``targets``, the labels that may not be trained on; for measuring, and mostly empty.
+        view: the same samples seen otherwise, with their own labels and regions; None where there is no second view.
     """
 
     images: Tensor
@@ -77,6 +80,7 @@ class Batch:
     intrinsics: Tensor
     weights: dict[str, Tensor]
     hidden: dict[str, Tensor] = field(default_factory=dict)
+    view: Batch | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,6 +96,7 @@ class Batch:
             move(self.intrinsics),
             {name: move(weight) for name, weight in self.weights.items()},
             {name: move(target) for name, target in self.hidden.items()},
+            None if self.view is None else self.view.to(device, non_blocking),
         )
 
     def pin_memory(self) -> Batch:
@@ -104,6 +109,7 @@ class Batch:
             self.intrinsics.pin_memory(),
             {name: weight.pin_memory() for name, weight in self.weights.items()},
             {name: target.pin_memory() for name, target in self.hidden.items()},
+            None if self.view is None else self.view.pin_memory(),
         )
 
 
@@ -147,4 +153,5 @@ def collate(samples: Sequence[Sample]) -> Batch:
         intrinsics=_stack([sample.intrinsics for sample in samples]),
         weights=weights,
         hidden={name: _stack([_plain(s.hidden[name]) for s in samples]) for name in first.hidden},
+        view=None if first.view is None else collate([s.view for s in samples if s.view is not None]),
     )

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from crosstask.data.sample import Sample
 from crosstask.evaluation.evaluate import evaluating
-from crosstask.evaluation.sheet import sheet, shrunk
+from crosstask.evaluation.sheet import legend_strip, sheet, shrunk, stacked
 from crosstask.tasks.base import Task
 
 
@@ -23,20 +23,23 @@ def gallery(network: nn.Module, samples: Iterable[Sample], tasks: Mapping[str, T
         samples: what to show.
         tasks: the tasks to show.
     """
-    rows = []
+    shown = list(samples)
+    values: dict[str, list[Tensor]] = {name: [] for name in tasks}
     with evaluating(network):
-        for sample in samples:
-            predictions = network(sample.image.as_subclass(torch.Tensor)[None])
-            panels = [("image", shrunk(sample.image.as_subclass(torch.Tensor), sample.size))]
+        for sample in shown:
+            predictions = network(sample.image.as_subclass(Tensor)[None])
             for name, task in tasks.items():
-                label = sample.targets[name]
-                known = bool(task.known(label).any())
-                panels.append((f"{name}: label" if known else f"{name}: no label", task.picture(label, sample.size)))
-                panels.append((f"{name}: prediction", task.picture(task.decide(predictions[name])[0], sample.size)))
-            rows.append(sheet(panels))
-    page = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)), "white")
-    top = 0
-    for row in rows:
-        page.paste(row, (0, top))
-        top += row.height
-    return page
+                values[name].append(task.decide(predictions[name])[0])
+    labels = {name: [sample.targets[name].as_subclass(Tensor) for sample in shown] for name in tasks}
+    ranges = {name: task.range_of([*labels[name], *values[name]]) for name, task in tasks.items()}
+    rows = []
+    for index, sample in enumerate(shown):
+        panels = [("image", shrunk(sample.image.as_subclass(Tensor), sample.size))]
+        for name, task in tasks.items():
+            label = sample.targets[name]
+            known = bool(task.known(label).any())
+            for caption, value in ((f"{name}: {'label' if known else 'no label'}", label), (name, values[name][index])):
+                panels.append((caption, task.picture(value, sample.size, ranges[name])))
+        rows.append(sheet(panels))
+    legends = {name: task.legend([*labels[name], *values[name]], ranges[name]) for name, task in tasks.items()}
+    return stacked([*rows, legend_strip(legends, max(row.width for row in rows))])

@@ -19,7 +19,7 @@ from crosstask.data.decode.files import load_image
 from crosstask.data.table.table import RESERVED, Table, write_table
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
-from crosstask.evaluation.sheet import fit, sheet, shrunk
+from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
 from crosstask.evaluation.sources import file_names, find_images
 from crosstask.tasks.base import Task
 
@@ -193,7 +193,9 @@ class Writer:
         size = fit((image.shape[-2], image.shape[-1]))
         panels = [("image", shrunk(image, size))]
         panels += [(name, task.picture(values[name], size)) for name, task in self.tasks.items()]
-        return sheet(panels)
+        row = sheet(panels)
+        legends = {name: task.legend([values[name]]) for name, task in self.tasks.items()}
+        return stacked([row, legend_strip(legends, row.width)])
 
 
 def _ahead(

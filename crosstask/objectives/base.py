@@ -41,7 +41,13 @@ class Objective(nn.Module):
 
     Everything an objective keeps (parameters, a teacher, prototypes, a bank) lives in its ``state_dict``, so that a
     resumed run is exact. It knows nothing of the loop, of devices or of ranks.
+
+    Attributes:
+        first_view: whether it looks at the first view of the images where there are two (``data.second_view``), as the
+            losses of the labels do; all others look at the second.
     """
+
+    first_view = False
 
     def forward(self, step: Step) -> dict[str, Term]:
         """Named terms, always the same names: a term without anything to learn from is ``Term.zero(...)``, attached to

@@ -27,6 +27,8 @@ class Initial(Objective):
         RecipeError: the network refines no prediction.
     """
 
+    first_view = True
+
     def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
         super().__init__()
         decoder = network.decoder

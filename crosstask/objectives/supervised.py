@@ -21,6 +21,8 @@ class Supervised(Objective):
     the same say as a full one.)
     """
 
+    first_view = True
+
     def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
         super().__init__()
         self.tasks = tasks

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import abc
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metric import Metric
+from crosstask.tasks.pictures import Chip
 from crosstask.tasks.selection import weights
 from crosstask.tasks.targets import Map, Target, as_target
 from crosstask.tasks.term import Term
@@ -130,11 +132,26 @@ class Task(abc.ABC):
         """Raise ``ValueError`` (what, the value found, the remedy) when one target (no batch axis) is not valid."""
 
     @abc.abstractmethod
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         """One value or target as uint8 RGB (3, H, W); unknown is shown in a neutral grey.
 
-        ``size`` (H, W) is that of the picture, needed for image-level tasks, which draw a card of bars.
+        Args:
+            value: the value.
+            size: (H, W) of the picture, needed for image-level tasks, which draw a card of chips.
+            within: the range of values that colours stand for, see :meth:`range_of`; the value's own by default.
         """
+
+    def range_of(self, values: Sequence[Tensor]) -> Range | None:
+        """The range that pictures of these values should share; None for kinds whose colours stand for no range."""
+        return None
+
+    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
+        """What the colours in the pictures of these values mean."""
+        return Legend()
+
+    def chips(self, value: Tensor) -> list[Chip]:
+        """One value of an image-level task in words and numbers, the strongest first; empty for dense tasks."""
+        return []
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -145,6 +162,10 @@ class Task(abc.ABC):
         Raises:
             ValueError: what is wrong with it, the value found, and the remedy.
         """
+
+    def reading(self, cell: Any) -> str:
+        """Which of several ways to read it a cell or a label file was taken in, in a word; empty where there is one."""
+        return ""
 
     def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
         """How many entries of ``target``, parsed from ``cell``, are unknown, by the stored value that says so."""

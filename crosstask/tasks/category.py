@@ -12,9 +12,10 @@ from torch import Tensor
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.files import numbers
+from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.category import CategoryMetric
-from crosstask.tasks.names import index_of
-from crosstask.tasks.pictures import card
+from crosstask.tasks.names import index_of, named_by_numbers
+from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.targets import Target, as_target
 
 
@@ -68,13 +69,16 @@ class Category(Classification):
                 "correct the label or raise the number of classes"
             )
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return card(self.chips(value), size)
+
+    def chips(self, value: Tensor) -> list[Chip]:
         """The category, or the probabilities (C,) of all, most likely first."""
         if value.ndim:
-            bars = sorted(zip(self._classes, value.tolist(), strict=True), key=lambda bar: -bar[1])
-            return card([(name, f"{share:.2f}", share) for name, share in bars], size)
+            shares = sorted(zip(self._classes, value.tolist(), strict=True), key=lambda pair: -pair[1])
+            return [Chip(name, f"{share:.2f}", share) for name, share in shares]
         index = int(value)
-        return card([(self._classes[index], "", 1.0) if index >= 0 else ("", "", float("nan"))], size)
+        return [Chip(self._classes[index], "", 1.0) if index >= 0 else Chip("", "", float("nan"))]
 
     def parse(self, cell: Any) -> CategoryIndex:
         """A name, or a position among the classes (3.0 is 3), unless a name is a number; one value per class, one of
@@ -94,6 +98,13 @@ class Category(Classification):
 
     def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
         return Counter() if int(target) >= 0 else Counter([str(cell).strip() or "blank"])
+
+    def reading(self, cell: Any) -> str:
+        value = value_of(cell)
+        if isinstance(value, (list, dict)):
+            return "a value for each class"
+        plain = number(value) is None or str(value).strip() in self._classes or named_by_numbers(self._classes)
+        return "names" if plain else "positions"
 
     def _from_list(self, values: list[Any]) -> Any:
         """The only entry of a list, or the class of a one-hot vector."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -12,9 +12,10 @@ from torch import Tensor
 
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import extremes, marks_of, quantity, stored
+from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import DepthMetric
-from crosstask.tasks.pictures import fitted, octaves, ramped
+from crosstask.tasks.pictures import fitted, measured, measured_legend, percentiles
 from crosstask.tasks.selection import Selected, full_precision, select
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
@@ -163,8 +164,14 @@ class Depth(Task):
                 "stands for no reading, set invalid to what the file holds there; else raise maximum"
             )
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        return fitted(ramped(octaves(value.as_subclass(Tensor)[0], self.typical or 2.5)), size)
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return fitted(measured(value, within, near_bright=True), size)
+
+    def range_of(self, values: Sequence[Tensor]) -> Range | None:
+        return percentiles([value.as_subclass(Tensor) for value in values])
+
+    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
+        return measured_legend(values, within, self.unit, near_bright=True)
 
     def parse(self, cell: np.ndarray | str) -> DepthMap:
         return as_target(DepthMap, quantity(cell, self.kind, self.file_unit, UNIT, 0, self.invalid))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,9 +12,10 @@ from torch import Tensor
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.depth import check_quantity, relative
 from crosstask.tasks.files import marks_of, quantity, stored
+from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import ErrorMetric
-from crosstask.tasks.pictures import fitted, octaves, ramped
+from crosstask.tasks.pictures import fitted, measured, measured_legend, percentiles
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
@@ -102,8 +104,14 @@ class Disparity(Task):
     def check(self, target: Tensor) -> None:
         check_quantity(target, self.kind)
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        return fitted(ramped(octaves(value.as_subclass(Tensor)[0], self.typical or 32.0)), size)
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return fitted(measured(value, within, near_bright=False), size)
+
+    def range_of(self, values: Sequence[Tensor]) -> Range | None:
+        return percentiles([value.as_subclass(Tensor) for value in values])
+
+    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
+        return measured_legend(values, within, self.unit, near_bright=False)
 
     def parse(self, cell: np.ndarray | str) -> DisparityMap:
         return as_target(DisparityMap, quantity(cell, self.kind, self.file_unit, UNIT, self.offset, self.invalid))

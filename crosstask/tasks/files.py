@@ -96,6 +96,10 @@ def quantity(
     stored = plane(array, what)
     whole = stored.dtype.kind in "iu"
     step = unit or (default if whole else 1.0)
+    if offset and not whole:
+        raise ValueError(
+            f"offset is {offset}, which is about files of integers, and this one holds floats: leave it out"
+        )
     if whole and offset:
         values = ((stored.astype(np.float64) - offset).clip(0) * step).astype(np.float32)
     elif step == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import vectors
+from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import SmoothMap
 from crosstask.tasks.metrics.normals import NormalsMetric
-from crosstask.tasks.pictures import fitted, shaded
+from crosstask.tasks.pictures import directions, fitted, shaded
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
@@ -109,8 +111,11 @@ class Normals(Task):
                 "divide them by their length, and mark unknown pixels with NaN"
             )
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(shaded((value.as_subclass(Tensor) + 1) / 2), size)
+
+    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
+        return Legend(picture=directions(48), note="a ball seen from the camera")
 
     def parse(self, cell: np.ndarray | str) -> NormalMap:
         """Files of integers hold n = v / maximum * 2 - 1, floats n itself; black and vectors near zero are unknown."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch.nn.functional as F
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import plane
+from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import SmoothMap
 from crosstask.tasks.metrics.saliency import SaliencyMetric
 from crosstask.tasks.pictures import fitted, shaded
@@ -104,10 +106,13 @@ class Saliency(Task):
             raise ValueError(f"a saliency target is float (1, H, W), found {target.dtype} {tuple(target.shape)}")
         _check_range(target.as_subclass(Tensor).numpy())
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(shaded(value.as_subclass(Tensor)), size)
 
-    def parse(self, cell: np.ndarray | str) -> SaliencyMap:
+    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
+        return Legend(bar=((0, 0, 0), (255, 255, 255)), low="0", high="1", note="probability")
+
+    def parse(self, cell: Any) -> SaliencyMap:
         held = plane(cell, self.kind)
         values = held.astype(np.float32)
         if self.remap is not None:
@@ -115,8 +120,8 @@ class Saliency(Task):
             for level, share in self.remap.items():
                 values[held == level] = share
             return as_target(SaliencyMap, values[None])
-        if held.dtype.kind in "iu" or self.scale is not None:
-            for value in self.ignored:
+        for value in self.ignored:
+            if held.dtype.kind != "f" or self.scale is not None or not 0 <= value <= 1:  # 0 and 1 are floats' own
                 values[held == value] = np.nan
         if self.scale is not None:
             values /= np.float32(self.scale)
@@ -124,6 +129,14 @@ class Saliency(Task):
             values /= _full_scale(held.dtype, values)
         _check_range(values)
         return as_target(SaliencyMap, values[None])
+
+    def reading(self, cell: Any) -> str:
+        if self.scale is not None or self.remap is not None or cell.dtype.kind not in "iu":
+            return ""
+        values = plane(cell, self.kind).astype(np.float32)
+        values[np.isin(values, self.ignored)] = np.nan
+        full = _full_scale(cell.dtype, values)
+        return f"parts of {full}" if np.nanmax(values, initial=0) > 0 else ""
 
     def encode(self, value: Tensor) -> np.ndarray:
         """uint8 (H, W), probability * 255 (or what ``scale`` stands for 1); unknown pixels are the first of ``ignore``,

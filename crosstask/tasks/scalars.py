@@ -15,9 +15,10 @@ from torch import Tensor
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
+from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.scalars import ScalarsMetric, concordance
 from crosstask.tasks.names import SEPARATOR, class_names
-from crosstask.tasks.pictures import card
+from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.selection import Selected, full_precision, select
 from crosstask.tasks.targets import Target, as_target
 from crosstask.tasks.term import Term
@@ -121,12 +122,16 @@ class Regression(Task):
             if math.isinf(value) or value < low or value > high:
                 raise ValueError(f"{name} is {value:.4g}, outside {low:g} to {high:g}: correct the label or the ranges")
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        bars = []
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return card(self.chips(value), size)
+
+    def chips(self, value: Tensor) -> list[Chip]:
+        """Every number, in the recipe's order."""
+        chips = []
         for name, shown, (low, high) in zip(self._names, value.tolist(), self._ranges(), strict=True):
             low, high = (low, high) if math.isfinite(low) else (-1.0, 1.0)
-            bars.append((name, f"{shown:.3g}", (shown - low) / (high - low)))
-        return card(bars, size)
+            chips.append(Chip(name, f"{shown:.3g}", (shown - low) / (high - low)))
+        return chips
 
     def parse(self, cell: Any) -> Scalars:
         """Numbers joined by ``;``, a list or a mapping of ``channels`` numbers; blank, null and the ``unknown`` marks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,8 +11,10 @@ from torch import Tensor
 from crosstask.tasks.base import Orientation
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.files import plane, vectors
+from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metrics.segmentation import SegmentationMetric
-from crosstask.tasks.pictures import coloured, fitted, palette
+from crosstask.tasks.palette import class_colours
+from crosstask.tasks.pictures import coloured, fitted
 from crosstask.tasks.targets import Map, as_target
 
 
@@ -82,8 +85,14 @@ class Segmentation(Classification):
             raise ValueError(f"a segmentation target is integer (H, W), found {target.dtype} {tuple(target.shape)}")
         self._check_range(target.as_subclass(Tensor).numpy())
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        return fitted(coloured(value.as_subclass(Tensor), palette(self.channels)), size)
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return fitted(coloured(value.as_subclass(Tensor), class_colours(self._classes)), size)
+
+    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
+        """The classes that occur in the values, in the recipe's order."""
+        shown = sorted({int(index) for value in values for index in value.as_subclass(Tensor).unique() if index >= 0})
+        colours = class_colours(self._classes).tolist()
+        return Legend(swatches=tuple((self._classes[index], tuple(colours[index])) for index in shown))
 
     def parse(self, cell: Any) -> SemanticMap:
         if self.colours is not None:

@@ -13,9 +13,10 @@ from torch import Tensor
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
+from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.tags import TagsMetric
-from crosstask.tasks.names import SEPARATOR, class_names, index_of
-from crosstask.tasks.pictures import card
+from crosstask.tasks.names import SEPARATOR, class_names, index_of, named_by_numbers
+from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import Target, as_target
 from crosstask.tasks.term import Term
@@ -105,10 +106,14 @@ class Tagging(Task):
         if len(wrong):
             raise ValueError(f"a tag is {float(wrong[0]):.4g}: tags are 0 (absent) to 1 (present), NaN unknown")
 
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
+        return card(self.chips(value), size)
+
+    def chips(self, value: Tensor) -> list[Chip]:
+        """Every tag and its probability."""
         entries = zip(self._classes, value.tolist(), strict=True)
-        bars = [(name, f"{share:.2f}", share) for name, share in entries]
-        return card(sorted(bars, key=lambda bar: -bar[2] if bar[2] == bar[2] else 1), size)
+        chips = [Chip(name, f"{share:.2f}", share) for name, share in entries]
+        return sorted(chips, key=lambda chip: -chip.strength if chip.known else 1)
 
     def parse(self, cell: Any) -> Tags:
         """Names or positions of the tags that are present, or one value for each tag."""
@@ -208,6 +213,14 @@ class Tagging(Task):
                 raise ValueError(f"tag {name!r} is {part!r}: give 0 (absent) to 1 (present), or null (unknown)")
             values[self._classes.index(name)] = share
         return as_target(Tags, torch.tensor(values))
+
+    def reading(self, cell: Any) -> str:
+        value = value_of(cell)
+        parts = value.split(SEPARATOR) if isinstance(value, str) else value if isinstance(value, list) else [value]
+        if any(number(part) is None for part in parts if not isinstance(part, (list, dict))) or isinstance(value, dict):
+            return "names"
+        alike = len(parts) == self.channels and all(self._share(part, number(part)) is not None for part in parts)
+        return "a value for each tag" if alike else "names" if named_by_numbers(self._classes) else "positions"
 
     def _refuse_shape(self, array: np.ndarray) -> Any:
         raise ValueError(f"a tags label is a vector of {self.channels} numbers, found {array.dtype} {array.shape}")

@@ -77,12 +77,10 @@ class Learner(nn.Module):
         Only totals are weighted: a count says how much was averaged over, whatever it is worth. Each objective has its
         own stream of random numbers, so that its draws do not depend on which others there are.
         """
-        features = self.network.features(batch.images)
-        height, width = batch.images.shape[-2:]
-        predictions = self.network.heads_forward(features, (height, width))
-        step = Step(batch, self.network, predictions, features, iteration, iterations, generator)
+        steps = self._steps(batch, iteration, iterations, generator)
         terms = {}
         for name, objective in self._named():
+            step = steps[0 if objective.first_view else -1]
             step.generator = stream(generator.initial_seed(), name)
             factor = self.weightings[name].at(iteration)
             for term, (total, count) in objective(step).items():
@@ -93,7 +91,8 @@ class Learner(nn.Module):
         """The counts of :meth:`forward` that are known before it."""
         known = {}
         for name, objective in self._named():
-            for term, count in (objective.counts(batch) or {}).items():
+            seen = batch if objective.first_view or batch.view is None else batch.view
+            for term, count in (objective.counts(seen) or {}).items():
                 known[f"{name}/{term}"] = count
         return known
 
@@ -114,6 +113,23 @@ class Learner(nn.Module):
         return {
             f"{name}/{term}": level for name, objective in self._named() for term, level in objective.chance().items()
         }
+
+    def _steps(self, batch: Batch, iteration: int, iterations: int, generator: torch.Generator) -> list[Step]:
+        """What objectives see of the batch, and of its second view where it has one: both go through the network at
+        once, so that they share the statistics of its norms."""
+        views = [batch] if batch.view is None else [batch, batch.view]
+        height, width = batch.images.shape[-2:]
+        images = batch.images if len(views) == 1 else torch.cat([view.images for view in views])
+        features = self.network.features(images)
+        predictions = self.network.heads_forward(features, (height, width))
+        if len(views) == 1:
+            return [Step(batch, self.network, predictions, features, iteration, iterations, generator)]
+        steps = []
+        for index, view in enumerate(views):
+            own = {name: each.chunk(2)[index] for name, each in predictions.items()}
+            maps = [each.chunk(2)[index] for each in features]
+            steps.append(Step(view, self.network, own, maps, iteration, iterations, generator))
+        return steps
 
     def _named(self) -> list[tuple[str, Objective]]:
         return list(self.objectives.items())  # type: ignore[arg-type]

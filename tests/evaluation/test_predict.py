@@ -89,7 +89,7 @@ def test_pictures_show_image_and_tasks_side_by_side(folder, tmp_path):
     height = round(90 * 512 / 700)
     with Image.open(tmp_path / "out/pictures/big.png") as sheet, Image.open(folder / "big.png") as image:
         assert sheet.mode == "RGB"
-        assert sheet.size == (3 * 512 + 2 * 4, height + 18)
+        assert sheet.size == (3 * 512 + 2 * 4, height + 18 + 20)  # captions above, the legend below
         shown = np.asarray(sheet, dtype=float)[18:, :512]
         small = np.asarray(image.resize((512, height), Image.Resampling.BILINEAR), dtype=float)
     assert np.abs(shown - small).mean() < 2

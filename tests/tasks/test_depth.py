@@ -198,10 +198,23 @@ def test_what_options_are_refused(options):
         Depth("d", **options)
 
 
-def test_pictures_of_one_task_share_one_scale():
-    task = Depth("d", typical=2.0)
+def test_pictures_share_a_range_and_near_is_bright():
+    task = Depth("d")
     near, far = torch.full((1, 1, 1), 1.0), torch.full((1, 1, 1), 4.0)
-    both = task.picture(torch.cat((near, far), 2))
-    assert (both[:, :, :1] == task.picture(near)).all()
-    assert (both[:, :, 1:] == task.picture(far)).all()
-    assert task.picture(far).sum() > task.picture(near).sum()
+    within = task.range_of([near, far])
+    assert (within.low, within.high) == pytest.approx((1.0, 4.0), rel=0.05)
+    both = task.picture(torch.cat((near, far), 2), within=within)
+    assert (both[:, :, :1] == task.picture(near, within=within)).all()
+    assert (both[:, :, 1:] == task.picture(far, within=within)).all()
+    assert both[:, 0, 0].float().sum() > both[:, 0, 1].float().sum()
+    legend = task.legend([near, far], within)
+    assert (legend.low, legend.high) == ("1 m", "4 m")
+    assert legend.bar[0] == tuple(task.picture(near, within=within)[:, 0, 0].tolist())
+
+
+def test_a_map_without_a_known_pixel_is_grey_and_has_no_legend():
+    task = Depth("d")
+    nothing = torch.full((1, 2, 2), math.nan)
+    assert (task.picture(nothing) == 128).all()
+    assert task.range_of([nothing]) is None
+    assert task.legend([nothing]).bar == ()

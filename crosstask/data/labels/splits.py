@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,6 @@ from crosstask.data.table.table import Table
 from crosstask.errors import DataError, nearest
 from crosstask.rooms.dataset import RoomsDataset
 from crosstask.tasks.base import Task
-
-log = logging.getLogger(__name__)
 
 _ALIKE = 1.25
 """Scales within this factor do no harm."""
@@ -119,8 +116,6 @@ def _rooms(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Da
 
 def _table(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Dataset | None, Dataset | None]:
     table = load_table(options)
-    if told := unused_rows(options, table, tasks):
-        log.warning("%s", told)
     reading = readers(options.table, tasks)
 
     def part(split: str | Sequence[str] | None, hidden: bool = False) -> TableDataset:
@@ -164,7 +159,7 @@ def unused_rows(options: DataOptions, table: Table, tasks: Mapping[str, Task]) -
     if not table.splits:
         return None
     used = splits_used(options, table)
-    spare = [name for name in (*used.unused, *([""] if any(not row.get("split") for row in table.rows) else []))]
+    spare = (*used.unused, *([""] if any(not row.get("split") for row in table.rows) else []))
     counts = {
         name: sum(row.get("split", "") == name and any(row.get(task) for task in tasks) for row in table.rows)
         for name in spare
@@ -172,10 +167,10 @@ def unused_rows(options: DataOptions, table: Table, tasks: Mapping[str, Task]) -
     told = ", ".join(f"{count} of {name!r}" if name else f"{count} of none" for name, count in counts.items() if count)
     if not told:
         return None
+    others = [f", {name} to {use}" for name, use in ((used.validation, "validate"), (used.test, "test")) if name]
     return (
-        f"labelled rows of splits that nothing uses: {told} (used: {', '.join(used.train)} to train"
-        f"{f', {used.validation} to validate' if used.validation else ''}{f', {used.test} to test' if used.test else ''})"
-        ": name them with data.train_split, data.validation_split or data.test_split"
+        f"labelled rows of splits that nothing uses: {told} (used: {', '.join(used.train)} to train{''.join(others)}): "
+        "name them with data.train_split, data.validation_split or data.test_split"
     )
 
 
@@ -203,11 +198,12 @@ def scale_gap(table: Table, options: DataOptions) -> str | None:
     except DataError:  # whoever reads the image says so
         return None
     (rows, columns), scale = options.size, min(height / options.size[0], width / options.size[1])
-    if options.zoom[0] / _ALIKE <= scale <= options.zoom[1] * _ALIKE:
+    least, greatest = min(options.zoom), max(options.zoom)
+    if least / _ALIKE <= scale <= greatest * _ALIKE:
         return None
     return (
         f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
-        f"{scale:.2g} times as large as in training, whose zooms are {options.zoom[0]:g} to {options.zoom[1]:g}. Set "
+        f"{scale:.2g} times as large as in training, whose zooms are {least:g} to {greatest:g}. Set "
         f"data.evaluation_size, to [{rows}, {columns}] say"
     )
 

@@ -87,14 +87,14 @@ def _under(source: Source, tasks: Mapping[str, Task]) -> dict[str, Task]:
 
 
 def load_tables(given: Any) -> Table:
-    """The table, or the tables concatenated; rows of tables with conventions of their own say so in ``origin``.
+    """The table, or the tables concatenated; rows say in ``origin`` which of several tables they are from.
 
     Raises:
         DataError: see :func:`~crosstask.data.table.table.read_table`.
         RecipeError: see :func:`sources`.
     """
     named = sources(given)
-    tables = [_stamped(read_table(source.path), source) for source in named]
+    tables = [_stamped(read_table(source.path), source, len(named) > 1) for source in named]
     return tables[0] if len(tables) == 1 else concatenate(tables, Path(named[0].path).with_name("concatenated.csv"))
 
 
@@ -110,8 +110,8 @@ def read_like(path: str | Path, given: Any) -> Table:
     return table if source is None else _stamped(table, source)
 
 
-def _stamped(table: Table, source: Source) -> Table:
-    if not source.conventions:
+def _stamped(table: Table, source: Source, several: bool = False) -> Table:
+    if not (source.conventions or several):
         return table
     columns = table.columns if ORIGIN in table.columns else (*table.columns, ORIGIN)
     return replace(table, columns=columns, rows=[{**row, ORIGIN: source.path} for row in table.rows])

@@ -10,10 +10,21 @@ from collections.abc import Callable, Sequence
 import torch
 
 from crosstask.data.sample import Sample
-from crosstask.data.transforms.geometry import Fit, Flip, Resize, ScaleCrop, Size
+from crosstask.data.transforms.geometry import Fit, Flip, Resize, ScaleCrop, SecondView, Size
 from crosstask.data.transforms.photometric import ColourJitter, Strong
 
-__all__ = ["ColourJitter", "Compose", "Fit", "Flip", "Resize", "ScaleCrop", "Strong", "augmentation", "evaluation"]
+__all__ = [
+    "ColourJitter",
+    "Compose",
+    "Fit",
+    "Flip",
+    "Resize",
+    "ScaleCrop",
+    "SecondView",
+    "Strong",
+    "augmentation",
+    "evaluation",
+]
 
 Transform = Callable[[Sample, torch.Generator], Sample]
 
@@ -35,7 +46,11 @@ class Compose:
 
 
 def augmentation(
-    size: Size | None = None, zoom: Sequence[float] = (1.0, 1.5), flip: float = 0.5, colour: float = 0.2
+    size: Size | None = None,
+    zoom: Sequence[float] = (1.0, 1.5),
+    flip: float = 0.5,
+    colour: float = 0.2,
+    second_view: bool = False,
 ) -> Transform:
     """The transform of training images: a random window, a random flip, jittered colours.
 
@@ -44,10 +59,13 @@ def augmentation(
         zoom: range of the zoom, or a list to choose from, see :class:`ScaleCrop`.
         flip: how often images are mirrored.
         colour: how far brightness, contrast and saturation change; hue by a quarter of it.
+        second_view: also a second scale-crop, of the first, see :class:`SecondView`.
     """
     chain: list[Transform] = [ScaleCrop(size, zoom), Flip(flip)]
     if colour:
         chain.append(ColourJitter(colour, colour, colour, colour / 4))
+    if second_view:
+        chain.append(SecondView(zoom))
     return Compose(*chain)
 
 

@@ -143,6 +143,22 @@ class ScaleCrop:
         return crop_resize(sample, top, left, height, width, size, zoom)
 
 
+class SecondView:
+    """Gives a sample a second view, a :class:`ScaleCrop` of itself as it is now, labels and regions with it.
+
+    The last of a chain of transforms.
+
+    Args:
+        zoom: see :class:`ScaleCrop`.
+    """
+
+    def __init__(self, zoom: Sequence[float] = (1.0, 1.5)) -> None:
+        self.crop = ScaleCrop(None, zoom)
+
+    def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        return replace(sample, view=self.crop(sample, generator))
+
+
 class Flip:
     """Mirror horizontally.
 
