@@ -18,8 +18,9 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from crosstask import __version__
+from crosstask.data.check.preflight import Preflight, preflight
 from crosstask.data.labels.derive import DeriveTargets
-from crosstask.data.labels.splits import label_counts, load_splits, scale_gap
+from crosstask.data.labels.splits import label_counts, load_splits, load_table, scale_gap, unused_rows
 from crosstask.data.loading.cached import CachedDataset
 from crosstask.data.loading.loader import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
@@ -97,11 +98,14 @@ class Experiment:
         if options.start_from is not None and not resuming:
             start_from(network, options.start_from)
         learner = self.recipe.learner(self.tasks, network)
+        seen = self._look() if self.main_process and not self.resumed else None
         if self.main_process and not self.resumed:
             self.run.create(self.recipe.to_yaml())
             write_table(self.splits.labels, self.run.path / "labels.csv")
             if gap := scale_gap(self.splits.labels, self.recipe.data):
                 log.warning("%s", gap)
+            if seen is not None and not self.quiet:
+                print(seen, file=sys.stderr)
         fabric = make_fabric(options)
         environment = self._environment(fabric, learner)
         if fabric.global_rank == 0:
@@ -119,6 +123,21 @@ class Experiment:
             quiet=self.quiet,
         )
         return trainer.fit(resume=self.resumed)
+
+    def _look(self) -> Preflight | None:
+        """What the labels hold that will be trained on; a run that can learn nothing never begins.
+
+        Raises:
+            DataError: a label cannot be read, or nothing can be learnt from those of a task.
+        """
+        seen = preflight(self.splits.train, self.tasks, self.recipe.training.seed, self.recipe.data.on_error == "skip")
+        if seen is not None:
+            for warning in seen.warnings:
+                log.warning("%s", warning)
+        data = self.recipe.data
+        if data.table is not None and (told := unused_rows(data, load_table(data), self.tasks)):
+            log.warning("%s", told)
+        return seen
 
     def iterations(self, world: int = 1) -> int:
         """Optimiser steps of the whole run."""

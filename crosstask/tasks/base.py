@@ -198,6 +198,15 @@ class Task(abc.ABC):
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         """Shape of a target for an image of ``size`` (H, W)."""
 
+    def weighed(self, target: Tensor, weight: Tensor | None) -> Tensor:
+        """A batch of targets, unknown where their weight is 0: what is not trained on is not measured."""
+        if weight is None:
+            return target
+        plain = target.as_subclass(Tensor)
+        counts = (weight.to(plain.device) > 0).reshape(weight.shape + (1,) * (self.known(target).ndim - weight.ndim))
+        counts = counts.unsqueeze(1) if self.dense and plain.ndim > counts.ndim else counts
+        return plain.where(counts, torch.full_like(plain, self.target_type.UNKNOWN))
+
     def known(self, target: Tensor) -> Tensor:
         """Boolean mask of the known entries: (B, H, W) or (H, W) for dense tasks, the target's shape otherwise."""
         return target.as_subclass(self.target_type).known()

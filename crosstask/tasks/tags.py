@@ -138,6 +138,8 @@ class Tagging(Task):
 
     def _from_list(self, parts: list[Any]) -> list[float]:
         """Presence of each tag, from a value for each of them, or from names or positions."""
+        if not parts:
+            raise ValueError(f"an empty list: write {_NONE!r} for an image known to have no tag, null for no label")
         if [part for part in parts if isinstance(part, str)] == parts and parts and parts != [""]:
             named = [part.removeprefix(_UNSURE).strip() for part in parts]
             if parts == [_NONE]:

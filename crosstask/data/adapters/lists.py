@@ -137,11 +137,13 @@ class _Names:
         return {name for name in found if name is not None}
 
     def _find(self, line: str, path: Path) -> str | None:
+        if line in self.whole:
+            return line
         for name in dict.fromkeys((line, line.split()[0])):
             if name in self.whole:
                 return name
             parts = _parts(name)
-            for start in range(len(parts)):
+            for start in range(len(parts) if " " not in name else 1):  # a line may hold the path of a mask, too
                 fits = self.ends.get(parts[start:], set())
                 if len(fits) > 1:
                     two = " and ".join(repr(each) for each in sorted(fits)[:2])

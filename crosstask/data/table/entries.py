@@ -62,16 +62,16 @@ def read_entries(
         raise DataError(f"--{column} {pattern}: {path} has no rows")
     key = "id" if "id" in columns else columns[0]
     if names == ["*"]:
-        others = {name for other in taken if other != pattern and _split(other)[0] == file for name in _split(other)[1]}
-        names = [name for name in columns if name != key and name not in others]
+        used = {name for other in taken if other != pattern and _split(other)[0] == file for name in _split(other)[1]}
+        names = [name for name in columns if name != key and name not in used]
     for name in names:
         if name not in columns:
             raise DataError(f"--{column} {pattern}: {path} has no column {name!r}: {nearest(name, columns)}")
     entries: dict[str, str] = {}
     values = {name: {row[name] for row in rows} - {""} for name in names}
     for other in others:
-        file = root / _split(other)[0]
-        found = format_of(file).read(file)[1] if file.is_file() else []
+        beside = root / _split(other)[0]
+        found = format_of(beside).read(beside)[1] if beside.is_file() else []
         values = {name: seen | ({row.get(name, "") for row in found} - {""}) for name, seen in values.items()}
     if len(names) > 1:
         for name, seen in values.items():

@@ -98,6 +98,13 @@ def load_tables(given: Any) -> Table:
     return tables[0] if len(tables) == 1 else concatenate(tables, Path(named[0].path).with_name("concatenated.csv"))
 
 
+def alike(paths: list[str], given: Any) -> list[Any]:
+    """Paths of tables, with the conventions that ``data.table`` gives for those that it names."""
+    known = {os.path.realpath(source.path): {**source.conventions} for source in sources(given)}
+    found = ((path, known.get(os.path.realpath(path))) for path in paths)
+    return [{"path": path, **conventions} if conventions else path for path, conventions in found]
+
+
 def read_like(path: str | Path, given: Any) -> Table:
     """A table, with the conventions that ``data.table`` gives for it.
 

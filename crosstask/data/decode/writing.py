@@ -1,0 +1,35 @@
+"""Arrays of labels to files that :mod:`crosstask.data.decode.files` reads back unchanged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def label_suffix(array: np.ndarray) -> str:
+    """The ending of the file for a label: ``.png`` for whole numbers, ``.npy`` for floats."""
+    return ".npy" if array.dtype.kind == "f" else ".png"
+
+
+def write_label(path: Path, array: np.ndarray, compress_level: int = 6) -> None:
+    """Write a label, whole or not at all; its folder is made.
+
+    Args:
+        path: the file, with the ending of :func:`label_suffix`.
+        array: (H, W) or (H, W, 3).
+        compress_level: of PNG, 0 to 9.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with unfinished.open("wb") as file:
+        if array.dtype.kind == "f":
+            np.save(file, array)
+        else:
+            Image.fromarray(array).save(file, format="PNG", compress_level=compress_level)
+    os.replace(unfinished, path)
