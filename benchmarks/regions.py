@@ -17,7 +17,8 @@ from PIL import Image
 
 from crosstask.data.decode.files import load_image
 from crosstask.regions import Felzenszwalb, Grid, Job, Provider, Slic, make_regions
-from crosstask.regions.stored import Record, decode, encode, replace_file
+from crosstask.regions.stored import Record, decode, encode
+from crosstask.writing import write
 
 SIZES = ((192, 256), (288, 384))
 COUNT = 60
@@ -54,7 +55,7 @@ def stages(provider: Provider, paths: list[Path], out: Path) -> dict[str, float]
         image = timed("decode", load_image, path)
         ids = timed("segment", provider, image)
         content = timed("encode", encode, ids, record)
-        timed("write", replace_file, out / (path.name + ".png"), content)
+        timed("write", write, out / (path.name + ".png"), content)
         timed("check", decode, content)
     return {name: 1000 * seconds / len(paths) for name, seconds in spent.items()}
 

@@ -7,16 +7,19 @@ import importlib
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 
 from crosstask import __version__
-from crosstask.errors import UserError, nearest
+from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
-    "demo", "table", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare", "report",
-    "predict", "export", "rooms", "recipes",
+    "demo", "table", "merge", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare",
+    "report", "predict", "export", "rooms", "recipes",
 )  # fmt: skip
+
+_SMALLER = "choose a smaller batch, image or network, or fewer workers"
 
 
 def parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -56,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="crosstask: %(levelname)s: %(message)s", level=logging.WARNING)
     try:
         return known.run(known) or 0
+    except Elsewhere as error:
+        return error.exit_code
     except UserError as error:
         if known.debug:
             raise
@@ -69,10 +74,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if known.debug:
             raise
         return _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
+    except MemoryError as error:
+        if known.debug:
+            raise
+        return _fail(f"not enough memory ({error or 'no more was to be had'}): {_SMALLER}", 1)
     except Exception as error:
         if known.debug:
             raise
         text = " ".join(str(error).split())[:300]
+        if _memory(error):
+            return _fail(f"not enough memory ({text[:160]}): {_SMALLER}", 1)
         return _fail(f"{type(error).__name__}: {text} (this is a fault of crosstask: see it whole with --debug)", 1)
 
 
@@ -103,8 +114,17 @@ def _print_what_can_be() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _memory(error: Exception) -> bool:
+    """Whether a library says that no more memory could be had."""
+    said = f"{type(error).__name__} {error}".lower()
+    return any(
+        word in said for word in ("outofmemory", "out of memory", "allocate memory", "size calculation overflow")
+    )
+
+
 def _fail(message: str, code: int) -> int:
-    print(f"crosstask: error: {' '.join(message.splitlines())}", file=sys.stderr)
+    line = re.sub(r"\S{300,}", lambda word: f"{word[0][:100]}...{word[0][-20:]}", " ".join(message.splitlines()))
+    print(f"crosstask: error: {line}", file=sys.stderr)
     return code
 
 

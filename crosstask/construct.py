@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 from jsonargparse import ArgumentError, ArgumentParser
 
 from crosstask.errors import RecipeError, nearest
+from crosstask.ranges import check_range
 from crosstask.strict_yaml import require_plain
 from crosstask.typed import as_typed, hints_of
 
@@ -55,8 +56,11 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
     try:
         return cls(**provided, **parser.instantiate(values).as_dict())
     except (ValueError, TypeError) as error:
-        text = str(error).splitlines()[0]
+        text = (str(error).splitlines() or [type(error).__name__])[0]
         raise RecipeError(text if text.startswith(where) else f"{where}: {text}") from error
+    except (RuntimeError, ArithmeticError, LookupError) as error:  # what libraries say of sizes they cannot make
+        text = " ".join(str(error).split())[:200]
+        raise RecipeError(f"{where}: cannot be made with these options ({type(error).__name__}: {text})") from error
 
 
 class _Parser(ArgumentParser):
@@ -98,10 +102,13 @@ def _parse(
 
 def _typed(cls: type, options: Mapping[str, Any], where: str) -> dict[str, Any]:
     """A copy of the options, with values of the types they have; those of nested objects validated."""
-    hints = hints_of(cls)
+    hints, ranges = hints_of(cls), hints_of(cls, ranges=True)
     try:
         require_plain(options, where)
-        return {key: as_typed(value, hints.get(key, Any), f"{where}.{key}", resolve) for key, value in options.items()}
+        typed = {key: as_typed(value, hints.get(key, Any), f"{where}.{key}", resolve) for key, value in options.items()}
+        for key, value in typed.items():
+            check_range(value, ranges.get(key), f"{where}.{key}")
+        return typed
     except ValueError as error:
         raise RecipeError(str(error)) from None
 

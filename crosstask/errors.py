@@ -26,6 +26,10 @@ class RunError(UserError):
     exit_code = 1
 
 
+class Elsewhere(RunError):
+    """Another process of the same run failed, and says why; this one says nothing."""
+
+
 def nearest(found: str, valid: Iterable[str]) -> str:
     """``'did you mean X?'`` for a close match, else the list of what is valid.
 

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import platform
-import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import lightning_fabric
-import torch
-import torchvision
-from lightning_fabric import Fabric
-from torch import nn
-
-from crosstask import __version__
-from crosstask.data.check.preflight import Preflight, preflight
-from crosstask.data.labels.derive import DeriveTargets
-from crosstask.data.labels.splits import label_counts, load_splits, load_table, scale_gap, unused_rows
-from crosstask.data.loading.cached import CachedDataset
-from crosstask.data.loading.loader import evaluation_loader, training_loader
-from crosstask.data.sample import Batch
-from crosstask.data.table.table import write_table
-from crosstask.data.transforms.chains import Compose, augmentation, evaluation
-from crosstask.evaluation.evaluate import evaluate
-from crosstask.evaluation.results import Results
-from crosstask.networks.describe import describe
 from crosstask.recipe import Recipe
-from crosstask.seeding import derive
-from crosstask.training.fit import Outcome, Trainer
-from crosstask.training.learner import Learner
-from crosstask.training.optimisers import rates
+from crosstask.training.changes import changed
+from crosstask.training.fit import Outcome
+from crosstask.training.launch import Resume, launch
+from crosstask.training.plan import Plan
 from crosstask.training.run import Run
 from crosstask.training.runtime import make_fabric
-from crosstask.training.start import start_from
-
-log = logging.getLogger(__name__)
-
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+from crosstask.training.together import together
 
 
 class Experiment:
@@ -52,177 +25,67 @@ class Experiment:
 
     Args:
         recipe: what to train.
-        path: the run directory; must not hold a run yet when :meth:`fit` begins.
+        path: the run directory.
         quiet: show no progress.
+        resume: ``no``: there must be no run with a checkpoint yet; ``yes``: see :meth:`resume`; ``auto``: continue
+            where there is a checkpoint, begin where there is none.
+        anyway: continue even where data or recipe changed since.
 
-    Raises:
-        UserError: the data cannot be used.
+    Attributes:
+        main_process: whether this is the process that writes; known after :meth:`fit`.
     """
 
-    def __init__(self, recipe: Recipe, path: str | Path, quiet: bool = False) -> None:
+    def __init__(
+        self, recipe: Recipe, path: str | Path, quiet: bool = False, resume: Resume = "no", anyway: bool = False
+    ) -> None:
         self.recipe, self.run, self.quiet = recipe, Run(path), quiet
-        self.resumed = False
-        self.tasks = recipe.tasks()
-        self.splits = load_splits(recipe.data, self.tasks)
-        self.derived = DeriveTargets(recipe.data.derive, self.tasks, recipe.data.size)
-        self.derived_counts = self.derived.counts(self.splits.train)
+        self.resuming, self.anyway = resume, anyway
+        self.main_process = True
 
     @classmethod
-    def resume(cls, path: str | Path, quiet: bool = False, trust: bool = False) -> Experiment:
-        """An interrupted run, to be continued by :meth:`fit`; with ``trust``, code that its recipe names may run.
+    def resume(
+        cls,
+        path: str | Path,
+        quiet: bool = False,
+        trust: bool = False,
+        overrides: Sequence[str] = (),
+        anyway: bool = False,
+    ) -> Experiment:
+        """An interrupted run, to be continued by :meth:`fit`; or one to be trained for longer.
+
+        Args:
+            path: the run directory.
+            quiet: show no progress.
+            trust: run the code that its recipe names by ``class_path``.
+            overrides: dotted flags laid over its recipe, ``["--training.iterations", "2000"]``; see
+                :data:`~crosstask.training.changes.MAY_CHANGE`.
+            anyway: continue even where data or recipe changed since.
 
         Raises:
-            UserError: there is no run.
+            UserError: there is no run, or a flag would make another one of it.
         """
         run = Run(path)
         run.require()
-        experiment = cls(Recipe.load(run.recipe_path, trust=trust), path, quiet)
-        experiment.resumed = True
-        return experiment
+        return cls(changed(Recipe.load(run.recipe_path, trust=trust), overrides), path, quiet, "yes", anyway)
 
-    @property
-    def main_process(self) -> bool:
-        """Whether this is the process that writes; known before the others are launched."""
-        return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
+    @cached_property
+    def plan(self) -> Plan:
+        """What the run will be.
+
+        Raises:
+            UserError: the data cannot be used.
+        """
+        return Plan.of(self.recipe)
 
     def fit(self) -> Outcome:
-        """Train to the end, or continue to it. See :class:`~crosstask.training.fit.Trainer`.
+        """Train to the end, or continue to it. See :func:`~crosstask.training.launch.launch`.
 
         Raises:
-            UserError: there is a run already.
-            RunError: see there.
+            UserError: there is a run already, or the data cannot be used.
+            RunError: the training failed; the last checkpoint is intact.
         """
-        options = self.recipe.training
-        resuming = self.resumed and self.run.checkpoints.has("last")
-        network = self.recipe.network(self.tasks, trained=resuming)
-        if options.start_from is not None and not resuming:
-            start_from(network, options.start_from)
-        learner = self.recipe.learner(self.tasks, network)
-        seen = self._look() if self.main_process and not self.resumed else None
-        if self.main_process and not self.resumed:
-            self.run.create(self.recipe.to_yaml())
-            write_table(self.splits.labels, self.run.path / "labels.csv")
-            if gap := scale_gap(self.splits.labels, self.recipe.data):
-                log.warning("%s", gap)
-            if seen is not None and not self.quiet:
-                print(seen, file=sys.stderr)
-        fabric = make_fabric(options)
-        environment = self._environment(fabric, learner)
-        if fabric.global_rank == 0:
-            self.run.write("environment.json", json.dumps(environment, indent=1))
-            if not self.quiet:
-                print(_summary(environment), file=sys.stderr)
-        trainer = Trainer(
-            learner=learner,
-            loader=self._loader,
-            evaluator=None if self.splits.validation is None else self._evaluator,
-            iterations=self.iterations(fabric.world_size),
-            options=options,
-            run=self.run,
-            fabric=fabric,
-            quiet=self.quiet,
-        )
-        return trainer.fit(resume=self.resumed)
-
-    def _look(self) -> Preflight | None:
-        """What the labels hold that will be trained on; a run that can learn nothing never begins.
-
-        Raises:
-            DataError: a label cannot be read, or nothing can be learnt from those of a task.
-        """
-        seen = preflight(self.splits.train, self.tasks, self.recipe.training.seed, self.recipe.data.on_error == "skip")
-        if seen is not None:
-            for warning in seen.warnings:
-                log.warning("%s", warning)
-        data = self.recipe.data
-        if data.table is not None and (told := unused_rows(data, load_table(data), self.tasks)):
-            log.warning("%s", told)
-        return seen
-
-    def iterations(self, world: int = 1) -> int:
-        """Optimiser steps of the whole run."""
-        options = self.recipe.training
-        if options.iterations is not None:
-            return options.iterations
-        return max(
-            round(options.epochs * len(self.splits.train) / (options.batch_size * options.accumulate * world)), 1
-        )
-
-    def _loader(self, start: int, rank: int, world: int) -> Iterable[Batch]:
-        data, options = self.recipe.data, self.recipe.training
-        return training_loader(
-            CachedDataset(self.splits.train) if data.cache else self.splits.train,
-            Compose(
-                self.derived,
-                augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view),
-            ),
-            batch_size=options.batch_size,
-            seed=derive(options.seed, "data"),
-            labelled_share=data.labelled_share,
-            mixed=data.mixed,
-            start=start,
-            rank=rank,
-            world=world,
-            workers=data.workers,
-            pin_memory=torch.cuda.is_available() and options.accelerator != "cpu",
-            on_error=data.on_error,
-        )
-
-    def _evaluator(self, network: nn.Module, fabric: Fabric) -> Results:
-        assert self.splits.validation is not None
-        data, options = self.recipe.data, self.recipe.training
-        batches = evaluation_loader(
-            self.splits.validation,
-            evaluation(data.evaluation_size),
-            batch_size=options.batch_size,
-            workers=data.workers,
-            rank=fabric.global_rank,
-            world=fabric.world_size,
-        )
-        return evaluate(
-            network,
-            batches,
-            self.tasks,
-            device=fabric.device,
-            autocast=AUTOCAST.get(options.precision),
-            all_gather=_gather_objects if fabric.world_size > 1 else None,
-            resamples=0,
-        )
-
-    def _environment(self, fabric: Fabric, learner: Learner) -> dict[str, Any]:
-        options = self.recipe.training
-        return {
-            "command": sys.argv,
-            "crosstask": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "lightning_fabric": lightning_fabric.__version__,
-            "device": str(fabric.device),
-            "processes": fabric.world_size,
-            "threads": torch.get_num_threads(),
-            "network": describe(learner.network, self.recipe.data.size),
-            "rates": rates(learner, options) if options.groups else [],
-            "iterations": self.iterations(fabric.world_size),
-            "training_samples": len(self.splits.train),
-            "training_labels": label_counts(self.splits.train, self.tasks),
-            "derived_targets": self.derived_counts,
-        }
-
-
-def _summary(environment: dict[str, Any]) -> str:
-    network = environment["network"]
-    labels = ", ".join(f"{name} {count}" for name, count in environment["training_labels"].items())
-    derived = "".join(f", {count} of {name} derived" for name, count in environment["derived_targets"].items())
-    parts = "; ".join(f"{each['lr']:g} for {each['parameters']:,} parameters" for each in environment["rates"])
-    return (
-        f"network: {network['parameters']:,} parameters, {network['flops'] / 1e9:.2f} GFLOPs per image; "
-        f"{environment['training_samples']} training samples, labelled: {labels}{derived}; {environment['device']}"
-        + (f"\nlearning rates: {parts}" if parts else "")
-    )
-
-
-def _gather_objects(share: object) -> list[object]:
-    gathered: list[object] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(gathered, share)
-    return gathered
+        fabric = make_fabric(self.recipe.training)
+        self.main_process = fabric.global_rank == 0
+        quiet = self.quiet or not self.main_process
+        with together(fabric):
+            return launch(lambda: self.plan, self.run, fabric, self.resuming, self.anyway, quiet)

@@ -26,13 +26,12 @@ from crosstask.objectives.base import Objective
 from crosstask.reading import read_text
 from crosstask.rounds.options import RefineOptions
 from crosstask.seeding import derive
+from crosstask.shipped import find_recipe
 from crosstask.strict_yaml import parse_yaml
 from crosstask.tasks import KINDS, Task
 from crosstask.training.learner import Learner, Weighting
 from crosstask.training.options import TrainingOptions
 
-SHIPPED = Path(__file__).parent / "recipes"
-PATCHES = SHIPPED / "patches"
 BASES: dict[str, type] = {"tasks": Task, "network": torch.nn.Module, "objectives": Objective, "balancing": Balancer}
 """What a user's own class in a section is made from."""
 SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "refine")
@@ -84,7 +83,7 @@ class Recipe:
                 "data": resolve(DataOptions, raw.get("data"), "data"),
                 "tasks": _tasks(raw["tasks"], trust),
                 "network": _entry(NETWORKS, {**_kind(network, "multitask"), **network}, "network", trust),
-                "objectives": _objectives(raw.get("objectives") or "supervised", trust),
+                "objectives": _objectives("supervised" if raw.get("objectives") is None else raw["objectives"], trust),
                 "balancing": _entry(BALANCERS, {**_kind(balancing, "fixed"), **balancing}, "balancing", trust),
                 "training": resolve(TrainingOptions, raw.get("training"), "training"),
                 **({"refine": resolve(RefineOptions, raw["refine"], "refine")} if raw.get("refine") else {}),
@@ -155,28 +154,6 @@ class Recipe:
         return build(cls, rest, where, provided)
 
 
-def shipped_recipes() -> list[str]:
-    """Names of the recipes that ship with the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
-
-
-def shipped_patches() -> list[str]:
-    """Names of the patches that ship with the package, to be laid over a recipe: ``demo+derive``."""
-    return sorted(path.stem for path in PATCHES.glob("*.yaml"))
-
-
-def find_recipe(name: str) -> Path:
-    """The file of that name, or the shipped recipe or patch.
-
-    Raises:
-        RecipeError: there is none.
-    """
-    for path in (Path(name), SHIPPED / f"{name}.yaml", PATCHES / f"{name}.yaml"):
-        if path.is_file():
-            return path
-    raise RecipeError(f"there is no recipe {name!r}; {nearest(name, [*shipped_recipes(), *shipped_patches()])}")
-
-
 def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The plain values of a recipe file, or of a shipped recipe, with patches joined to its name by ``+`` and then
     ``overrides`` laid over them; not validated.
@@ -229,8 +206,8 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in patch.items():
         had = merged.get(key)
-        if key == "objectives":
-            known, named = _by_name(had or {}), _by_name(value or {})
+        if key == "objectives" and value is not None:
+            known, named = _by_name(had or {}), _by_name(value)
             chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in named}
             merged[key] = merge(chosen, named)
         elif isinstance(value, Mapping) and isinstance(had, Mapping) and not _other_kind(had, value):
@@ -262,7 +239,7 @@ def _value(text: str, flag: str) -> Any:
 
 
 def _options(raw: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    options = raw.get(section) or {}
+    options = {} if raw.get(section) is None else raw[section]
     if not isinstance(options, Mapping):
         raise RecipeError(f"{section}: expected options (key: value), found {options!r:.80}")
     return options

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from crosstask.data.labels.splits import Splits, load_splits
+from crosstask.data.labels.splits import Splits, load_splits, measurable
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.sample import Batch
@@ -15,6 +15,7 @@ from crosstask.data.table.sources import read_like, readers
 from crosstask.data.table.split_names import spelled
 from crosstask.data.transforms.chains import evaluation
 from crosstask.errors import DataError, UserError
+from crosstask.evaluation.scale import AtScale
 from crosstask.names import require_name
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe
@@ -66,7 +67,8 @@ class TrainedRun:
             given = read_like(table, data.table)
             known_as = spelled(name, given.splits) or name
             reading = readers(data.table, self.tasks)
-            return TableDataset(given, self.tasks, known_as or None, confined=data.confined, readers=reading), name
+            dataset = TableDataset(given, self.tasks, known_as or None, confined=data.confined, readers=reading)
+            return measurable(dataset), name
         known = {
             data.test_split: self.splits.test,
             data.validation_split: self.splits.validation,
@@ -80,12 +82,15 @@ class TrainedRun:
             )
         return chosen, name
 
+    def predictor(self) -> AtScale:
+        """The network as it was measured: shown images of any size at that of the recipe's evaluation."""
+        return AtScale(self.network, self.tasks, self.recipe.data.shown_size)
+
     def evaluation_batches(self, dataset: Dataset) -> Iterable[Batch]:
-        """Batches of ``dataset`` at the recipe's evaluation size."""
+        """Batches of ``dataset``, images and labels at their own size."""
         data = self.recipe.data
-        transform = evaluation(data.evaluation_size)
         return evaluation_loader(
-            dataset, transform, batch_size=self.recipe.training.batch_size, workers=data.workers, rank=0, world=1
+            dataset, evaluation(), batch_size=self.recipe.training.batch_size, workers=data.workers, rank=0, world=1
         )
 
     def training_batches(self) -> Iterator[Batch]:

@@ -71,10 +71,11 @@ def plain(value: Any) -> Any:
     return float(value) if isinstance(value, Typed) else value
 
 
-def hints_of(cls: type) -> dict[str, Any]:
-    """The types of the constructor's parameters; none where some are known to type checkers only."""
+def hints_of(cls: type, ranges: bool = False) -> dict[str, Any]:
+    """The types of the constructor's parameters, with the ranges of their numbers on demand; none where some are known
+    to type checkers only."""
     try:
-        return get_type_hints(cls.__init__)  # type: ignore[misc]
+        return get_type_hints(cls.__init__, include_extras=ranges)  # type: ignore[misc]
     except NameError:
         return {}
 

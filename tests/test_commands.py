@@ -19,7 +19,8 @@ from crosstask.cli import main
 from crosstask.data.table.table import read_table
 from crosstask.evaluation.exported import load_exported
 from crosstask.evaluation.results import Results
-from crosstask.recipe import Recipe, shipped_recipes
+from crosstask.recipe import Recipe
+from crosstask.shipped import shipped_recipes
 from crosstask.trained import load_run
 from tests.tiny import write_recipe, write_tiny
 

@@ -8,7 +8,8 @@ import torch
 from crosstask.cli import main
 from crosstask.compare.entries import parse_methods
 from crosstask.errors import RecipeError
-from crosstask.recipe import SHIPPED, Recipe, merge, read_recipe
+from crosstask.recipe import Recipe, merge, read_recipe
+from crosstask.shipped import SHIPPED
 
 PATCHES = sorted((SHIPPED / "patches").glob("*.yaml"))
 

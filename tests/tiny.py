@@ -50,10 +50,12 @@ def write_tiny(folder: Path, count: int = 8, size: tuple[int, int] = (32, 48)) -
 def write_recipe(folder: Path, table: Path, training: str = "") -> Path:
     """A recipe for the table that trains in a second."""
     path = folder / "recipe.yaml"
+    usual = {"iterations": "4", "batch_size": "2", "log_every": "1", "accelerator": "cpu"}
+    given = ", ".join(f"{key}: {value}" for key, value in usual.items() if f"{key}:" not in training)
     path.write_text(
         f"data: {{table: '{table}', size: [32, 48], labels: one, workers: 0, validation_fraction: 0.34}}\n"
         f"tasks:{TASKS}"
         "network: {encoder: small, encoder_options: {width: 4}}\n"
-        f"training: {{iterations: 4, batch_size: 2, log_every: 1, accelerator: cpu, {training}}}\n"
+        f"training: {{{given}, {training}}}\n"
     )
     return path

@@ -149,7 +149,8 @@ class Remembered:
 
 def _trained(study: Study, table: Table, run: Run, folder: Path) -> dict[str, float]:
     experiment = Experiment(recipe_of(study, table, run, folder), folder / "run", quiet=True)
-    experiment.splits = replace(experiment.splits, train=Remembered(experiment.splits.train))
+    splits = experiment.plan.splits
+    experiment.plan = replace(experiment.plan, splits=replace(splits, train=Remembered(splits.train)))
     experiment.fit()
     trained = load_run(folder / "run", "last")
     test = _test(table.path)
@@ -157,7 +158,7 @@ def _trained(study: Study, table: Table, run: Run, folder: Path) -> dict[str, fl
     if run.method == "traits":
         kind, traits = tasks_of(table)
         for which in TABLES:
-            through = ZeroShot(trained.network, traits, relatedness(study, table, which, run.seed), "kind")
+            through = ZeroShot(trained.predictor(), traits, relatedness(study, table, which, run.seed), "kind")
             scored = _measured(replace(trained, network=through, tasks={"kind": kind}), test)
             scores[f"zero-shot {which}"] = scored["kind"]
     return scores

@@ -28,14 +28,15 @@ def aligned_recipes(recipe: Recipe, entries: str, overrides: Sequence[str] = ())
         raise RecipeError("--objectives: supervised learns from labels that exist: name another to be aligned")
     if any(method.single for method in methods.values()):
         raise RecipeError("--objectives: 'single' is one network per task, which cannot be aligned: leave it out")
-    return with_hidden(recipe.sections, {name: reduce(merge, each.patches, base) for name, each in methods.items()})
+    own = {name: reduce(merge, each.patches, base) for name, each in methods.items()}
+    return with_hidden(recipe, own)
 
 
-def with_hidden(trained: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]]) -> dict[str, Recipe]:
+def with_hidden(trained: Recipe, methods: Mapping[str, Mapping[str, Any]]) -> dict[str, Recipe]:
     """Recipes with the objectives of each method, that load the hidden labels and whatever data one of them asks for.
 
     Args:
-        trained: the sections of the trained run's recipe.
+        trained: the recipe of the trained run; code that it may run, the others may run.
         methods: sections by method.
 
     Raises:
@@ -46,5 +47,6 @@ def with_hidden(trained: Mapping[str, Any], methods: Mapping[str, Mapping[str, A
         data = merge(data, own["data"])
     data["hidden"] = True
     return {
-        name: Recipe.of({**trained, "data": data, "objectives": own["objectives"]}) for name, own in methods.items()
+        name: Recipe.of({**trained.sections, "data": data, "objectives": own["objectives"]}, trained.trust)
+        for name, own in methods.items()
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
+
+from crosstask.errors import RecipeError, nearest
 
 Means = Callable[[], dict[str, float]]
 
@@ -39,6 +41,16 @@ class Balancer(nn.Module):
     def balanced(self, name: str) -> bool:
         """Whether a term, by its full name, is weighed against others; the gradient of no other is looked at."""
         return True
+
+    def check(self, terms: Mapping[str, Sequence[str] | None]) -> None:
+        """Refuse options that name what there is not.
+
+        Args:
+            terms: the names of the terms of each objective, None where they are not known beforehand.
+
+        Raises:
+            RecipeError: names the key and the nearest valid one.
+        """
 
     def watched(self, network: nn.Module) -> list[nn.Parameter]:
         """The parameters for which :meth:`look` wants the gradient of each term; none where gradients do not matter.
@@ -78,6 +90,11 @@ class Adaptive(Balancer):
     def __init__(self, objectives: Sequence[str] | None = None) -> None:
         super().__init__()
         self.objectives = None if objectives is None else set(objectives)
+
+    def check(self, terms: Mapping[str, Sequence[str] | None]) -> None:
+        for name in sorted(self.objectives or ()):
+            if name not in terms:
+                raise RecipeError(f"balancing.objectives: there is no objective {name!r}; {nearest(name, terms)}")
 
     def balanced(self, name: str) -> bool:
         return self.objectives is None or name.split("/", 1)[0] in self.objectives

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crosstask.balancing.base import Adaptive, Means
+from crosstask.ranges import Positive, Steps
 
 
 class DynamicWeightAverage(Adaptive):
@@ -26,7 +27,9 @@ class DynamicWeightAverage(Adaptive):
         objectives: the objectives whose terms are balanced; those of others have the weight 1. All where null.
     """
 
-    def __init__(self, temperature: float = 2.0, period: int = 100, objectives: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, temperature: Positive = 2.0, period: Steps = 100, objectives: Sequence[str] | None = None
+    ) -> None:
         super().__init__(objectives)
         for option, value in {"temperature": temperature, "period": period}.items():
             if value <= 0:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from crosstask.balancing.adam import NamedAdam
 from crosstask.balancing.base import Adaptive, Means
 from crosstask.balancing.watch import encoder
+from crosstask.ranges import Factor
 
 FLOOR = 0.01
 
@@ -38,7 +39,7 @@ class GradNorm(Adaptive):
         objectives: the objectives whose terms are balanced; those of others have the weight 1. All where null.
     """
 
-    def __init__(self, alpha: float = 1.5, rate: float = 0.025, objectives: Sequence[str] | None = None) -> None:
+    def __init__(self, alpha: Factor = 1.5, rate: Factor = 0.025, objectives: Sequence[str] | None = None) -> None:
         super().__init__(objectives)
         if rate <= 0:
             raise ValueError(f"balancing.rate must be more than 0, found {rate}")

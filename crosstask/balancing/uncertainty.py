@@ -18,6 +18,7 @@ from typing import Any
 
 from crosstask.balancing.adam import NamedAdam
 from crosstask.balancing.base import Adaptive, Means
+from crosstask.ranges import Factor
 
 
 class Uncertainty(Adaptive):
@@ -34,7 +35,7 @@ class Uncertainty(Adaptive):
         objectives: the objectives whose terms are balanced; those of others have the weight 1. All where null.
     """
 
-    def __init__(self, rate: float = 0.005, objectives: Sequence[str] | None = None) -> None:
+    def __init__(self, rate: Factor = 0.005, objectives: Sequence[str] | None = None) -> None:
         super().__init__(objectives)
         if rate <= 0:
             raise ValueError(f"balancing.rate must be more than 0, found {rate}")

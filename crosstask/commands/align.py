@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.paths import require_run
+from crosstask.commands.trust import add_trust
+
 HELP = "measure which objectives agree with the labels hidden from a run"
 
 
@@ -24,11 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--fit", type=int, default=100, metavar="N", help="steps for what objectives learn themselves (default: 100)"
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
+    add_trust(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(takes_overrides=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
     from rich.console import Console
     from rich.table import Table
 
@@ -44,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(
             f"--batches {arguments.batches}, --fit {arguments.fit}: measure on 2 batches or more, fit for 0 or more"
         )
-    trained = load_run(arguments.path, arguments.weights)
+    trained = load_run(arguments.path, arguments.weights, arguments.trust)
     recipes = aligned_recipes(trained.recipe, arguments.objectives, arguments.overrides)
     with progress("aligning", arguments.quiet) as report:
         rows = align(

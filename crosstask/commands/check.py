@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from crosstask.commands.numbers import workers
+from crosstask.commands.paths import require_recipe, require_table
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -24,11 +26,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", nargs="*", help="tables of files (default: those of the recipe)")
     parser.add_argument("--recipe", help="take the tasks, splits and conventions from this recipe")
     add_trust(parser)
-    parser.add_argument("--workers", type=int, default=2, help="processes that open files (default: 2)")
+    parser.add_argument("--workers", type=workers, default=2, help="processes that open files (default: 2)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_table(arguments.table)
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe)
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
@@ -42,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     tasks, given = None, arguments.table
     options: dict[str, Any] = {}
     reading: dict[str, dict[str, Task]] = {}
-    if arguments.recipe:
+    if arguments.recipe is not None:
         from crosstask.recipe import Recipe
 
         recipe = Recipe.load(arguments.recipe, trust=arguments.trust)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.numbers import whole
+from crosstask.commands.paths import require_out, require_recipe
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", metavar="L,L,...", help="label settings (default: the recipe's)")
     parser.add_argument("--seeds", default="0,1,2", metavar="K,K,...", help="seeds (default: 0,1,2)")
     parser.add_argument("--out", metavar="FOLDER", help="folder of the comparison (default: runs/compare_RECIPE)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at once (default: 1)")
+    parser.add_argument("--jobs", type=whole(1, 1024), default=1, metavar="N", help="runs at once (default: 1)")
     parser.add_argument(
         "--align-first",
         action="store_true",
@@ -42,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_recipe(arguments.recipe)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
     import shlex
     from pathlib import Path
 

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import workers
+from crosstask.commands.paths import require_out
+
 HELP = "make a table of a known data set (NYU-v2, Cityscapes, VOC, COCO, ...)"
 NAMES = ("nyuv2_npy", "nyuv2_mat", "cityscapes_npy", "cityscapes", "voc", "coco", "attributes", "lists")
 
@@ -20,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("root", metavar="ROOT", help="folder (or file) that holds it")
     parser.add_argument("--out", required=True, metavar="TABLE", help="table to write: .csv, .jsonl or .parquet")
     parser.add_argument("--files", metavar="FOLDER", help="folder of files that are made (default: TABLE_files)")
-    parser.add_argument("--workers", type=int, default=2, help="threads that make files (default: 2)")
+    parser.add_argument("--workers", type=workers, default=2, help="threads that make files (default: 2)")
     parser.add_argument("--overwrite", action="store_true", help="replace the table if it is there")
     parser.add_argument("--options", action=_Explain, nargs=0, help="explain the data set and its options, and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -41,6 +44,7 @@ class _Explain(argparse.Action):
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_out(arguments.out)
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct, signature_options
     from crosstask.data.adapters import ADAPTERS, convert

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.paths import require_out
+
 HELP = "train, measure and show a network on made-up rooms"
 
 
@@ -17,12 +19,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_out(arguments.out, folder=True)
     from crosstask.commands import eval as eval_command
     from crosstask.commands import train
     from crosstask.evaluation.gallery import gallery
     from crosstask.report.page import write_report
     from crosstask.trained import load_run
     from crosstask.training.run import Run
+    from crosstask.writing import whole
 
     quiet = ["--quiet"] if arguments.quiet else []
     started = ["--resume", arguments.out] if Run(arguments.out).exists() else ["demo", "--out", arguments.out]
@@ -35,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     trained = load_run(arguments.out)
     dataset, _ = trained.evaluation_data()
     page = trained.run.path / "gallery.png"
-    gallery(trained.network, (dataset[index] for index in range(min(6, len(dataset)))), trained.tasks).save(page)
+    picture = gallery(trained.predictor(), (dataset[index] for index in range(min(6, len(dataset)))), trained.tasks)
+    with whole(page) as part:
+        picture.save(part)
     print(f"labels and predictions side by side: {page}")
     print(f"everything on one page, to be opened in a browser: {write_report(trained.run.path)}")
     return 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.paths import require_run
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "measure a run on its test split (or another)"
@@ -28,10 +29,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
     from dataclasses import replace
-    from pathlib import Path
 
     from rich.console import Console
+    from torch import nn
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device, inference, settings
@@ -40,18 +42,19 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.evaluation.evaluate import evaluate
     from crosstask.evaluation.prior import Prior
     from crosstask.trained import load_run
+    from crosstask.writing import write
 
     run = load_run(arguments.path, arguments.weights, arguments.trust)
-    network, stem = inference(run.network, run.tasks, arguments), "results"
+    network, stem = inference(run, arguments), "results"
     scored = zero_shot(network, run.tasks, arguments)
     if scored is not None:
         if arguments.table is None or arguments.prior:
             raise UserError("--zero-shot: give --table, which holds the true classes, and leave out --prior")
-        network, stem = scored, scored.task.name
+        stem = scored.task.name
         run = replace(run, tasks={stem: scored.task})
     dataset, split = run.evaluation_data(arguments.split, arguments.table)
-    said = settings(arguments, split=split, weights=run.weights)
-    candidates = {stem: (network, said)}
+    said = settings(arguments, network, split=split, weights=run.weights)
+    candidates: dict[str, tuple[nn.Module, dict[str, str]]] = {stem: (scored or network, said)}
     if arguments.prior:
         prior = Prior.fit(run.training_batches(), run.tasks, run.recipe.data.size)
         candidates = {
@@ -71,5 +74,5 @@ def run(arguments: argparse.Namespace) -> int:
         console.print(results.table())
         path = run.run.path / f"{name}_{split or 'all'}"
         results.save(f"{path}.json")
-        Path(f"{path}.md").write_text(results.markdown(), encoding="utf-8")
+        write(f"{path}.md", results.markdown())
     return 0

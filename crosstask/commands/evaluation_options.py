@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import nn
-
-    from crosstask.tasks.base import Task
+    from crosstask.evaluation.scale import AtScale
+    from crosstask.trained import TrainedRun
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -23,45 +20,90 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
-    """Tiles, scales, flips, device."""
-    parser.add_argument("--tile", type=int, metavar="PIXELS", help="cut images bigger than this into tiles")
+    """Size, tiles, scales, flips, device."""
+    parser.add_argument(
+        "--size",
+        metavar="HEIGHTxWIDTH",
+        help="size to show images to the network at, or own for each at its own (default: that of the recipe's "
+        "evaluation); results are at the images' own size whatever it is",
+    )
+    parser.add_argument("--tile", type=int, metavar="PIXELS", help="cut what is shown into tiles where it is bigger")
     parser.add_argument("--overlap", type=int, metavar="PIXELS", help="how much tiles overlap (default: a quarter)")
     parser.add_argument(
-        "--scales", default="1", metavar="S,S,...", help="resolutions to average over, e.g. 0.75,1,1.25"
+        "--scales", default="1", metavar="S,S,...", help="resolutions to average over, times --size: 0.75,1,1.25 say"
     )
     parser.add_argument("--flip", action="store_true", help="also average over the mirrored image")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
 
 
-def inference(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse.Namespace) -> nn.Module:
-    """The network as the options say it should be run, on its device."""
+def inference(run: TrainedRun, arguments: argparse.Namespace) -> AtScale:
+    """The network of a run as the options say it should be run, on its device."""
     from crosstask.errors import UserError
     from crosstask.evaluation.inference import Inference
+    from crosstask.evaluation.scale import AtScale
 
     try:
         scales = tuple(float(scale) for scale in arguments.scales.split(","))
+        for scale in scales:
+            if not 1 / 16 <= scale <= 16:
+                raise ValueError(f"a scale lies between 1/16 and 16, found {scale:g}")
+        for name in ("tile", "overlap"):
+            if getattr(arguments, name) is not None and getattr(arguments, name) > 2**20:
+                raise ValueError(f"--{name} is at most {2**20} pixels, found {getattr(arguments, name)}")
+        if arguments.tile is not None and arguments.tile < 16:
+            raise ValueError(f"--tile is at least 16 pixels, found {arguments.tile}")
         wrapped = Inference(
-            network, tasks, tile=arguments.tile, overlap=arguments.overlap, scales=scales, flip=arguments.flip
+            run.network, run.tasks, tile=arguments.tile, overlap=arguments.overlap, scales=scales, flip=arguments.flip
         )
     except ValueError as error:
         raise UserError(f"--scales, --tile or --overlap: {error}") from error
-    return wrapped.to(device(arguments.device)).eval()
+    size = run.recipe.data.shown_size if arguments.size is None else _size(arguments.size)
+    return AtScale(wrapped, run.tasks, size).to(device(arguments.device)).eval()
+
+
+def shown(network: AtScale) -> str:
+    """At which size a network is shown images, in words."""
+    return "their own size" if network.size is None else f"{network.size[0]}x{network.size[1]}"
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    from crosstask.errors import UserError
+
+    if text == "own":
+        return None
+    height, _, width = text.partition("x")
+    if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
+        raise UserError(f"--size {text}: give HEIGHTxWIDTH in pixels, 480x640 say, or own")
+    return int(height), int(width)
 
 
 def device(name: str) -> str:
-    """``name``, or the best device there is for ``auto``."""
+    """``name``, or the best device there is for ``auto``.
+
+    Raises:
+        UserError: there is no such device here.
+    """
     import torch
 
+    from crosstask.errors import UserError
+
     if name != "auto":
+        try:
+            torch.empty(0, device=torch.device(name)).cpu()
+        except Exception as error:  # each backend has errors of its own
+            reason = " ".join(str(error).split())[:120]
+            raise UserError(f"--device {name!r}: cannot be used ({reason}): give cpu, cuda, mps or auto") from None
+        if name == "meta":
+            raise UserError("--device 'meta': computes nothing: give cpu, cuda, mps or auto")
         return name
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def settings(arguments: argparse.Namespace, **more: str) -> dict[str, str]:
+def settings(arguments: argparse.Namespace, network: AtScale, **more: str) -> dict[str, str]:
     """How the network was run, for the title of a table."""
-    said = dict(more)
+    said = {**more, "shown at": shown(network)}
     if arguments.tile:
         said["tile"] = str(arguments.tile)
     if arguments.scales != "1":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_run_options
+from crosstask.commands.paths import require_out, require_run
 
 HELP = "write a run as a torch.export program, and ONNX"
 
@@ -20,21 +21,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
+    if arguments.out is not None:
+        require_out(arguments.out)
     from crosstask.evaluation.export import export
     from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights, arguments.trust)
+    size = run.recipe.data.shown_size
     written = export(
         run.network,
         run.tasks,
         arguments.out or run.run.path / "network.pt2",
-        size=run.recipe.data.size,
+        size=size or run.recipe.data.size,
+        fit=size is not None,
         onnx=arguments.onnx,
         overwrite=arguments.overwrite,
     )
     for file in (written.program, written.onnx):
         if file is not None:
             print(f"wrote {file}")
+    if size is not None:
+        print(f"show it images scaled to fit {size[0]}x{size[1]}, as it was measured: docs/run_exported.py does so")
     print("any size of: " + (", ".join(written.dynamic) or "nothing, only the shape it was exported with"))
     print("largest difference to the network: " + ", ".join(f"{k} {v:.1e}" for k, v in written.difference.items()))
     return 0

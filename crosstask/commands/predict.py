@@ -1,8 +1,9 @@
 """Predict images: class ids, 16-bit depth in millimetres, normals as PNG, tags and categories as JSON.
 
 crosstask predict runs/one photos/ --out predictions
+crosstask predict runs/one photos/ --out predictions --flip --scales 0.8,1,1.25 --confidence
 crosstask predict runs/faces photos/ --out predictions --zero-shot compound=du2014_compound
-crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --tile 512 --flip
+crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --size own --tile 512 --flip
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.paths import require_out, require_run
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "predict a folder, a table or patterns of images"
@@ -20,6 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", help="folders, tables, patterns or files")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write into")
     parser.add_argument("--overwrite", action="store_true", help="write into a folder that is not empty")
+    parser.add_argument(
+        "--confidence",
+        action="store_true",
+        help="also write how sure each prediction is (TASK.weight) and who made it (TASK.source)",
+    )
     parser.add_argument("--no-pictures", action="store_true", help="leave out the side-by-side pictures")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_inference_options(parser)
@@ -27,16 +34,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_run(arguments.path)
+    require_out(arguments.out, folder=True)
     import sys
 
     from crosstask.commands.console_progress import progress
-    from crosstask.commands.evaluation_options import device, inference
+    from crosstask.commands.evaluation_options import device, inference, shown
     from crosstask.commands.zero_shot_options import zero_shot
     from crosstask.evaluation.predict import predict
     from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights, arguments.trust)
-    network = inference(run.network, run.tasks, arguments)
+    network = inference(run, arguments)
+    if not arguments.quiet:
+        print(f"images are shown to the network at {shown(network)}; --size chooses another", file=sys.stderr)
     scored = zero_shot(network, run.tasks, arguments)
     with progress("predicting", arguments.quiet) as report:
         predicted = predict(
@@ -47,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             device=device(arguments.device),
             overwrite=arguments.overwrite,
             pictures=not arguments.no_pictures,
+            source=run.run.path.name if arguments.confidence else None,
             progress=report,
         )
     for reason in predicted.broken.values():

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import whole
+from crosstask.commands.paths import require_out, require_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "learn segmentation from tags, in rounds of pseudo-labels"
@@ -19,7 +21,9 @@ HELP = "learn segmentation from tags, in rounds of pseudo-labels"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", nargs="?", help="recipe file or name of a shipped recipe")
     parser.add_argument("--out", metavar="FOLDER", help="folder of the rounds (default: runs/RECIPE)")
-    parser.add_argument("--rounds", type=int, help="how often images are labelled anew (default: refine.rounds)")
+    parser.add_argument(
+        "--rounds", type=whole(0, 1000), help="how often images are labelled anew (default: refine.rounds)"
+    )
     parser.add_argument("--resume", metavar="FOLDER", help="continue where this folder was left")
     parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
@@ -29,6 +33,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
     import sys
     from functools import partial
     from pathlib import Path

@@ -1,6 +1,7 @@
 """Make the regions of every image of a table, and a table with a column for them.
 
     crosstask regions data.csv --by slic --segments 100
+    crosstask regions nyuv2.csv --by given --column semantic --recipe nyuv2_npy
     crosstask regions data.csv --by sam --checkpoint facebook/sam-vit-base --shard 1/4
 
 Files that are there, made from the same image with the same parameters, are kept: an interrupted command goes on.
@@ -9,9 +10,19 @@ Files that are there, made from the same image with the same parameters, are kep
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from crosstask.commands.numbers import workers
+from crosstask.commands.paths import require_out, require_table
 
 HELP = "make superpixel or SAM regions of a table's images"
 NAMES = ("slic", "felzenszwalb", "grid", "sam", "given")
+SHOWN = (
+    "regions made of the labels in {column} show the masks of every image: train on them with data.labels: full, other "
+    "label protocols hide these masks"
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,18 +31,31 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FOLDER", help="folder of the region files (default: regions/NAME)")
     parser.add_argument("--write", metavar="TABLE", help="table with the regions (default: TABLE_regions.csv)")
     parser.add_argument("--shard", metavar="i/n", help="make only the i-th of n parts, and no table")
-    parser.add_argument("--workers", type=int, help="processes (default: one per core)")
+    parser.add_argument(
+        "--recipe", metavar="RECIPE", help="with --by given: read the column as its task of that name does"
+    )
+    parser.add_argument("--workers", type=workers, help="processes (default: one per core)")
     parser.set_defaults(takes_overrides=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_table(arguments.table)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
+    if arguments.write is not None:
+        require_out(arguments.write, "--write")
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct
     from crosstask.data.table.regions_column import add_regions
     from crosstask.recipe import parse_overrides
     from crosstask.regions import PROVIDERS
 
-    provider = construct(PROVIDERS[arguments.by], parse_overrides(arguments.overrides), f"regions by {arguments.by}")
+    options = parse_overrides(arguments.overrides)
+    if arguments.recipe is not None:
+        options = _conventions(arguments.recipe, arguments.by, options) | options
+    provider = construct(PROVIDERS[arguments.by], options, f"regions by {arguments.by}")
+    if arguments.by == "given":
+        print(f"warning: {SHOWN.format(column=provider.source)}", file=sys.stderr)
     with progress(f"regions by {arguments.by}") as report:
         done = add_regions(
             arguments.table,
@@ -44,3 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
         )
     print(f"made {done.made}, kept {done.kept} in {done.folder}" + (f"; wrote {done.table}" if done.table else ""))
     return 0
+
+
+def _conventions(recipe: str, by: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """How the recipe's task reads the column: which ids are unknown, and what others stand for."""
+    from crosstask.errors import RecipeError, nearest
+    from crosstask.recipe import Recipe
+    from crosstask.tasks import Segmentation
+
+    if by != "given":
+        raise RecipeError(f"regions --recipe: only regions by given read labels, found --by {by}: leave it out")
+    tasks = {name: task for name, task in Recipe.load(recipe).tasks().items() if isinstance(task, Segmentation)}
+    column = str(options.get("column", ""))
+    if column not in tasks:
+        raise RecipeError(f"regions --column: {recipe} has no segmentation task {column!r}; {nearest(column, tasks)}")
+    task = tasks[column]
+    return {"none": task.ignore} if task.remap is None else {"remap": task.remap}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.paths import require_out, require_recipe, require_table
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_table(arguments.table)
+    require_out(arguments.out)
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe)
     from pathlib import Path
 
     from crosstask.construct import construct

@@ -7,19 +7,26 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import whole
+from crosstask.commands.paths import require_out
+
 HELP = "write made-up rooms with exact labels as a table of files"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
+    amount = whole(0, 10**7)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write into")
-    parser.add_argument("--train", type=int, default=600, help="training rooms (default: 600)")
-    parser.add_argument("--val", type=int, default=60, help="validation rooms (default: 60)")
-    parser.add_argument("--test", type=int, default=240, help="test rooms (default: 240)")
-    parser.add_argument("--size", type=int, nargs=2, default=(96, 128), metavar=("H", "W"), help="image size")
-    parser.add_argument("--seed", type=int, default=0, help="the world the rooms are from")
+    parser.add_argument("--train", type=amount, default=600, help="training rooms (default: 600)")
+    parser.add_argument("--val", type=amount, default=60, help="validation rooms (default: 60)")
+    parser.add_argument("--test", type=amount, default=240, help="test rooms (default: 240)")
+    parser.add_argument(
+        "--size", type=whole(16, 4096), nargs=2, default=(96, 128), metavar=("H", "W"), help="image size"
+    )
+    parser.add_argument("--seed", type=whole(0, 2**63 - 1), default=0, help="the world the rooms are from")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_out(arguments.out, folder=True)
     from crosstask.errors import UserError
     from crosstask.rooms.dataset import RoomsDataset
     from crosstask.rooms.export import export_rooms

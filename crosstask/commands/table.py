@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import real
+from crosstask.commands.paths import require_out
+
 HELP = "make a table from folders of files"
 CONSTANTS = ("fx", "fy", "cx", "cy")
 
@@ -21,11 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="", metavar="NAME,...", help="split of the rows; {split} in patterns")
     parser.add_argument("--append", action="store_true", help="add the rows to an existing table")
     for name in CONSTANTS:
-        parser.add_argument(f"--{name}", type=float, help=argparse.SUPPRESS)
+        parser.add_argument(f"--{name}", type=real(-1e9, 1e9), help=argparse.SUPPRESS)
     parser.set_defaults(takes_overrides=True)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_out(arguments.out)
     from crosstask.data.table.folders import make_table
     from crosstask.errors import UserError
     from crosstask.flags import pairs

@@ -4,12 +4,15 @@ Anything in the recipe can be overridden with dotted flags:
 
     crosstask train recipe.yaml --out runs/one --training.epochs 5 --data.labels one --objectives supervised
     crosstask train --resume runs/one
+    crosstask train --resume runs/one --training.iterations 20000       # train it for longer
+    crosstask train recipe.yaml --out runs/one --resume auto            # continue it, or begin it: for schedulers
 """
 
 from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.paths import require_out, require_recipe, require_run
 from crosstask.commands.trust import add_trust
 
 HELP = "train a recipe into a run directory, or continue one"
@@ -18,7 +21,12 @@ HELP = "train a recipe into a run directory, or continue one"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", nargs="?", help="recipe file or name of a shipped recipe")
     parser.add_argument("--out", metavar="RUN", help="run directory (default: runs/RECIPE)")
-    parser.add_argument("--resume", metavar="RUN", help="continue this run where its last checkpoint is")
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="continue this run where its last checkpoint is; auto: continue --out where it has one",
+    )
+    parser.add_argument("--anyway", action="store_true", help="continue even where data or recipe changed since")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--options", action="store_true", help="list every key a recipe may have, and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -36,27 +44,38 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(option_help())
         return 0
-    if (arguments.recipe is None) == (arguments.resume is None):
+    auto = arguments.resume == "auto"
+    if (arguments.recipe is None) == (arguments.resume is None or auto):
         raise RecipeError("give a recipe to train, or --resume RUN to continue one (not both)")
+
+    if arguments.resume is not None:
+        require_run(arguments.resume)
+    else:
+        require_recipe(arguments.recipe)
+    if arguments.out is not None:
+        require_out(arguments.out, folder=True)
 
     from crosstask.experiment import Experiment
     from crosstask.recipe import Recipe
+    from crosstask.training.requeue import requeue
 
-    if arguments.resume:
-        if arguments.overrides:
-            raise RecipeError(f"--resume continues the recipe as it was: leave out {' '.join(arguments.overrides)}")
-        experiment = Experiment.resume(arguments.resume, arguments.quiet, arguments.trust)
+    if arguments.recipe is None:
+        experiment = Experiment.resume(
+            arguments.resume, arguments.quiet, arguments.trust, arguments.overrides, arguments.anyway
+        )
     else:
         recipe = Recipe.load(arguments.recipe, arguments.overrides, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
         out = arguments.out or Path("runs") / Path(arguments.recipe).stem
-        experiment = Experiment(recipe, out, quiet=arguments.quiet)
+        experiment = Experiment(recipe, out, arguments.quiet, "auto" if auto else "no", arguments.anyway)
     outcome = experiment.fit()
     where = experiment.run.path
     if not experiment.main_process:
         return 0
+    if outcome.requeue:
+        requeue()
     if outcome.status == "interrupted":
         print(f"interrupted after iteration {outcome.iteration}; continue with: crosstask train --resume {where}")
         return 130

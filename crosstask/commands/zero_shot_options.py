@@ -35,6 +35,8 @@ def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse
     from crosstask.relatedness import read_relatedness
 
     if arguments.zero_shot is None:
+        if arguments.zero_shot_from is not None:
+            raise UserError(f"--zero-shot-from {arguments.zero_shot_from}: says nothing without --zero-shot NAME=R")
         return None
     name, _, table = arguments.zero_shot.partition("=")
     if not name or not table:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from crosstask.claims import claimed
 from crosstask.compare.grid import first_difference
 from crosstask.errors import RecipeError
 from crosstask.evaluation.evaluate import evaluate
@@ -14,7 +13,7 @@ from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
 from crosstask.trained import load_run
 from crosstask.training.run import Run
-from crosstask.training.runtime import make_fabric
+from crosstask.training.runtime import make_device
 
 RESULTS = "results_last.json"
 """The numbers of a run's last weights on the test split; a run that has them is finished."""
@@ -39,7 +38,7 @@ def run_cell(recipe: Recipe, path: Path) -> str:
         UserError: see :meth:`Experiment.fit`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with claimed(path) as mine:
+    with claimed(path.with_name(f".{path.name}.lock")) as mine:
         if not mine:
             return "busy"
         if finished(path):
@@ -54,31 +53,14 @@ def measure(path: Path, trust: bool = False) -> Results:
     """The numbers of a run's last weights on the test split."""
     run = load_run(path, "last", trust)
     dataset, split = run.evaluation_data()
-    device = make_fabric(run.recipe.training).device
+    device = make_device(run.recipe.training)
     return evaluate(
-        run.network.to(device),
+        run.predictor().to(device),
         run.evaluation_batches(dataset),
         run.tasks,
         device=device,
         settings={"split": split, "weights": run.weights},
     )
-
-
-@contextmanager
-def claimed(path: Path) -> Iterator[bool]:
-    """Whether this process is the only one at work on the run, which then remains so within the context."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: nothing keeps two processes apart
-        yield True
-        return
-    with open(path.with_name(f".{path.name}.lock"), "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
 
 
 def _experiment(recipe: Recipe, path: Path) -> Experiment:

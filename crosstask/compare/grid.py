@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from crosstask.compare.entries import Method
 from crosstask.errors import RecipeError, UserError
 from crosstask.recipe import Recipe, merge
-from crosstask.training.checkpoint import write_atomically
+from crosstask.writing import write
 
 FREE = {("data", "labels"), ("data", "labels_seed"), ("training", "seed")}
 """Keys that the grid sets itself."""
@@ -106,7 +106,7 @@ class Grid:
             "methods": [asdict(method) for method in self.methods.values()],
             "cells": self.cells,
         }
-        write_atomically(self.path / "grid.json", json.dumps(content, indent=1).encode())
+        write(self.path / "grid.json", json.dumps(content, indent=1).encode())
 
     def folder(self, cell: Cell) -> Path:
         """The run directory of a cell; for ``single``, the folder of its runs."""
@@ -171,7 +171,7 @@ class Recipes:
         file = self.grid.path / "recipe.yaml"
         if not file.exists():
             self.grid.path.mkdir(parents=True, exist_ok=True)
-            write_atomically(file, self.base.to_yaml().encode())
+            write(file, self.base.to_yaml().encode())
             return
         difference = first_difference(Recipe.load(file, trust=self.base.trust).sections, self.base.sections)
         if difference:

@@ -11,7 +11,7 @@ from crosstask.compare.grid import Cell, Recipes
 from crosstask.compare.pool import Job
 from crosstask.data.labels.splits import Splits, load_splits
 from crosstask.errors import DataError, RecipeError
-from crosstask.training.checkpoint import write_atomically
+from crosstask.writing import write
 
 
 def share(cells: Sequence[Cell], part: str | None) -> list[Cell]:
@@ -66,4 +66,4 @@ def _write_lists(recipes: Recipes, splits: Splits, labels: str, seed: int) -> No
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = splits.labels.rows
     kept = {task: [row["id"] for row in rows if row.get(task)] for task in recipes.tasks}
-    write_atomically(file, json.dumps(kept).encode())
+    write(file, json.dumps(kept).encode())

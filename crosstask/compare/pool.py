@@ -27,6 +27,7 @@ from crosstask.compare.cell import run_cell
 from crosstask.errors import UserError
 from crosstask.recipe import Recipe
 from crosstask.training.interrupt import Interrupt
+from crosstask.writing import write
 
 _TICK = 0.5
 
@@ -70,7 +71,7 @@ def do(
     passed_on = False
     threads = max(torch.get_num_threads() // at_once, 1)
     try:
-        with Interrupt() as interrupt:
+        with Interrupt(grace=None) as interrupt:
             while running or (waiting and not interrupt.requested):
                 while waiting and len(running) < at_once and not interrupt.requested:
                     running.append(_Child(waiting.pop(), threads))
@@ -148,6 +149,6 @@ def _work(sender: Connection, job: Job, threads: int) -> None:
         sender.send(("failed", str(error)))
     except Exception as error:
         if job.path.is_dir():
-            (job.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            write(job.path / "error.txt", traceback.format_exc())
         text = " ".join(str(error).split())[:300]
         sender.send(("failed", f"{type(error).__name__}: {text} (see {job.path / 'error.txt'})"))

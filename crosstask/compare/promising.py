@@ -43,7 +43,7 @@ def align_grid(recipes: Recipes, reference: Cell, progress: Progress | None = No
             return rows
     run = load_run(path, "last")
     own = {name: recipes.of(reference._replace(method=name)).sections for name in candidates}
-    rows = align(run.network, with_hidden(run.recipe.sections, own), progress=progress)
+    rows = align(run.network, with_hidden(run.recipe, own), progress=progress)
     run.run.write(FILE, to_json(rows, {"weights": run.weights}))
     return rows
 

@@ -19,8 +19,8 @@ from crosstask.compare.markdown import markdown
 from crosstask.compare.protocols import DELTA, DIFFERENCE, MEMORY, SECONDS, SPREAD, T_INTERVAL
 from crosstask.compare.rows import CostRow, Gain, Point, Score
 from crosstask.compare.statements import statements
-from crosstask.training.checkpoint import write_atomically
 from crosstask.training.run import plain
+from crosstask.writing import write
 
 Record = dict[str, Any]
 
@@ -33,7 +33,7 @@ def write_tables(comparison: Comparison, folder: Path) -> list[Path]:
         **{f"{name}.csv": _csv(records) for name, records in records_of(comparison).items()},
     }
     for name, text in contents.items():
-        write_atomically(folder / name, text.encode())
+        write(folder / name, text.encode())
     return [folder / name for name in contents]
 
 

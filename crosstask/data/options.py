@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from crosstask.names import require_name
-
-LARGEST = 16384
-MOST_WORKERS = 1024
+from crosstask.ranges import Count, Factor, Share, Size, Workers
 
 
 @dataclass(frozen=True)
@@ -23,9 +21,9 @@ class RoomsOptions:
         seed: seed of the scenes.
     """
 
-    train: int = 600
-    validation: int = 60
-    test: int = 240
+    train: Count = 600
+    validation: Count = 60
+    test: Count = 240
     seed: int = 0
 
 
@@ -38,8 +36,9 @@ class DataOptions:
             whose labels are stored otherwise says so: ``[a.csv, {path: b.csv, depth: {unit: 0.00390625}}]``.
         rooms: made-up rooms instead of a table.
         size: height and width of training images.
-        evaluation_size: height and width at which images are evaluated; their own size where null, which only suits
-            images about as large as ``size``.
+        evaluation_size: height and width at which the network is shown images when it is measured or used: whole,
+            scaled to just fit, and its predictions brought back to their own size; ``size`` where null. ``own`` shows
+            them at their own size, which only suits images about as large as ``size``.
         labels: which labels of the training rows may be used: full, one (each image keeps one of its labels), random
             (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels), lists:FILE or
             file:FILE (as a file says).
@@ -66,6 +65,8 @@ class DataOptions:
         colour: strength of colour jitter, 0 for none.
         regions: also load the region ids.
         workers: processes that load data.
+        timeout: seconds after which a batch that ``workers`` have not loaded ends the run (a file system that does not
+            answer, a worker that was stopped).
         cache: keep training samples in memory once they were read, in each worker: for small data sets.
         on_error: whether a file that cannot be read ends the training or is reported and skipped.
         confined: refuse paths that leave the table's folder.
@@ -73,24 +74,25 @@ class DataOptions:
 
     table: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     rooms: RoomsOptions | None = None
-    size: tuple[int, int] = (192, 256)
-    evaluation_size: tuple[int, int] | None = None
+    size: tuple[Size, Size] = (192, 256)
+    evaluation_size: tuple[Size, Size] | Literal["own"] | None = None
     labels: str = "full"
     labels_seed: int = 0
     labelled_share: float | None = None
     mixed: bool = False
     hidden: bool = False
     derive: dict[str, str] = field(default_factory=dict)
-    validation_fraction: float = 0.1
+    validation_fraction: Share = 0.1
     train_split: str = "train"
     validation_split: str = "val"
     test_split: str = "test"
     zoom: tuple[float, ...] = (1.0, 1.5)
     second_view: bool = False
     flip: bool = True
-    colour: float = 0.2
+    colour: Factor = 0.2
     regions: bool = False
-    workers: int = 2
+    workers: Workers = 2
+    timeout: Count = 300
     cache: bool = False
     on_error: Literal["fatal", "skip"] = "fatal"
     confined: bool = False
@@ -100,17 +102,6 @@ class DataOptions:
             raise ValueError("data: give either table or rooms, for example  data: {table: data.csv}")
         for name in ("train_split", "validation_split", "test_split"):
             require_name(getattr(self, name), f"data.{name}", "name of a split")
-        if min(self.evaluation_size or self.size) < 1:
-            raise ValueError(f"data.evaluation_size must be at least 1x1, found {list(self.evaluation_size or ())}")
-        if max(*self.size, *(self.evaluation_size or (0,))) > LARGEST:
-            raise ValueError(
-                f"data.size and data.evaluation_size are at most {LARGEST}x{LARGEST}, found {list(self.size)}"
-            )
-        for name, value in (("workers", self.workers), ("colour", self.colour)):
-            if value < 0:
-                raise ValueError(f"data.{name} must be 0 or more, found {value}")
-        if self.workers > MOST_WORKERS:
-            raise ValueError(f"data.workers must be at most {MOST_WORKERS}, found {self.workers}")
         if min(self.size) < 16:
             raise ValueError(f"data.size must be at least 16x16 (height, width), found {list(self.size)}")
         if not 0 <= self.validation_fraction < 1:
@@ -125,3 +116,10 @@ class DataOptions:
             )
         if len(self.zoom) == 2 and self.zoom[0] > self.zoom[1]:
             raise ValueError(f"data.zoom must be two numbers, least <= greatest, found {list(self.zoom)}")
+
+    @property
+    def shown_size(self) -> tuple[int, int] | None:
+        """Height and width at which images are shown to a trained network; None for their own."""
+        if self.evaluation_size == "own":
+            return None
+        return self.size if self.evaluation_size is None else self.evaluation_size

@@ -30,6 +30,7 @@ class Sample:
         hidden: labels that exist but may not be trained on, unknown where ``targets`` has them; only there to measure
             pseudo-labels with, and empty unless asked for.
         view: a second view of the same image, with its own labels and regions; where it is asked for.
+        made: the tasks whose label was made by a network, not given.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Sample:
     weights: dict[str, Target] = field(default_factory=dict)
     hidden: dict[str, Target] = field(default_factory=dict)
     view: Sample | None = None
+    made: frozenset[str] = frozenset()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -71,6 +73,7 @@ class Batch:
         weights: per task (B, H, W) or (B,); 1 where a sample gives none. Only tasks for which some sample has any.
         hidden: like ``targets``, the labels that may not be trained on; for measuring, and mostly empty.
         view: the same samples seen otherwise, with their own labels and regions; None where there is no second view.
+        made: per task which labels were made by a network, not given, bool (B,); only tasks with any.
     """
 
     images: Tensor
@@ -81,6 +84,7 @@ class Batch:
     weights: dict[str, Tensor]
     hidden: dict[str, Tensor] = field(default_factory=dict)
     view: Batch | None = None
+    made: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -97,6 +101,7 @@ class Batch:
             {name: move(weight) for name, weight in self.weights.items()},
             {name: move(target) for name, target in self.hidden.items()},
             None if self.view is None else self.view.to(device, non_blocking),
+            {name: move(made) for name, made in self.made.items()},
         )
 
     def pin_memory(self) -> Batch:
@@ -110,6 +115,7 @@ class Batch:
             {name: weight.pin_memory() for name, weight in self.weights.items()},
             {name: target.pin_memory() for name, target in self.hidden.items()},
             None if self.view is None else self.view.pin_memory(),
+            {name: made.pin_memory() for name, made in self.made.items()},
         )
 
 
@@ -154,4 +160,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         weights=weights,
         hidden={name: _stack([_plain(s.hidden[name]) for s in samples]) for name in first.hidden},
         view=None if first.view is None else collate([s.view for s in samples if s.view is not None]),
+        made={
+            name: torch.tensor([name in s.made for s in samples])
+            for name in sorted({name for s in samples for name in s.made})
+        },
     )

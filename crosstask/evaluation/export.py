@@ -22,7 +22,12 @@ from crosstask.errors import RunError, UserError
 from crosstask.evaluation.evaluate import evaluating
 from crosstask.evaluation.exported import FORMAT, METADATA, load_exported
 from crosstask.tasks.base import Task
+from crosstask.writing import whole
 
+_FIT = (
+    "scale the whole image to just fit into size (bilinear, antialiased), centre it, black around; cut the maps to "
+    "what is the image's and scale them back to its size: values stay as they are, unit vectors are made unit again"
+)
 _AXES = {"batch": 0, "height": 2, "width": 3}
 _DYNAMIC: tuple[tuple[str, ...], ...] = (("batch", "height", "width"), ("height", "width"), ("batch",), ())
 
@@ -68,6 +73,7 @@ def export(
     path: Path | str,
     *,
     size: tuple[int, int],
+    fit: bool = True,
     onnx: bool = False,
     tolerance: float = 1e-4,
     overwrite: bool = False,
@@ -86,7 +92,8 @@ def export(
         network: images to raw predictions by task; it is copied to the CPU and stays as it is.
         tasks: the tasks to export.
         path: where to write; the ending becomes ``.pt2``.
-        size: height and width of the images the network is meant for.
+        size: height and width at which the network is shown images.
+        fit: whether images of other sizes are to be scaled to fit into ``size``; the file says so, it does not do it.
         onnx: also write ONNX; needs the ``export`` extra.
         tolerance: how much a value may differ from the network's, relative to the largest value of the task (or to 1
             where that is below 1).
@@ -107,19 +114,23 @@ def export(
     natural = Natural(copy.deepcopy(network).cpu().float(), tasks).requires_grad_(False)
     with evaluating(natural), torch.no_grad():
         exported, dynamic = _exported(natural, size)
-        content = metadata(tasks, size, dynamic)
+        content = metadata(tasks, size, dynamic, fit)
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
-        torch.export.save(exported, program, extra_files={METADATA: json.dumps(content)})
-        difference = _check(natural, load_exported(program), program, size, dynamic, tolerance)
+        with whole(program) as part:
+            torch.export.save(exported, part, extra_files={METADATA: json.dumps(content)})
+            difference = _check(natural, load_exported(part), program, size, dynamic, tolerance)
         if model is not None:
-            _write_onnx(exported, model, content)
-            other = _check(natural, load_exported(model), model, size, dynamic, tolerance)
+            with whole(model) as part:
+                _write_onnx(exported, part, content)
+                other = _check(natural, load_exported(part), model, size, dynamic, tolerance)
             difference = {name: max(difference[name], other[name]) for name in difference}
     return Export(program, model, dynamic, difference)
 
 
-def metadata(tasks: Mapping[str, Task], size: tuple[int, int], dynamic: tuple[str, ...]) -> dict[str, Any]:
+def metadata(
+    tasks: Mapping[str, Task], size: tuple[int, int], dynamic: tuple[str, ...], fit: bool = True
+) -> dict[str, Any]:
     """What a reader of the file needs to know: the input, and for each output its kind, unit and classes."""
     return {
         "format": FORMAT,
@@ -129,6 +140,8 @@ def metadata(tasks: Mapping[str, Task], size: tuple[int, int], dynamic: tuple[st
             "axes": ["batch", "channel", "height", "width"],
             "values": "RGB, float32 in [0, 1]; the network normalises them itself",
             "size": list(size),
+            "fit": fit,
+            "resize": _FIT if fit else "none: the network was measured on images at their own size",
             "dynamic": list(dynamic),
         },
         "outputs": {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from crosstask.evaluation.scale import resized
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import as_target
 
@@ -70,20 +70,25 @@ class Inference(nn.Module):
 
         The tiles run where the network is; results are gathered where the images are.
         """
-        views = [(scale, flip) for scale in self.scales for flip in (False, True)[: 1 + self.flip]]
-        outputs = self._seen(images, *views[0])
-        for view in views[1:]:
-            for name, output in self._seen(images, *view).items():
-                outputs[name] = outputs[name] + output
-        return {name: output / len(views) for name, output in outputs.items()}
+        views = self.views(images)
+        outputs, count = next(views), 1
+        for view in views:
+            outputs, count = {name: output + view[name] for name, output in outputs.items()}, count + 1
+        return {name: output / count for name, output in outputs.items()}
+
+    def views(self, images: Tensor) -> Iterator[dict[str, Tensor]]:
+        """Raw predictions of each view, one after the other, flipped and scaled back to the images."""
+        for scale in self.scales:
+            for flip in (False, True)[: 1 + self.flip]:
+                yield self._seen(images, scale, flip)
 
     def _seen(self, images: Tensor, scale: float, flip: bool) -> dict[str, Tensor]:
         size = images.shape[-2:]
         scaled = tuple(max(1, round(side * scale)) for side in size)
-        outputs = self._tiled(_resize(images.flip(-1) if flip else images, scaled))
+        outputs = self._tiled(resized(images.flip(-1) if flip else images, scaled))
         for name, task in self.tasks.items():
             if task.dense:
-                outputs[name] = _resize(outputs[name], size)
+                outputs[name] = resized(outputs[name], size)
             if flip:
                 outputs[name] = as_target(task.target_type, outputs[name]).flipped()
         return outputs
@@ -100,7 +105,7 @@ class Inference(nn.Module):
         dense = [name for name, task in self.tasks.items() if task.dense]
         if len(dense) < len(self.tasks):
             shrink = self.tile / max(height, width)
-            whole = self._run(_resize(images, (max(1, round(height * shrink)), max(1, round(width * shrink)))))
+            whole = self._run(resized(images, (max(1, round(height * shrink)), max(1, round(width * shrink)))))
             outputs = {name: whole[name] for name in self.tasks if name not in dense}
         for top in _starts(height, side[0], self.overlap) if dense else []:
             for left in _starts(width, side[1], self.overlap):
@@ -120,13 +125,6 @@ class Inference(nn.Module):
             name: outputs[name].to(images.device, torch.promote_types(outputs[name].dtype, torch.float32))
             for name in self.tasks
         }
-
-
-def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear, antialiased when shrinking; exactly ``maps`` where the size is theirs."""
-    if tuple(maps.shape[-2:]) == tuple(size):
-        return maps
-    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False, antialias=True)
 
 
 def _starts(length: int, tile: int, overlap: int) -> list[int]:

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from crosstask.data.decode.files import load_image
 from crosstask.data.decode.writing import label_suffix, write_label
-from crosstask.data.table.table import RESERVED, Table, write_table
+from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT, Table, write_table
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
 from crosstask.evaluation.sources import file_names, find_images
 from crosstask.tasks.base import Task
+from crosstask.writing import whole, write
 
 PICTURES = "pictures"
 TABLE = "table.csv"
@@ -61,6 +63,7 @@ def predict(
     autocast: torch.dtype | None = None,
     overwrite: bool = False,
     pictures: bool = True,
+    source: str | None = None,
     progress: Progress | None = None,
 ) -> Predicted:
     """Predict images of any size, each at its own, and write::
@@ -69,6 +72,9 @@ def predict(
         out/predictions.jsonl   image-level tasks: one object per image
         out/pictures/ID.png     the image and the picture of each task, side by side
         out/table.csv           a table of all this, by which the predictions can serve as labels
+
+    With ``source``, how sure they are too: ``out/TASK.weight/ID.png`` (8 bits for [0, 1]) for dense tasks, a number in
+    the table for others, as :meth:`~crosstask.tasks.base.Task.fuse` has it of the views of the image.
 
     A broken image is reported in the result, and the rest is finished. Everything that was predicted is in the table
     even when the run is interrupted.
@@ -83,6 +89,8 @@ def predict(
         autocast: compute under autocast with this type.
         overwrite: write into a folder that is not empty, over what has the same name.
         pictures: also write side-by-side pictures.
+        source: who predicts, for the columns ``TASK.source`` by which no prediction is taken for a label that was
+            given; written with the weights. None for neither.
         progress: called after each image with the images done and their number.
 
     Raises:
@@ -96,15 +104,17 @@ def predict(
         raise UserError(f"a task is named {taken[0]!r}, a name the output uses itself: give the task another name")
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not overwrite:
         raise UserError(f"{out}: is there already and not empty: give another folder, or --overwrite")
-    writer = Writer(tasks, out, sources, pictures)
+    writer = Writer(tasks, out, sources, pictures, source)
     broken: dict[str, str] = {}
 
-    def computed(pool: Executor) -> Iterator[tuple[str, Tensor, dict[str, Tensor]]]:
+    def computed(pool: Executor) -> Iterator[tuple[str, Tensor, dict[str, Tensor], dict[str, Tensor]]]:
         for (name, path), image in zip(sources.items(), _ahead(pool, load_image, sources.values()), strict=True):
             try:
                 with autocasting(device, autocast):
-                    predictions = network(image.result().as_subclass(Tensor)[None].to(device))
-                yield name, image.result(), _values(tasks, predictions)
+                    views = list(_views(network, image.result().as_subclass(Tensor)[None].to(device), source))
+                predictions = {key: torch.stack([view[key] for view in views]).mean(0) for key in tasks}
+                sure = {} if source is None else confidences(tasks, views)
+                yield name, image.result(), _values(tasks, predictions), sure
             except (DataError, ArithmeticError) as error:
                 broken[name] = str(error)
             except torch.OutOfMemoryError:
@@ -124,7 +134,8 @@ def predict(
                         progress(len(rows) + len(broken), len(sources))
         finally:
             if rows:
-                _write_tables(out, tasks, rows, said)
+                columns = [key + end for key in tasks for end in ("", WEIGHT, SOURCE)[: 1 if source is None else 3]]
+                _write_tables(out, tasks, columns, rows, said)
     except OSError as error:
         raise RunError(f"{error.filename or out}: cannot be written ({error.strerror or error})") from error
     return Predicted([row["id"] for row in rows], broken)
@@ -144,10 +155,38 @@ def _values(tasks: Mapping[str, Task], predictions: Mapping[str, Tensor]) -> dic
     return {name: task.decide(predictions[name].float())[0].cpu() for name, task in tasks.items()}
 
 
-def _write_tables(out: Path, tasks: Mapping[str, Task], rows: list[dict[str, str]], said: list[dict[str, Any]]) -> None:
+def _views(network: nn.Module, images: Tensor, source: str | None) -> Iterator[Mapping[str, Tensor]]:
+    """What is averaged, view by view, where somebody asks how much the views agree."""
+    if source is None or not hasattr(network, "views"):
+        return iter([network(images)])
+    return network.views(images)
+
+
+def confidences(tasks: Mapping[str, Task], views: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """How sure raw predictions (1, C, ...) of several views of one image are together: in [0, 1], (H, W) for dense
+    tasks, one number for others."""
+    sure = {}
+    for name, task in tasks.items():
+        confidence = task.fuse(torch.cat([task.activate(view[name].float()) for view in views])).confidence
+        sure[name] = (confidence if task.dense else confidence.mean()).cpu()
+    return sure
+
+
+def stored_weight(confidence: Tensor) -> np.ndarray:
+    """Confidence (H, W) in [0, 1] as a file of weights, uint8."""
+    return (confidence * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def _write_tables(
+    out: Path,
+    tasks: Mapping[str, Task],
+    columns: Sequence[str],
+    rows: list[dict[str, str]],
+    said: list[dict[str, Any]],
+) -> None:
     if not all(task.dense for task in tasks.values()):
-        (out / VALUES).write_text("".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said), "utf-8")
-    write_table(Table(out / TABLE, ("id", "image", *tasks), rows))
+        write(out / VALUES, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said))
+    write_table(Table(out / TABLE, ("id", "image", *columns), rows))
 
 
 class Writer:
@@ -158,19 +197,30 @@ class Writer:
         out: the folder.
         sources: the images by id.
         pictures: whether to write side-by-side pictures.
+        source: who predicts; None to write no confidence.
     """
 
-    def __init__(self, tasks: Mapping[str, Task], out: Path, sources: Mapping[str, Path], pictures: bool) -> None:
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        out: Path,
+        sources: Mapping[str, Path],
+        pictures: bool,
+        source: str | None = None,
+    ) -> None:
         self.tasks = tasks
         self.out = out
         self.sources = sources
         self.pictures = pictures
+        self.source = source
         self.names = file_names(list(sources))
 
     @torch.inference_mode()
-    def __call__(self, item: tuple[str, Tensor, dict[str, Tensor]]) -> tuple[dict[str, str], dict[str, Any]]:
+    def __call__(
+        self, item: tuple[str, Tensor, dict[str, Tensor], dict[str, Tensor]]
+    ) -> tuple[dict[str, str], dict[str, Any]]:
         """The row of the table and what there is to say of the image-level tasks."""
-        name, image, values = item
+        name, image, values, sure = item
         row = {"id": name, "image": Path(os.path.relpath(self.sources[name], self.out)).as_posix()}
         said: dict[str, Any] = {}
         for key, task in self.tasks.items():
@@ -181,14 +231,19 @@ class Writer:
             else:
                 row[key] = f"{key}/{self.names[name]}{label_suffix(encoded)}"
                 write_label(self.out / row[key], encoded)
+        for key, confidence in sure.items():
+            weight, row[key + SOURCE] = key + WEIGHT, self.source or ""
+            if confidence.ndim:
+                row[weight] = self._save(Image.fromarray(stored_weight(confidence)), f"{weight}/{self.names[name]}.png")
+            else:
+                row[weight] = f"{float(confidence):.4f}"
         if self.pictures:
             self._save(self._sheet(image, values), f"{PICTURES}/{self.names[name]}.png")
         return row, said
 
     def _save(self, image: Image.Image, name: str) -> str:
-        path = self.out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(path)
+        with whole(self.out / name) as part:
+            image.save(part)
         return name
 
     def _sheet(self, image: Tensor, values: Mapping[str, Tensor]) -> Image.Image:

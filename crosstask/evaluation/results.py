@@ -10,6 +10,8 @@ from typing import Any
 
 from rich.table import Table
 
+from crosstask.writing import write
+
 NOT_MEASURED = "n/a"
 ARROWS = {1: "↑", -1: "↓", 0: ""}
 """Marks of numbers of which more is better, less is, or that are only information."""
@@ -114,7 +116,7 @@ class Results:
 
     def save(self, path: Path | str) -> None:
         """Write :meth:`to_json` to ``path``."""
-        Path(path).write_text(self.to_json() + "\n", encoding="utf-8")
+        write(path, self.to_json() + "\n")
 
     @classmethod
     def load(cls, path: Path | str) -> Results:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from crosstask.errors import nearest
 from crosstask.networks.attention import Affinity, Attention, Constraint
 from crosstask.networks.heads import Decoder, TaskModules, starting_at
+from crosstask.ranges import Size
 from crosstask.tasks.base import Task
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -67,14 +68,14 @@ class AffinityDecoder(Decoder):
         channels: Sequence[int],
         strides: Sequence[int],
         tasks: Mapping[str, Task],
-        width: int = 128,
+        width: Size = 128,
         affinity: Literal["none", "own", "cross"] = "cross",
         constrained: list[str] | None = None,
         preset: Literal["as_published", "as_released", "normalised"] = "normalised",
-        dilations: list[int] | None = None,
+        dilations: list[Size] | None = None,
         normalise: bool | None = None,
         transposed: bool | None = None,
-        kernel: int = 3,
+        kernel: Size = 3,
     ) -> None:
         super().__init__(channels[-1:], strides[-1:], tasks)
         given = {"dilations": dilations, "normalise": normalise, "transposed": transposed}

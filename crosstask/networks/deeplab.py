@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from crosstask.networks.blocks import conv_norm_relu, resize
 from crosstask.networks.heads import Decoder, TaskModules, starting_at
+from crosstask.ranges import Size
 from crosstask.tasks.base import Task
 
 
@@ -27,7 +28,7 @@ class DeepLabV3Plus(Decoder):
     Args:
         width: channels of each branch of the pyramid and of the heads.
         detail: channels to which the fine map is reduced.
-        rates: dilations of the pyramid's 3x3 convolutions; by default 6, 12, 18 for an encoder that ends at stride 16,
+        rates: list[Size] | None,
             and in proportion for others (12, 24, 36 at stride 8).
     """
 
@@ -36,9 +37,9 @@ class DeepLabV3Plus(Decoder):
         channels: Sequence[int],
         strides: Sequence[int],
         tasks: Mapping[str, Task],
-        width: int = 256,
-        detail: int = 48,
-        rates: list[int] | None = None,
+        width: Size = 256,
+        detail: Size = 48,
+        rates: list[Size] | None = None,
     ) -> None:
         super().__init__([width + detail, channels[-1]], [strides[0], strides[-1]], tasks)
         self.pyramid = Pyramid(channels[-1], width, rates or [max(1, 96 * step // strides[-1]) for step in (1, 2, 3)])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crosstask.networks.blocks import resize
+from crosstask.ranges import Size
 from crosstask.tasks.base import Task
 
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
@@ -70,7 +71,7 @@ class MultiScale(Decoder):
     """
 
     def __init__(
-        self, channels: Sequence[int], strides: Sequence[int], tasks: Mapping[str, Task], width: int = 48
+        self, channels: Sequence[int], strides: Sequence[int], tasks: Mapping[str, Task], width: Size = 48
     ) -> None:
         super().__init__(channels, strides, tasks)
         self.heads = TaskModules({name: MultiScaleHead(channels, task, width) for name, task in tasks.items()})

@@ -17,6 +17,7 @@ from crosstask.networks.encoders import build_encoder
 from crosstask.networks.heads import Decoder, Finest, MultiScale, PooledHeads
 from crosstask.networks.task_expert import TaskExpert
 from crosstask.ops.activations import normalised
+from crosstask.ranges import Share
 from crosstask.tasks.base import Task
 
 DECODERS: dict[str, type[Decoder]] = {
@@ -67,7 +68,7 @@ class MultiTaskNetwork(nn.Module):
         encoder_options: dict[str, Any] | None = None,
         decoder: str = "multiscale",
         decoder_options: dict[str, Any] | None = None,
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
     ) -> None:
         super().__init__()
         if not tasks:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from crosstask.networks.encoder import Encoder
+from crosstask.ranges import Size
 
 
 class ResNet38d(Encoder):
@@ -19,7 +20,7 @@ class ResNet38d(Encoder):
             the papers do.
     """
 
-    def __init__(self, width: int = 64, frozen: bool = False) -> None:
+    def __init__(self, width: Size = 64, frozen: bool = False) -> None:
         super().__init__()
         if width < 4:
             raise ValueError(f"width is {width}: give at least 4, 64 as published")

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from crosstask.networks.blocks import conv_norm_relu
 from crosstask.networks.encoder import Encoder
+from crosstask.ranges import Size
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
 
@@ -23,7 +24,7 @@ class SegNet(Encoder):
         widths: channels of the five stages, finest first.
     """
 
-    def __init__(self, widths: tuple[int, int, int, int, int] = (64, 128, 256, 512, 512)) -> None:
+    def __init__(self, widths: tuple[Size, Size, Size, Size, Size] = (64, 128, 256, 512, 512)) -> None:
         super().__init__()
         self.channels, self.strides, self.multiple = [widths[0], widths[-1]], [1, 32], 32
         self.down, self.up = nn.ModuleList(), nn.ModuleList()

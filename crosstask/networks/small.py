@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from crosstask.networks.blocks import Residual, conv_norm_relu
 from crosstask.networks.encoder import Encoder
+from crosstask.ranges import Size
 
 GROWTH = (1, 2, 4, 6, 6)
 STRIDES = (2, 4, 8, 16, 32)
@@ -20,7 +21,7 @@ class SmallEncoder(Encoder):
         output_stride: the coarsest stride, 2 to 32; stages that would be coarser are dilated instead.
     """
 
-    def __init__(self, width: int = 16, depth: int = 1, output_stride: int = 32) -> None:
+    def __init__(self, width: Size = 16, depth: Size = 1, output_stride: Size = 32) -> None:
         super().__init__()
         if width < 1 or depth < 1:
             raise ValueError(f"width is {width} and depth {depth}: both must be at least 1")

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from crosstask.networks.blocks import conv_norm_relu, resize
 from crosstask.networks.heads import Decoder, TaskModules, starting_at
+from crosstask.ranges import Size
 from crosstask.tasks.base import Task
 
 HEAD_STRIDE = 4
@@ -55,8 +56,8 @@ class TaskExpert(Decoder):
         channels: Sequence[int],
         strides: Sequence[int],
         tasks: Mapping[str, Task],
-        width: int = 64,
-        experts: int = 4,
+        width: Size = 64,
+        experts: Size = 4,
         gates: Literal["image", "pixel"] = "image",
     ) -> None:
         super().__init__(channels, strides, tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -53,6 +54,10 @@ class Objective(nn.Module):
         """Named terms, always the same names: a term without anything to learn from is ``Term.zero(...)``, attached to
         every parameter it would have trained."""
         raise NotImplementedError
+
+    def term_names(self) -> Sequence[str] | None:
+        """The names of the terms of :meth:`forward`; None where they are not known before it."""
+        return None
 
     def counts(self, batch: Batch) -> dict[str, Tensor] | None:
         """The counts of the terms of :meth:`forward`, known before the forward; None where they are not.

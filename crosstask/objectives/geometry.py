@@ -30,6 +30,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.pairs import labelled
 from crosstask.ops.geometry import depth_steps, normals_from_depth
+from crosstask.ranges import Positive, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -85,9 +86,9 @@ class Geometry(Objective):
         predictions: bool = False,
         detach: bool = True,
         regions: bool = False,
-        distances: Sequence[int] = (1, 4),
-        edge: float | None = 0.1,
-        window: int = 7,
+        distances: Sequence[Size] = (1, 4),
+        edge: Positive | None = 0.1,
+        window: Size = 7,
     ) -> None:
         super().__init__()
         self.depth, self.normals = _find(tasks, "depth", depth), _find(tasks, "normals", normals)
@@ -100,6 +101,9 @@ class Geometry(Objective):
         self.learns = {NORMALS: teach != "depth", DEPTH: teach != "normals"}
         self.predictions, self.detach, self.regions = predictions, detach, regions
         self.distances, self.edge, self.window = tuple(distances), edge or math.inf, window
+
+    def term_names(self) -> list[str]:
+        return [name for name in (NORMALS, DEPTH) if self.learns[name]]
 
     def forward(self, step: Step) -> dict[str, Term]:
         terms = {}

@@ -40,6 +40,9 @@ class Initial(Objective):
             )
         self.tasks = {name: tasks[name] for name in names}
 
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
+
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         return {

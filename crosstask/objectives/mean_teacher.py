@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
@@ -26,6 +26,7 @@ from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.pseudo_quality import PseudoQuality
 from crosstask.objectives.shared.teacher import Teacher, raw_labels
 from crosstask.objectives.shared.views import StrongView, View
+from crosstask.ranges import Share, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term
@@ -73,13 +74,13 @@ class MeanTeacher(Objective):
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
         only: list[str] | None = None,
-        decay: float = 0.99,
-        threshold: float = 0.0,
+        decay: Share = 0.99,
+        threshold: Share = 0.0,
         weigh: bool = False,
         flip: bool = False,
         view: StrongView | None = None,
-        views: int = 1,
-        feature_dropout: float = 0.0,
+        views: Size = 1,
+        feature_dropout: Share = 0.0,
     ) -> None:
         super().__init__()
         for name in only or []:
@@ -92,7 +93,10 @@ class MeanTeacher(Objective):
         self.classes = next((name for name, task in self.tasks.items() if isinstance(task, Segmentation)), None)
         if view is not None and view.mix == "classmix" and self.classes is None:
             raise RecipeError("objectives.mean_teacher.view.mix: classmix needs a segmentation task: choose cutmix")
-        self._quality = {name: PseudoQuality(task) for name, task in self.tasks.items()}
+        self._quality = nn.ModuleList(PseudoQuality(task) for task in self.tasks.values())
+
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
 
     def forward(self, step: Step) -> dict[str, Term]:
         labels = self._labels(step.batch)
@@ -114,7 +118,7 @@ class MeanTeacher(Objective):
         self.teacher.update(network)
 
     def measures(self) -> dict[str, float]:
-        return {key: value for quality in self._quality.values() for key, value in quality.read().items()}
+        return {key: value for quality in self._quality for key, value in quality.read().items()}
 
     def _unknown(self, batch: Batch, name: str) -> Tensor:
         return ~self.tasks[name].known(batch.targets[name])
@@ -122,13 +126,14 @@ class MeanTeacher(Objective):
     @torch.no_grad()
     def _labels(self, batch: Batch) -> dict[str, PseudoLabel]:
         labels = {}
-        for name, prediction in raw_labels(self.teacher.module, batch.images, self.tasks, self.flip).items():
-            task, unknown = self.tasks[name], self._unknown(batch, name)
+        predicted = raw_labels(self.teacher.module, batch.images, self.tasks, self.flip)
+        for (name, task), quality in zip(self.tasks.items(), self._quality, strict=True):
+            prediction, unknown = predicted[name], self._unknown(batch, name)
             confidence = task.confidence(prediction)
             used = unknown & (confidence >= self.threshold)
             weight = (confidence if self.weigh else torch.ones_like(confidence)).where(used, 0.0)
             labels[name] = PseudoLabel(task.decide(prediction), weight)
-            self._quality[name].add(labels[name].target, used, unknown, batch.hidden.get(name))
+            quality.add(labels[name].target, used, unknown, batch.hidden.get(name))
         return labels
 
     def _students(self, step: Step, labels: Mapping[str, PseudoLabel]) -> list[tuple[dict[str, Tensor], View | None]]:

@@ -23,6 +23,7 @@ from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
+from crosstask.ranges import Factor, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -69,11 +70,11 @@ class PairwiseConsistency(Objective):
         self,
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
-        regularisation: float = 0.5,
-        stem: int = 16,
-        widths: Sequence[int] = (16, 24, 32),
-        layers: Sequence[int] = (2, 2, 3, 3),
-        kernel: int = 3,
+        regularisation: Factor = 0.5,
+        stem: Size = 16,
+        widths: Sequence[Size] = (16, 24, 32),
+        layers: Sequence[Size] = (2, 2, 3, 3),
+        kernel: Size = 3,
         every_pair: bool = False,
     ) -> None:
         super().__init__()
@@ -82,6 +83,9 @@ class PairwiseConsistency(Objective):
         self.mapper = MappingNetwork(channels, stem, (*widths, network.channels[-1]), layers, kernel)
         self.regularisation = regularisation
         self.every_pair = every_pair
+
+    def term_names(self) -> list[str]:
+        return ["consistency"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         pairs = find_pairs(step.batch, self.tasks, self.every_pair)

@@ -27,6 +27,7 @@ from crosstask.networks.regenerator import Regenerator
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.pairs import reduced
 from crosstask.ops.redaction import blocks, checkerboard, without_band
+from crosstask.ranges import Factor, Share, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.selection import full_precision
 from crosstask.tasks.term import Term
@@ -50,10 +51,10 @@ class Redaction:
     """
 
     mode: Literal["checkerboard", "blocks", "low_pass", "high_pass", "band_stop"] = "checkerboard"
-    cell: int = 8
-    share: float = 0.5
-    cutoff: float = 0.1
-    band: tuple[float, float] = (0.1, 0.25)
+    cell: Size = 8
+    share: Share = 0.5
+    cutoff: Share = 0.1
+    band: tuple[Factor, Factor] = (0.1, 0.25)
 
     def __post_init__(self) -> None:
         if self.cell < 1:
@@ -114,8 +115,8 @@ class Regeneration(Objective):
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
         redaction: Redaction = Redaction(),
-        stride: int = 2,
-        widths: Sequence[int] = (16, 32, 64),
+        stride: Size = 2,
+        widths: Sequence[Size] = (16, 32, 64),
         labels: bool = False,
     ) -> None:
         super().__init__()
@@ -126,6 +127,9 @@ class Regeneration(Objective):
             raise RecipeError("objectives.regeneration: needs a dense task, found none")
         self.regenerator = Regenerator(sum(task.channels for task in self.tasks.values()), widths)
         self.redaction, self.stride, self.labels = redaction, stride, labels
+
+    def term_names(self) -> list[str]:
+        return ["image"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         images = reduced(full_precision(step.batch.images), self.stride)

@@ -27,6 +27,9 @@ class Supervised(Objective):
         super().__init__()
         self.tasks = tasks
 
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
+
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         return {

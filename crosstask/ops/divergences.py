@@ -41,6 +41,43 @@ def gaussian_kl(
         return (_kl(mean_a, a, mean_b, b) + _kl(mean_b, b, mean_a, a).T) / 2
 
 
+def diagonal_kl(
+    mean_a: Tensor,
+    covariance_a: Tensor,
+    mean_b: Tensor,
+    covariance_b: Tensor,
+    *,
+    symmetric: bool = False,
+    ridge: float = 1e-2,
+) -> Tensor:
+    """Kullback-Leibler divergence KL(a || b) between Gaussians without their correlations, summed over channels:
+
+        sum_c  ln(s_b / s_a) + (s_a^2 + (mu_a - mu_b)^2) / (2 s_b^2) - 1 / 2
+
+    Unlike that of full Gaussians it means something where a region has fewer pixels than channels.
+
+    Args:
+        mean_a, covariance_a: (A, C) and (A, C, C), of which only the diagonal is looked at.
+        mean_b, covariance_b: (B, C) and (B, C, C).
+        symmetric: the mean of KL(a || b) and KL(b || a) instead.
+        ridge: added to each variance, as a fraction of the Gaussian's own mean variance plus the mean of all.
+
+    Returns:
+        (A, B) float64 for float64 inputs, else float32.
+
+    Raises:
+        ValueError: shapes do not fit.
+    """
+    mean_a, covariance_a, mean_b, covariance_b = checked(mean_a, covariance_a, mean_b, covariance_b)
+    with torch.autocast(mean_a.device.type, enabled=False):
+        a, b = (covariance.diagonal(dim1=-2, dim2=-1) for covariance in (covariance_a, covariance_b))
+        common = torch.cat([a, b]).mean()
+        a, b = (each + (ridge * (each.mean(1, keepdim=True) + common)).clamp_min(1e-12) for each in (a, b))
+        if not symmetric:
+            return _diagonal_kl(mean_a, a, mean_b, b)
+        return (_diagonal_kl(mean_a, a, mean_b, b) + _diagonal_kl(mean_b, b, mean_a, a).T) / 2
+
+
 def diagonal_wasserstein2(mean_a: Tensor, covariance_a: Tensor, mean_b: Tensor, covariance_b: Tensor) -> Tensor:
     """Squared 2-Wasserstein distance of Gaussians without their correlations: ||mu - mu'||^2 + ||sigma - sigma'||^2.
 
@@ -94,6 +131,15 @@ def _kl(mean_a: Tensor, a: Tensor, mean_b: Tensor, b: Tensor) -> Tensor:
     shift = torch.linalg.solve_triangular(root_b, delta, upper=False).square().sum(1).T
     log_a, log_b = (root.diagonal(dim1=-2, dim2=-1).log().sum(-1) for root in (root_a, root_b))
     return (spread + shift - mean_a.shape[1]) / 2 + log_b - log_a[:, None]
+
+
+def _diagonal_kl(mean_a: Tensor, a: Tensor, mean_b: Tensor, b: Tensor) -> Tensor:
+    precision = 1 / b
+    centre = mean_b.detach().mean(0)  # so that a common mean costs no digits
+    mean_a, mean_b = mean_a - centre, mean_b - centre
+    spread = (a + mean_a.square()) @ precision.T - 2 * mean_a @ (mean_b * precision).T
+    spread = spread + (mean_b.square() * precision).sum(1)
+    return (spread - mean_a.shape[1] + b.log().sum(1) - a.log().sum(1)[:, None]) / 2
 
 
 def _deviations(covariance: Tensor) -> Tensor:

@@ -8,7 +8,7 @@
 torch.Size([12, 12])
 """
 
-from crosstask.ops.divergences import diagonal_wasserstein2, gaussian_kl, mean_distance
+from crosstask.ops.divergences import diagonal_kl, diagonal_wasserstein2, gaussian_kl, mean_distance
 from crosstask.ops.moments import Moments, region_moments
 from crosstask.ops.regions import RegionIndex, index_regions, region_means
 from crosstask.ops.wasserstein import paired_wasserstein2, wasserstein2
@@ -16,6 +16,7 @@ from crosstask.ops.wasserstein import paired_wasserstein2, wasserstein2
 __all__ = [
     "Moments",
     "RegionIndex",
+    "diagonal_kl",
     "diagonal_wasserstein2",
     "gaussian_kl",
     "index_regions",

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from crosstask.errors import RecipeError, RunError, UserError
 from crosstask.regions.provider import Provider
-from crosstask.regions.stored import Record, encode, read_record, replace_file
+from crosstask.regions.stored import Record, encode, read_record
+from crosstask.writing import write
 
 Reader = Callable[[Path], Any]
 """File -> what the provider takes: an image, or a label map."""
@@ -134,7 +135,7 @@ class Maker:
         except (OSError, ValueError, UserError) as error:
             return Outcome(job, made=False, failure=" ".join(str(error).split()))
         try:
-            replace_file(job.target, content)
+            write(job.target, content, durable=False)
         except OSError as error:
             raise RunError(
                 f"{job.target}: cannot write the regions ({error.strerror or error}): make room or choose another "

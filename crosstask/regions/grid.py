@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from crosstask.ranges import Size
 from crosstask.regions.provider import Provider
 
 
@@ -21,7 +22,7 @@ class Grid(Provider):
     name: ClassVar[str] = "grid"
     library: ClassVar[str] = "numpy"
 
-    patch: int = 32
+    patch: Size = 32
 
     def __post_init__(self) -> None:
         self._require(self.patch >= 1, "patch", "at least 1 pixel")

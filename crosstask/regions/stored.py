@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import secrets
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -125,15 +123,3 @@ def read_record(path: Path | str) -> Record | None:
         return decode(Path(path).read_bytes())[1]
     except (OSError, ValueError):
         return None
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file at once or not at all, whoever else writes it at the same time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from crosstask.ranges import Count, Factor, Iterated, Size, Steps
 from crosstask.regions.provider import Provider
 
 
@@ -27,10 +28,10 @@ class Slic(Provider):
     name: ClassVar[str] = "slic"
     library: ClassVar[str] = "scikit-image"
 
-    segments: int = 100
-    compactness: float = 20.0
-    iterations: int = 5
-    sigma: float = 0.0
+    segments: Steps = 100
+    compactness: Factor = 20.0
+    iterations: Iterated = 5
+    sigma: Factor = 0.0
 
     def __post_init__(self) -> None:
         self._require(self.segments >= 1, "segments", "at least 1")
@@ -68,10 +69,10 @@ class Felzenszwalb(Provider):
     name: ClassVar[str] = "felzenszwalb"
     library: ClassVar[str] = "scikit-image"
 
-    scale: float = 100.0
-    sigma: float = 0.8
-    min_size: int = 50
-    reduce: int = 2
+    scale: Factor = 100.0
+    sigma: Factor = 0.8
+    min_size: Count = 50
+    reduce: Size = 2
 
     def __post_init__(self) -> None:
         self._require(self.scale > 0, "scale", "a number above 0")

@@ -27,6 +27,7 @@ import yaml
 from crosstask.data.table.formats import format_of
 from crosstask.errors import DataError, nearest
 from crosstask.relatedness.table import Relatedness
+from crosstask.writing import write
 
 SHIPPED = Path(__file__).parent / "tables"
 YAML = (".yaml", ".yml")
@@ -67,7 +68,7 @@ def write_relatedness(table: Relatedness, path: str | Path) -> None:
     for name, row in zip(table.classes, table.values.tolist(), strict=True):
         writer.writerow([name, *("" if value != value else f"{value:.6g}" for value in row)])
     try:
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        write(path, text.getvalue())
     except OSError as error:
         raise DataError(f"{path}: cannot write the table ({error.strerror or error})") from None
 

@@ -11,9 +11,11 @@ import torch
 
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError, RecipeError
+from crosstask.ranges import Factor, Share, Steps
 from crosstask.relatedness.estimate import Estimate, count, means, shares
 from crosstask.relatedness.table import Relatedness
 from crosstask.tasks.base import Task
+from crosstask.writing import write
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,10 @@ class RelateOptions:
         level: level of the confidence intervals.
     """
 
-    min_support: int = 5
-    smoothing: float = 1.0
-    floor: float = 0.0
-    level: float = 0.95
+    min_support: Steps = 5
+    smoothing: Factor = 1.0
+    floor: Share = 0.0
+    level: Share = 0.95
 
     def __post_init__(self) -> None:
         if self.min_support < 1 or self.smoothing < 0 or not 0 <= self.floor < 1 or not 0 < self.level < 1:
@@ -60,7 +62,7 @@ class Inferred:
             for column, attribute in enumerate(self.table.attributes):
                 numbers = [float(part[row, column]) for part in self.estimate]
                 writer.writerow([name, attribute, *("" if each != each else f"{each:.6g}" for each in numbers)])
-        Path(path).write_text(text.getvalue(), encoding="utf-8")
+        write(path, text.getvalue())
 
 
 def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None) -> Inferred:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from crosstask.relatedness.table import Relatedness
+from crosstask.writing import whole
 
 _WRITTEN = 600  # cells up to which the numbers are written into them
 
@@ -32,4 +33,5 @@ def save_heat_map(table: Relatedness, path: str | Path, title: str = "") -> None
         for (row, column), value in np.ndenumerate(values):
             text, colour = ("x", "black") if np.isnan(value) else (f"{value:.2g}", "wk"[int(value > (low + high) / 2)])
             axes.text(column, row, text, ha="center", va="center", fontsize="x-small", color=colour)
-    figure.savefig(path, dpi=120)
+    with whole(path) as part:
+        figure.savefig(part, dpi=120)

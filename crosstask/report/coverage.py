@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crosstask.data.table.table import read_table
 from crosstask.report.subject import Source, Subject
@@ -15,12 +15,14 @@ class Coverage:
 
     Attributes:
         labels: the label setting.
+        name: what the page calls it: the setting, or the run among runs side by side.
         images: how many training images there are, held-out ones included.
         tasks: how many of them have a label of each task.
         together: how many of them have how many labels.
     """
 
     labels: str
+    name: str
     images: int
     tasks: dict[str, int]
     together: dict[int, int]
@@ -28,6 +30,8 @@ class Coverage:
 
 def coverage_tables(subject: Subject) -> list[Coverage]:
     """The coverage of each label setting, from the tables that its runs wrote down."""
+    if subject.several:
+        return [replace(_coverage(source), name=source.method) for source in subject.sources]
     firsts = {source.labels: source for source in reversed(subject.sources)}
     return [_coverage(firsts[labels]) for labels in subject.labels]
 
@@ -46,5 +50,9 @@ def _coverage(source: Source) -> Coverage:
     together = Counter(having.values())
     together[0] = images - len(having)
     return Coverage(
-        source.labels, images, tasks, {count: number for count, number in sorted(together.items()) if number}
+        source.labels,
+        source.labels,
+        images,
+        tasks,
+        {count: number for count, number in sorted(together.items()) if number},
     )

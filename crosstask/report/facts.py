@@ -10,6 +10,7 @@ from crosstask.alignment.table import EXPLANATION, FILE, cells, read
 from crosstask.compare.cells import Cells, gain_cells, overview, score_cells
 from crosstask.compare.comparison import Comparison
 from crosstask.compare.markdown import protocols
+from crosstask.evaluation.results import ARROWS, NOT_MEASURED, show
 from crosstask.report.subject import Subject
 from crosstask.rounds.record import PROTOCOL, Record
 
@@ -36,6 +37,8 @@ def facts_of(subject: Subject) -> Facts:
         return _of_comparison(subject, subject.comparison)
     if subject.rounds is not None:
         return _of_rounds(subject, subject.rounds)
+    if subject.several:
+        return _of_several(subject)
     return _of_run(subject)
 
 
@@ -66,6 +69,27 @@ def _alignment(subject: Subject) -> list[tuple[str, str, Cells]]:
     if not file.exists():
         return []
     return [(subject.labels[0], "Objectives against the labels hidden from this run", cells(read(file)))]
+
+
+def _of_several(subject: Subject) -> Facts:
+    rows = []
+    for task in subject.tasks:
+        measured = {source.method: source.tasks[task] for source in subject.sources if task in source.tasks}
+        metrics = dict.fromkeys(metric for results in measured.values() for metric in results.numbers)
+        for metric in metrics:
+            found = {method: results.numbers.get(metric) for method, results in measured.items()}
+            better = next(number.better for number in found.values() if number is not None)
+            cells = [
+                NOT_MEASURED if (number := found.get(method)) is None else show(number.value)
+                for method in subject.methods
+            ]
+            rows.append([task, f"{metric} {ARROWS[better]}".strip(), *cells])
+    protocols = dict.fromkeys(
+        f"{name}: {results.protocol}." for source in subject.sources for name, results in source.tasks.items()
+    )
+    command = shlex.join(["crosstask", "report", *(str(source.runs[0]) for source in subject.sources)])
+    table = (subject.labels[0], "All metrics", (["task", "metric", *subject.methods], rows))
+    return Facts({"runs": str(len(subject.sources))}, [table] if rows else [], list(protocols), command)
 
 
 def _of_rounds(subject: Subject, record: Record) -> Facts:

@@ -25,28 +25,32 @@ from crosstask.report.curves import curve_charts, efficiency_charts
 from crosstask.report.facts import facts_of
 from crosstask.report.failures import failure_tables, hardest
 from crosstask.report.per_class import class_tables
-from crosstask.report.pictures import Gallery, gallery
-from crosstask.report.subject import Subject, read_subject
-from crosstask.training.checkpoint import write_atomically
+from crosstask.report.pictures import Gallery, gallery, jpeg
+from crosstask.report.sentences import sentences
+from crosstask.report.subject import Subject, read_subject, side_by_side
+from crosstask.writing import write
 
+_HARD = 4
 _PICTURES = 1200
 """About how many pictures a page holds at most."""
 
 
-def write_report(path: str | Path, out: str | Path | None = None, trust: bool = False) -> Path:
-    """Write the report of the run, comparison or refinement in a folder.
+def write_report(path: str | Path | Sequence[str | Path], out: str | Path | None = None, trust: bool = False) -> Path:
+    """Write the report of the run, comparison or refinement in a folder, or of several runs side by side.
 
     Args:
-        path: the folder.
-        out: the file; ``report.html`` in the folder by default.
+        path: the folder, or those of several runs.
+        out: the file; ``report.html`` in the (first) folder by default, ``side_by_side.html`` for several.
         trust: run the code that recipes in the folder name by ``class_path``; they are refused otherwise.
 
     Raises:
         UserError: there is nothing to report on, or its data cannot be read.
     """
-    subject = read_subject(path, trust)
-    file = Path(out) if out is not None else subject.path / "report.html"
-    write_atomically(file, render(subject).encode())
+    paths = [path] if isinstance(path, (str, Path)) else list(path)
+    subject = read_subject(paths[0], trust) if len(paths) == 1 else side_by_side(paths, trust)
+    name = "side_by_side.html" if subject.several else "report.html"
+    file = Path(out) if out is not None else subject.path / name
+    write(file, render(subject).encode())
     return file
 
 
@@ -65,18 +69,19 @@ def context(subject: Subject) -> dict[str, Any]:
     dataset, split = _images(subject)
     room = _PICTURES // (2 * len(subject.firsts()) * len(subject.tasks))
     typical = _spread(dataset, min(max(room // 2, 2), 6))
-    hard = {task: hardest(subject.sources, task, 2) for task in subject.tasks}
+    hard = {task: hardest(subject.sources, task, _HARD) for task in subject.tasks}
     shown = _pictures(subject, dataset, chain(typical, *hard.values()))
     styles = {method: index for index, method in enumerate(subject.methods)}
     facts = facts_of(subject)
     return {
-        "title": subject.path.resolve().name,
+        "title": ", ".join(subject.methods) if subject.several else subject.path.resolve().name,
         "version": __version__,
         "subject": subject,
         "styles": styles,
         "split": split,
         "findings": findings(subject.comparison) if subject.comparison else {},
         "cautions": cautions(subject.comparison) if subject.comparison else [],
+        "sentences": said.sections() if (said := sentences(subject)) else [],
         "settings": facts.settings,
         "tables": facts.tables,
         "efficiency": efficiency_charts(subject.comparison, styles) if subject.comparison else [],
@@ -85,6 +90,7 @@ def context(subject: Subject) -> dict[str, Any]:
         "coverage": coverage_tables(subject),
         "gallery": shown,
         "typical": typical,
+        "keys": {name: jpeg(legend.picture) for name, legend in shown.legends.items() if legend.picture is not None},
         "hard": {task: names for task, names in hard.items() if names},
         "failures": failure_tables(subject),
         "classes": class_tables(subject),
@@ -109,8 +115,9 @@ def _images(subject: Subject) -> tuple[Dataset, str]:
 def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gallery:
     places = {name: index for index, name in enumerate(dataset.ids)}
     picked = Subset(dataset, [places[name] for name in dict.fromkeys(wanted)])
-    batches = evaluation_loader(picked, evaluation(subject.recipe.data.evaluation_size), batch_size=8)
-    return gallery(list(batches), subject.recipe.tasks(), subject.firsts(), subject.trust)
+    batches = evaluation_loader(picked, evaluation(), batch_size=8)
+    tasks = {name: task for name, task in subject.recipe.tasks().items() if name in subject.tasks}
+    return gallery(list(batches), tasks, subject.firsts(), subject.trust)
 
 
 def _spread(dataset: Dataset, count: int) -> list[str]:
@@ -142,6 +149,8 @@ def _data_for_script(shown: Gallery, subject: Subject) -> Markup:
         "scores": {source.key: {task: _known(results.scores, shown.images) for task, results in source.tasks.items()}
                    for source in subject.firsts()},
         "scales": shown.scales,
+        "better": {task: results.numbers[results.primary].better for source in subject.sources
+                   for task, results in source.tasks.items()},
         "primary": {task: results.primary for source in subject.sources for task, results in source.tasks.items()},
     }  # fmt: skip
     return Markup(json.dumps(content, allow_nan=False, ensure_ascii=True).replace("<", "\\u003c"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +16,16 @@ from crosstask.data.sample import Batch
 from crosstask.evaluation.sheet import fit, shrunk
 from crosstask.report.subject import Source
 from crosstask.tasks.base import Task
-from crosstask.tasks.pictures import ramped
+from crosstask.tasks.legend import Legend, Range
+from crosstask.tasks.pictures import Chip, ramped
 from crosstask.trained import load_run
 
 LIMIT = 256
 """Longer side of a picture in pixels."""
 _QUALITY = 82
+_CHIPS = 12
+
+Chips = list[tuple[str, str, int]]
 
 
 @dataclass
@@ -29,13 +33,13 @@ class View:
     """What there is to see of one task of one image.
 
     Attributes:
-        label: its label as a picture; None where it has none.
-        predictions: by source.
-        errors: by source; empty for image-level tasks and images without a label.
+        label: its label: a picture, or the chips of an image-level task; None where it has none.
+        predictions: likewise, by source.
+        errors: pictures by source; empty for image-level tasks and images without a label.
     """
 
-    label: str | None
-    predictions: dict[str, str] = field(default_factory=dict)
+    label: str | Chips | None
+    predictions: dict[str, str | Chips] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
 
@@ -61,10 +65,12 @@ class Gallery:
     Attributes:
         images: by id.
         scales: per task the error that is shown as the brightest, see :func:`error_map`.
+        legends: per task what colours mean.
     """
 
     images: dict[str, Shown]
     scales: dict[str, float]
+    legends: dict[str, Legend]
 
 
 @torch.inference_mode()
@@ -78,24 +84,29 @@ def gallery(
         tasks: the tasks, of all or some of which a source has predictions.
         sources: what predicts; loaded one after the other.
     """
-    shown = {each.id: each for batch in batches for each in _shown(batch, tasks)}
+    ranges = {name: task.range_of([batch.targets[name] for batch in batches]) for name, task in tasks.items()}
+    shown = {each.id: each for batch in batches for each in _shown(batch, tasks, ranges)}
+    legends = {
+        name: [task.legend([each.targets[name] for each in batches], ranges[name])] for name, task in tasks.items()
+    }
     errors: dict[str, list[tuple[View, str, Tensor]]] = {name: [] for name in tasks}
     for source in sources:
         predict = _predictor(source, trust)
         for batch in batches:
             for name, prediction in predict(batch.images).items():
                 values = tasks[name].decide(prediction)
+                legends[name].append(tasks[name].legend([values], ranges[name]))
                 distances = error_map(tasks[name], prediction, batch.targets[name])
                 for index, each in enumerate(batch.ids):
                     view = shown[each].views[name]
-                    view.predictions[source.key] = jpeg(tasks[name].picture(values[index], _size(batch.images)))
+                    view.predictions[source.key] = _seen(tasks[name], values[index], _size(batch.images), ranges[name])
                     if distances is not None and view.label is not None:
                         errors[name].append((view, source.key, distances[index]))
     scales = {name: _scale([distance for _, _, distance in parts]) for name, parts in errors.items()}
     for name, parts in errors.items():
         for view, key, distance in parts:
             view.errors[key] = jpeg(shrink(ramped(distance / scales[name])))
-    return Gallery(shown, scales)
+    return Gallery(shown, scales, {name: _joined(tasks[name], parts) for name, parts in legends.items()})
 
 
 def error_map(task: Task, prediction: Tensor, target: Tensor) -> Tensor | None:
@@ -126,7 +137,7 @@ def shrink(picture: Tensor) -> Tensor:
 
 def _predictor(source: Source, trust: bool) -> Callable[[Tensor], dict[str, Tensor]]:
     """From images to the raw predictions of each task, of one network or of one per task."""
-    networks = {path: load_run(path, source.weights, trust).network for path in source.runs}
+    networks = {path: load_run(path, source.weights, trust).predictor() for path in source.runs}
 
     def predict(images: Tensor) -> dict[str, Tensor]:
         outputs = {path: network(images) for path, network in networks.items()}
@@ -135,7 +146,26 @@ def _predictor(source: Source, trust: bool) -> Callable[[Tensor], dict[str, Tens
     return predict
 
 
-def _shown(batch: Batch, tasks: Mapping[str, Task]) -> list[Shown]:
+def _seen(task: Task, value: Tensor, size: tuple[int, int], within: Range | None) -> str | Chips:
+    """A value as a picture, or as chips: name, number and strength in percent."""
+    if task.dense:
+        return jpeg(task.picture(value, size, within))
+    return [(chip.name, chip.text if chip.known else "?", _percent(chip)) for chip in task.chips(value)[:_CHIPS]]
+
+
+def _percent(chip: Chip) -> int:
+    return round(100 * min(max(chip.strength, 0.0), 1.0)) if chip.known else 0
+
+
+def _joined(task: Task, legends: Sequence[Legend]) -> Legend:
+    """One legend for all pictures of a task: its range is one, its swatches are those of any."""
+    swatches = {name: colour for legend in legends for name, colour in legend.swatches}
+    order = [name for name in task.classes if name in swatches]
+    first = next((legend for legend in legends if legend.bar), legends[0])
+    return replace(first, swatches=tuple((name, swatches[name]) for name in order))
+
+
+def _shown(batch: Batch, tasks: Mapping[str, Task], ranges: Mapping[str, Range | None]) -> list[Shown]:
     size = _size(batch.images)
     shown = []
     for index, name in enumerate(batch.ids):
@@ -143,7 +173,7 @@ def _shown(batch: Batch, tasks: Mapping[str, Task]) -> list[Shown]:
         for task_name, task in tasks.items():
             target = batch.targets[task_name][index]
             known = bool(task.known(target).any())
-            views[task_name] = View(jpeg(task.picture(target, size)) if known else None)
+            views[task_name] = View(_seen(task, target, size, ranges[task_name]) if known else None)
         shown.append(Shown(name, jpeg(shrunk(batch.images[index], size)), views))
     return shown
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,11 @@ from crosstask.evaluation.results import Results, TaskResults
 from crosstask.recipe import Recipe
 from crosstask.rounds.layout import Layout
 from crosstask.rounds.record import Record
+from crosstask.tasks.base import Task
 from crosstask.training.run import Run
+
+SIDE_BY_SIDE = "side by side"
+"""What stands for the label setting of runs that were put side by side."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Subject:
         comparison: the tables of a comparison; None for a run.
         results: the numbers of a run, if it was measured.
         rounds: the numbers of the rounds of a refinement, whose runs are the sources; None for anything else.
+        several: whether these are runs that somebody put side by side.
         trust: whether code that recipes name by ``class_path`` may run.
     """
 
@@ -70,6 +76,7 @@ class Subject:
     comparison: Comparison | None = None
     results: Results | None = None
     rounds: Record | None = None
+    several: bool = False
     trust: bool = False
 
     @cached_property
@@ -80,7 +87,8 @@ class Subject:
 
     @property
     def tasks(self) -> list[str]:
-        return list(self.recipe.sections["tasks"])
+        """The tasks that are shown; of runs side by side those that all of them have."""
+        return [name for name in self.recipe.sections["tasks"] if all(name in source.paths for source in self.sources)]
 
     @property
     def labels(self) -> list[str]:
@@ -120,6 +128,44 @@ def read_subject(path: str | Path, trust: bool = False) -> Subject:
     if not Run(path).exists():
         raise UserError(f"{path} is neither a run nor a comparison: there is no recipe.yaml or grid.json in it")
     return _of_run(path, trust)
+
+
+def side_by_side(paths: Sequence[str | Path], trust: bool = False) -> Subject:
+    """Several runs, shown beside each other on the test images of the first.
+
+    Raises:
+        UserError: one is no run, or they have no task of the same name, kind and classes in common.
+    """
+    sources = []
+    for path in map(Path, paths):
+        if not Run(path).exists() or (path / "grid.json").exists():
+            raise UserError(f"{path} is no run: only runs can be put side by side, give each other folder alone")
+        sources.append(_measured(path, trust)[0])
+    names = _distinct([path.resolve() for path in map(Path, paths)])
+    recipes = [Recipe.load(source.runs[0] / "recipe.yaml", trust=trust) for source in sources]
+    tasks = recipes[0].tasks()
+    common = [name for name, task in tasks.items() if all(_alike(recipe, name, task) for recipe in recipes[1:])]
+    if not common:
+        raise UserError(f"{paths[0]} and the other runs have no task in common, of one name, kind and classes")
+    placed = [
+        replace(source, labels=SIDE_BY_SIDE, method=name, paths={task: source.paths[task] for task in common})
+        for source, name in zip(sources, names, strict=True)
+    ]
+    return Subject(Path(paths[0]), placed, several=True, trust=trust)
+
+
+def _alike(recipe: Recipe, name: str, task: Task) -> bool:
+    other = recipe.tasks().get(name)
+    return other is not None and (other.kind, other.classes) == (task.kind, task.classes)
+
+
+def _distinct(paths: list[Path]) -> list[str]:
+    """The shortest ends of paths that tell them apart."""
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    raise UserError(f"{paths[0]} is given twice: name each run once")
 
 
 def _of_comparison(grid: Grid, trust: bool) -> Subject:

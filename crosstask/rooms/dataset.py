@@ -58,6 +58,10 @@ class RoomsDataset:
         """Which rooms have a label of which task, bool (N, T)."""
         return self._labelled.clone()
 
+    def given(self) -> Tensor:
+        """All of the labels."""
+        return self.labelled()
+
     def calibrated(self) -> Tensor:
         """Which rooms have known intrinsics: all, bool (N,)."""
         return torch.ones(len(self), dtype=torch.bool)

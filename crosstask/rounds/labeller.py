@@ -6,12 +6,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from crosstask.data.sample import Sample
-from crosstask.data.transforms.geometry import Size
 from crosstask.errors import UserError
-from crosstask.networks.blocks import resize
+from crosstask.evaluation.scale import show
 from crosstask.ops.mean_field import mean_field
 from crosstask.rounds.fusion import fuse
 from crosstask.rounds.options import RefineOptions
@@ -32,7 +30,8 @@ class PseudoLabels(NamedTuple):
 
 
 class Labeller:
-    """Labels images with a network that predicts their tags, and perhaps their saliency.
+    """Labels images with a network that predicts their tags, and perhaps their saliency, at the size it was
+    measured at.
 
     Saliency is the mean of the given map and the predicted one, or the one there is. Drawn to the edges of the image
     where a prediction takes part in it, it decides with the activation maps of the tags about the class of each pixel:
@@ -43,7 +42,6 @@ class Labeller:
         roles: the tasks.
         source: the target of the samples that holds the given saliency; None where none is given.
         options: thresholds and steps.
-        size: images that do not fit into it are shrunk for the network; None for none.
         device: where to compute.
 
     Raises:
@@ -56,7 +54,6 @@ class Labeller:
         roles: Roles,
         source: str | None,
         options: RefineOptions,
-        size: Size | None,
         device: torch.device | str,
     ) -> None:
         known = run.tasks.get(roles.tags.name)
@@ -66,7 +63,8 @@ class Labeller:
                 "classifier trained with the tasks of the recipe, or leave refine.classifier out"
             )
         self.roles, self.source, self.options = roles, source, options
-        self.network, self.size, self.device = run.network.to(device).eval(), size, device
+        self.network, self.device = run.network.to(device).eval(), device
+        self.size = run.recipe.data.shown_size
         salient = roles.saliency is not None and roles.saliency.name in run.tasks
         self.predicted = roles.saliency if salient else None
 
@@ -74,17 +72,17 @@ class Labeller:
     def __call__(self, sample: Sample) -> PseudoLabels:
         """The pseudo-labels of a sample with the targets of the tags and of the given saliency, on the CPU."""
         image = sample.image.as_subclass(Tensor)[None].to(self.device)
-        shown = shrunk(image, self.size)
-        size = (shown.shape[-2], shown.shape[-1])
-        features = self.network.features(shown)
+        shown = show(image, self.size)
+        size = (shown.images.shape[-2], shown.images.shape[-1])
+        features = self.network.features(shown.images)
         activations = self.network.activations(features, self.roles.tags.name, size)
         tags = sample.targets[self.roles.tags.name].as_subclass(Tensor).to(self.device)
         saliency = None if self.source is None else sample.targets[self.source].as_subclass(Tensor).to(self.device)
         if self.predicted is not None:
             raw = self.network.heads_forward(features, size)[self.predicted.name]
-            saliency = self._saliency(self.predicted.activate(resize(raw, sample.size)), saliency, image)
+            saliency = self._saliency(self.predicted.activate(shown.back(raw)), saliency, image)
         classes = fuse(
-            resize(activations, sample.size)[0],
+            shown.back(activations)[0],
             tags,
             None if saliency is None else saliency[0],
             self.roles.classes,
@@ -104,12 +102,3 @@ class Labeller:
         if not self.options.hard:
             return saliency
         return (saliency > 0.5).float().where(~saliency.isnan(), torch.nan)
-
-
-def shrunk(image: Tensor, size: Size | None) -> Tensor:
-    """The image, so small that it fits into ``size``."""
-    scale = 1.0 if size is None else min(size[0] / image.shape[-2], size[1] / image.shape[-1])
-    if scale >= 1:
-        return image
-    rows, columns = (max(round(side * scale), 1) for side in image.shape[-2:])
-    return F.interpolate(image, (rows, columns), mode="bilinear", align_corners=False, antialias=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from crosstask.errors import UserError
 from crosstask.recipe import Recipe
-from crosstask.training.checkpoint import write_atomically
+from crosstask.writing import write
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Layout:
         if self.recipe.exists():
             raise UserError(f"{self.folder} is in use: continue it with --resume {self.folder}, or give another --out")
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.recipe, recipe.to_yaml().encode())
+        write(self.recipe, recipe.to_yaml().encode())
 
     def load(self, trust: bool = False) -> Recipe:
         """The recipe it was begun with; with ``trust``, code that it names may run.

@@ -7,6 +7,7 @@ from pathlib import Path
 from crosstask.evaluation.evaluate import Progress, evaluate
 from crosstask.evaluation.results import Results
 from crosstask.trained import load_run
+from crosstask.writing import write
 
 
 def measure_run(path: Path, device: str, progress: Progress | None = None, trust: bool = False) -> Results | None:
@@ -16,7 +17,7 @@ def measure_run(path: Path, device: str, progress: Progress | None = None, trust
         return None
     split = run.recipe.data.test_split
     results = evaluate(
-        run.network.to(device),
+        run.predictor().to(device),
         run.evaluation_batches(run.splits.test),
         run.tasks,
         device=device,
@@ -24,5 +25,5 @@ def measure_run(path: Path, device: str, progress: Progress | None = None, trust
         settings={"split": split, "weights": run.weights},
     )
     results.save(path / f"results_{split}.json")
-    (path / f"results_{split}.md").write_text(results.markdown(), encoding="utf-8")
+    write(path / f"results_{split}.md", results.markdown())
     return results

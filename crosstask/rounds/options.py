@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from crosstask.ranges import Amount, Iterated, Share
+
 
 @dataclass(frozen=True)
 class RefineOptions:
@@ -27,17 +29,17 @@ class RefineOptions:
         hard: saliency is learned as 0 and 1, not as probabilities.
     """
 
-    rounds: int = 4
-    stop: float = 0.01
+    rounds: Amount = 4
+    stop: Share = 0.01
     tasks: list[str] | None = None
     classifier: str | None = None
     classifier_recipe: dict[str, Any] = field(default_factory=dict)
     saliency: str | None = None
     saliency_from: str | None = None
     masks: str | None = None
-    cam: float = 0.2
-    salient: float = 0.06
-    boundary: int = 3
+    cam: Share = 0.2
+    salient: Share = 0.06
+    boundary: Iterated = 3
     hard: bool = True
 
     def __post_init__(self) -> None:

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from crosstask.evaluation.results import Results, show
 from crosstask.rounds.quality import LabelQuality
-from crosstask.training.checkpoint import write_atomically
 from crosstask.training.run import plain
+from crosstask.writing import write
 
 COLUMNS = ("coverage", "changed", "precision", "recall", "miou", "miou_known")
 SHORT = {"coverage": "cover", "changed": "change", "precision": "prec"}
@@ -71,8 +71,8 @@ class Record:
         self.done.append(step)
         self.status = status
         content = {"done": self.done, "status": self.status, "protocol": PROTOCOL, "rounds": self.rounds}
-        write_atomically(self.path, json.dumps(plain(content), indent=1).encode())
-        write_atomically(self.path.with_suffix(".md"), self.markdown().encode())
+        write(self.path, json.dumps(plain(content), indent=1).encode())
+        write(self.path.with_suffix(".md"), self.markdown().encode())
 
     # -- for people ------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from crosstask.rounds.record import Record
 from crosstask.rounds.roles import Roles
 from crosstask.rounds.saliency import add_saliency, saliency_model
 from crosstask.trained import load_run
-from crosstask.training.run import Run
+from crosstask.writing import write
 
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int | None], object]]]
 """What is being done -> a context whose value is called with (done, in all)."""
@@ -98,7 +98,7 @@ class Refinement:
         source = None if self.options.saliency_from and self.source not in given.columns else self.source
         with self.progress("looking at the table") as report:
             found = take_in(given, self.recipe.data, self.roles, source, self.options.masks, report)
-        self.layout.notes.write_text(found.csv(), encoding="utf-8")
+        write(self.layout.notes, found.csv())
         write_table(found.table, self.layout.table)
         for line in found.summary():
             self.say(f"{line}: see {self.layout.notes}")
@@ -115,8 +115,8 @@ class Refinement:
         self._fit(classifier_recipe(self.recipe, self.roles, self.layout.table), self.layout.classifier)
 
     def _label(self, number: int) -> None:
-        run, size = load_run(self._before(number), trust=self.recipe.trust), self.recipe.data.evaluation_size
-        labeller = Labeller(run, self.roles, self.source, self.options, size, self.device)
+        run = load_run(self._before(number), trust=self.recipe.trust)
+        labeller = Labeller(run, self.roles, self.source, self.options, self.device)
         folder = self.layout.labels(number).parent
         with self.progress(f"labels of round {number}") as report:
             faults = write_labels(self._base(), self.recipe.data, self.roles, self.source, labeller, folder, report)
@@ -136,11 +136,7 @@ class Refinement:
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _fit(self, recipe: Recipe, path: Path) -> None:
-        if Run(path).exists():
-            experiment = Experiment.resume(path, self.quiet, recipe.trust)
-        else:
-            experiment = Experiment(recipe, path, self.quiet)
-        if experiment.fit().status == "interrupted":
+        if Experiment(recipe, path, self.quiet, resume="auto").fit().status == "interrupted":
             raise Interrupted
 
     def _quality(self, number: int) -> LabelQuality:

@@ -15,9 +15,7 @@ from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.options import DataOptions
 from crosstask.data.table.table import Table
 from crosstask.errors import RecipeError, UserError
-from crosstask.networks.blocks import resize
 from crosstask.rounds.files import FAULT, Progress, make_files
-from crosstask.rounds.labeller import shrunk
 from crosstask.rounds.labels import training_rows
 from crosstask.tasks import Saliency
 from crosstask.trained import load_run
@@ -43,11 +41,10 @@ def saliency_model(name: str, device: torch.device | str, trust: bool = False) -
         raise UserError(
             f"refine.saliency_from: {name} predicts {', '.join(run.tasks)}: give a run with one saliency task"
         )
-    task, network, size = tasks[0], run.network.to(device).eval(), run.recipe.data.evaluation_size
+    task, network = tasks[0], run.predictor().to(device).eval()
 
     def predict(image: Tensor) -> Tensor:
-        raw = network(shrunk(image, size))[task.name]
-        return task.activate(resize(raw, (image.shape[-2], image.shape[-1])))
+        return task.activate(network(image)[task.name])
 
     return predict
 

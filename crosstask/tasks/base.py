@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.tasks.fusion import Fused
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metric import Metric
 from crosstask.tasks.pictures import Chip
@@ -104,6 +105,14 @@ class Task(abc.ABC):
         1 for kinds whose predictions do not say.
         """
         return torch.ones_like(prediction[:, 0] if self.dense else prediction, dtype=torch.float32)
+
+    def fuse(self, views: Tensor) -> Fused:
+        """Several opinions on one image, values (V, C, ...) of :meth:`activate` with NaN where one has none, made one.
+
+        See :mod:`crosstask.tasks.fusion` for what becomes of each kind of value; a kind of your own needs this method
+        for rounds alone.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how several opinions become one: define fuse")
 
     def values(self, target: Tensor) -> Tensor:
         """A target in the format of :meth:`activate`, (B, C, ...); NaN where unknown."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.files import numbers
@@ -47,9 +48,9 @@ class Category(Classification):
         self,
         name: str,
         *,
-        classes: int | list[str],
-        class_weights: list[float] | None = None,
-        label_smoothing: float = 0.0,
+        classes: Classes | list[str],
+        class_weights: list[Factor] | None = None,
+        label_smoothing: Share = 0.0,
         unknown: list[float | str] | None = None,
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.names import class_names
 from crosstask.tasks.selection import full_precision, select, weights
@@ -73,6 +74,9 @@ class Classification(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).clamp(min=1e-6).log()
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.classes(views)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C, ...)."""

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.ranges import Positive
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import extremes, marks_of, quantity, stored
 from crosstask.tasks.legend import Legend, Range
@@ -107,11 +109,11 @@ class Depth(Task):
         name: str,
         *,
         loss: Literal["l1", "log", "scale_invariant"] = "l1",
-        unit: float | None = None,
+        unit: Positive | None = None,
         invalid: list[float | str] | None = None,
-        maximum: float = 1000.0,
-        cap: float | None = None,
-        typical: float | None = None,
+        maximum: Positive = 1000.0,
+        cap: Positive | None = None,
+        typical: Positive | None = None,
         orientation: Orientation = "auto",
     ) -> None:
         if loss not in _LOSSES:
@@ -143,6 +145,9 @@ class Depth(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return self._loss.inverse(values)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Depth over the largest depth of the image, (B, 1, H, W)."""

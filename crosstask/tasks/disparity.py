@@ -9,6 +9,8 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
+from crosstask.ranges import Positive
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.depth import check_quantity, relative
 from crosstask.tasks.files import marks_of, quantity, stored
@@ -59,10 +61,10 @@ class Disparity(Task):
         self,
         name: str,
         *,
-        unit: float | None = None,
+        unit: Positive | None = None,
         offset: int = 0,
         invalid: list[float | str] | None = None,
-        typical: float | None = None,
+        typical: Positive | None = None,
         orientation: Orientation = "auto",
     ) -> None:
         for option, value in {"unit": unit, "typical": typical}.items():
@@ -90,6 +92,9 @@ class Disparity(Task):
 
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction).clamp(min=self.scale)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Disparity over the largest disparity of the image, (B, 1, H, W)."""

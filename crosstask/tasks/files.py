@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 _FINE = 10
@@ -38,6 +40,34 @@ def _one_hot(array: np.ndarray) -> int | None:
     if array.ndim != 3 or not np.isin(array, (0, 1)).all():
         return None
     return next((axis for axis in (0, 2) if (array.sum(axis) == 1).all()), None)
+
+
+def whole(array: np.ndarray | str, what: str) -> np.ndarray:
+    """Ids, int64 (H, W), from a :func:`plane` of integers or of whole floats; NaN becomes -1.
+
+    Raises:
+        ValueError: not one value per pixel, or a fraction or an infinity.
+    """
+    ids = plane(array, what)
+    if ids.dtype.kind == "f":
+        if not np.array_equal(ids, np.rint(ids), equal_nan=True) or np.isinf(ids).any():
+            raise ValueError("class ids are fractions or infinite: store whole numbers, not probabilities")
+        ids = np.where(np.isnan(ids), -1, ids)
+    return ids.astype(np.int64)
+
+
+def remap_table(remap: Mapping[int, int]) -> np.ndarray:
+    """The label of each id from 0 to the largest that is listed, -1 for others, int64."""
+    table = np.full(max(remap) + 1, -1, dtype=np.int64)
+    for file_id, label in remap.items():
+        table[file_id] = label
+    return table
+
+
+def looked_up(ids: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The entries of a table of ids, -1 for those it does not reach."""
+    listed = (ids >= 0) & (ids < len(table))
+    return np.where(listed, table[np.where(listed, ids, 0)], -1)
 
 
 def vectors(array: np.ndarray | str, what: str) -> np.ndarray:

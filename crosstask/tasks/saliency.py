@@ -9,6 +9,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import plane
 from crosstask.tasks.legend import Legend, Range
@@ -90,6 +91,9 @@ class Saliency(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.plane(fusion.shares(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probability, (B, 1, H, W)."""

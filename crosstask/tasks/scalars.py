@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.ranges import Classes
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
@@ -70,7 +72,7 @@ class Regression(Task):
         self,
         name: str,
         *,
-        names: int | list[str],
+        names: Classes | list[str],
         loss: Literal["ccc", "smooth_l1"] = "ccc",
         ranges: list[tuple[float, float]] | None = None,
         unknown: list[float] | None = None,
@@ -102,6 +104,9 @@ class Regression(Task):
             return self.activate(prediction)
         low, high = torch.tensor(self.ranges, device=prediction.device).T
         return self.activate(prediction).clamp(low, high)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.numbers(views, self._tolerance(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """The numbers, (B, k)."""
@@ -186,6 +191,11 @@ class Regression(Task):
 
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return (self.channels,)
+
+    def _tolerance(self, like: Tensor) -> Tensor:
+        """The spread of opinions at which they are half as sure: a share of the range, or 0.1 without one."""
+        widths = [high - low if math.isfinite(high - low) else 1.0 for low, high in self._ranges()]
+        return like.new_tensor(widths) * fusion.TAU
 
     def _ranges(self) -> list[tuple[float, float]]:
         return self.ranges or [(-math.inf, math.inf)] * self.channels

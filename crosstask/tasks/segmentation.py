@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor
 
+from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.base import Orientation
 from crosstask.tasks.classification import Classification
-from crosstask.tasks.files import plane, vectors
+from crosstask.tasks.files import looked_up, remap_table, vectors, whole
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metrics.segmentation import SegmentationMetric
 from crosstask.tasks.palette import class_colours
@@ -55,11 +56,11 @@ class Segmentation(Classification):
         self,
         name: str,
         *,
-        classes: int | list[str],
+        classes: Classes | list[str],
         ignore: int | list[int] | None = None,
         offset: int = 0,
-        class_weights: list[float] | None = None,
-        label_smoothing: float = 0.0,
+        class_weights: list[Factor] | None = None,
+        label_smoothing: Share = 0.0,
         remap: dict[int, int] | None = None,
         colours: list[list[int] | None] | None = None,
         orientation: Orientation = "auto",
@@ -97,15 +98,9 @@ class Segmentation(Classification):
     def parse(self, cell: Any) -> SemanticMap:
         if self.colours is not None:
             return as_target(SemanticMap, self._of_colours(vectors(cell, self.kind)))
-        ids = plane(cell, self.kind)
-        if ids.dtype.kind == "f":
-            if not np.array_equal(ids, np.rint(ids), equal_nan=True) or np.isinf(ids).any():
-                raise ValueError("class ids are fractions or infinite: store whole numbers, not probabilities")
-            ids = np.where(np.isnan(ids), SemanticMap.UNKNOWN, ids)
-        ids = ids.astype(np.int64)
+        ids = whole(cell, self.kind)
         if self._table is not None:
-            listed = (ids >= 0) & (ids < len(self._table))
-            return as_target(SemanticMap, np.where(listed, self._table[np.where(listed, ids, 0)], SemanticMap.UNKNOWN))
+            return as_target(SemanticMap, looked_up(ids, self._table))
         stored = ids
         for value in self.ignored:
             ids = np.where(stored == value, SemanticMap.UNKNOWN, ids)
@@ -204,7 +199,4 @@ def _table(remap: dict[int, int], count: int) -> np.ndarray:
     if not remap or wrong:
         found = "nothing" if not remap else ", ".join(f"{key}: {index}" for key, index in wrong.items())
         raise ValueError(f"remap holds {found}: map ids of the files, 0 or more, to classes 0 to {count - 1}")
-    table = np.full(max(remap) + 1, SemanticMap.UNKNOWN, dtype=np.int64)
-    for file_id, index in remap.items():
-        table[file_id] = index
-    return table
+    return remap_table(remap)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crosstask.ranges import Classes
+from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
@@ -55,7 +57,7 @@ class Tagging(Task):
         self,
         name: str,
         *,
-        classes: int | list[str],
+        classes: Classes | list[str],
         absent: list[float | str] | None = None,
         unknown: list[float | str] | None = None,
     ) -> None:
@@ -87,6 +89,9 @@ class Tagging(Task):
 
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
+
+    def fuse(self, views: Tensor) -> fusion.Fused:
+        return fusion.shares(views)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C)."""

@@ -7,13 +7,12 @@ A checkpoint is a folder named by its iteration::
     checkpoints/last                         text: the name of the newest folder
     checkpoints/best                         text: the name of the best on the validation split, if there is one
 
-A folder is written under another name and renamed, a pointer is replaced: a run killed at any moment, or a full disk,
+A folder and a pointer appear whole (:mod:`crosstask.writing`): a run killed at any moment, or a full disk,
 leaves the previous checkpoint in place.
 """
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
 from pathlib import Path
@@ -25,19 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from crosstask.errors import RunError, UserError
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data``, or leave it as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from crosstask.writing import whole_folder, write
 
 
 class Checkpoints:
@@ -57,20 +44,14 @@ class Checkpoints:
             RunError: it could not be written (a full disk); earlier checkpoints are intact.
         """
         name = f"{iteration:06d}"
-        temporary = self.folder / f".{name}.{os.getpid()}"
         try:
-            temporary.mkdir(parents=True, exist_ok=True)
-            save_file({key: value.contiguous() for key, value in weights.items()}, temporary / "network.safetensors")
-            torch.save(state, temporary / "state.pt")
-            for file in temporary.iterdir():
-                with open(file, "rb") as written:
-                    os.fsync(written.fileno())
-            final = self.folder / name
-            if not final.exists():  # a step is deterministic: what is there is what would be written
-                os.replace(temporary, final)
-            write_atomically(self.folder / "last", name.encode())
+            self.remove_stale()
+            with whole_folder(self.folder / name) as part:
+                save_file({key: value.contiguous() for key, value in weights.items()}, part / "network.safetensors")
+                torch.save(state, part / "state.pt")
+            write(self.folder / "last", name)
             if best:
-                write_atomically(self.folder / "best", name.encode())
+                write(self.folder / "best", name)
         except (OSError, SafetensorError, RuntimeError) as error:
             kept = self.names()
             raise RunError(
@@ -78,9 +59,7 @@ class Checkpoints:
                 + (f"the one of iteration {int(kept[-1])} is intact: " if kept else "")
                 + "free some space, then continue with --resume"
             ) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        self._remove_stale()
+        self.remove_stale()
 
     def names(self) -> list[str]:
         """Names of the folders there are, oldest first."""
@@ -104,7 +83,8 @@ class Checkpoints:
         """Whether there is a ``last`` or ``best`` checkpoint."""
         return (self.folder / which).exists()
 
-    def _remove_stale(self) -> None:
+    def remove_stale(self) -> None:
+        """Remove the folders no pointer names: older ones, and one whose pointer a killed run did not write."""
         keep = {(self.folder / which).read_text().strip() for which in ("last", "best") if self.has(which)}
         for name in self.names():
             if name not in keep:

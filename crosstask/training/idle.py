@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +18,12 @@ class IdleLabels:
     def __init__(self) -> None:
         self._since: dict[str, int] = {}
         self._told: set[str] = set()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"since": dict(self._since), "told": sorted(self._told)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._since, self._told = dict(state["since"]), set(state["told"])
 
     def look(self, iteration: int, measures: Mapping[str, float]) -> None:
         """Look at the measures since the last look; those named ``OBJECTIVE/.../coverage`` count."""

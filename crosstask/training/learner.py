@@ -12,6 +12,7 @@ from crosstask.balancing.base import Balancer
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.ranges import Count, Factor
 from crosstask.seeding import generator as stream
 from crosstask.tasks.term import Term
 from crosstask.training.groups import Group, freeze
@@ -27,9 +28,9 @@ class Weighting:
         ramp: iterations over which the factor then rises linearly from 0.
     """
 
-    weight: float = 1.0
-    start: int = 0
-    ramp: int = 0
+    weight: Factor = 1.0
+    start: Count = 0
+    ramp: Count = 0
 
     def at(self, iteration: int) -> float:
         """The factor at ``iteration``."""
@@ -54,6 +55,7 @@ class Learner(nn.Module):
         self.objectives = nn.ModuleDict(objectives)
         self.weightings = {name: (weightings or {}).get(name, Weighting()) for name in objectives}
         self.balancer = balancer or Balancer()
+        self.balancer.check({name: objective.term_names() for name, objective in objectives.items()})
         self.resting: list[nn.Module] = []
 
     def freeze(self, groups: Mapping[str, Group]) -> None:

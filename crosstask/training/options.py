@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from crosstask.ranges import Count, Factor, Positive, Share, Size, Steps
 from crosstask.training.groups import Group
 
 
@@ -35,8 +37,8 @@ class TrainingOptions:
             (what depends on the pair of tasks in mapping networks), or any module of the network by its own name. Of
             several that contain a parameter, the smaller one's options lie over those of the larger.
         sync_norms: compute the statistics of batch normalisation over all processes.
-        start_from: run directory whose weights the network starts from where names and shapes agree; null for a new
-            network.
+        start_from: run directory, or file of weights, that the network starts from: the whole encoder, and of the rest
+            what agrees in name and shape, with classes matched by name; null for a new network.
         seed: seed of everything random: weights, order, augmentation, objectives (each derived separately).
         evaluate_every: iterations between evaluations on the validation split; null for ten times in a run.
         checkpoint_every: iterations between checkpoints; null for at each evaluation.
@@ -44,50 +46,55 @@ class TrainingOptions:
         patience: stop after this many evaluations without a new best; never where null.
         monitor: what decides the best checkpoint, as TASK/METRIC; null for the mean relative gain of all tasks'
             primary metrics over the first evaluation.
-        devices: how many devices to use, or auto.
+        devices: how many devices to use on each node, or auto.
+        nodes: how many machines take part; each starts the same command, under Slurm (srun) or torchrun.
         accelerator: cpu, cuda, mps or auto.
         strategy: how processes share the work: auto, ddp, fsdp.
         tensorboard: also write TensorBoard files into the run directory (needs the extra ``track``).
     """
 
-    epochs: float = 20
-    iterations: int | None = None
-    batch_size: int = 8
-    accumulate: int = 1
+    epochs: Positive = 20
+    iterations: Steps | None = None
+    batch_size: Size = 8
+    accumulate: Size = 1
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
-    momentum: float = 0.9
+    lr: Positive = 1e-3
+    weight_decay: Factor = 1e-4
+    momentum: Share = 0.9
     schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
-    cycles: int = 1
-    warmup: int = 0
-    clip: float | None = None
+    cycles: Steps = 1
+    warmup: Count = 0
+    clip: Positive | None = None
     precision: Literal["32", "bf16", "fp16"] = "32"
     channels_last: bool = True
     compile: bool = False
-    ema: float | None = None
+    ema: Share | None = None
     groups: dict[str, Group] = field(default_factory=dict)
     sync_norms: bool = False
     start_from: str | None = None
     seed: int = 0
-    evaluate_every: int | None = None
-    checkpoint_every: int | None = None
-    log_every: int = 10
-    patience: int | None = None
+    evaluate_every: Steps | None = None
+    checkpoint_every: Steps | None = None
+    log_every: Steps = 10
+    patience: Steps | None = None
     monitor: str | None = None
     devices: int | Literal["auto"] = 1
+    nodes: int = 1
     accelerator: str = "auto"
     strategy: str = "auto"
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr,
+        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr, "nodes": self.nodes,
                     "cycles": self.cycles, "log_every": self.log_every, "epochs": self.epochs}  # fmt: skip
         optional = {"iterations": self.iterations, "clip": self.clip, "evaluate_every": self.evaluate_every,
                     "checkpoint_every": self.checkpoint_every, "patience": self.patience}  # fmt: skip
         for name, value in {**positive, **{k: v for k, v in optional.items() if v is not None}}.items():
-            if value <= 0:
-                raise ValueError(f"training.{name} must be more than 0, found {value}")
+            if not 0 < value < math.inf:
+                raise ValueError(f"training.{name} must be a number more than 0, found {value}")
+        for name, value in {"weight_decay": self.weight_decay, "momentum": self.momentum}.items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"training.{name} must be a number of at least 0, found {value}")
         if self.warmup < 0:
             raise ValueError(f"training.warmup must not be negative, found {self.warmup}")
         if self.ema is not None and not 0 <= self.ema < 1:

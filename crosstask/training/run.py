@@ -7,17 +7,26 @@
     RUN/metrics.jsonl    a line per log interval and per evaluation
     RUN/checkpoints/     see checkpoint.py
     RUN/environment.json versions, device, parameter count
+    RUN/fingerprint.json of all that training reads, to notice changes before the run goes on
 """
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from crosstask.claims import claimed
 from crosstask.errors import RunError, UserError
-from crosstask.training.checkpoint import Checkpoints, write_atomically
+from crosstask.training.checkpoint import Checkpoints
+from crosstask.writing import is_part, sweep, write
+
+OWN = ("recipe.yaml", "labels.csv", "metrics.jsonl", "environment.json", "fingerprint.json")
+"""What is written before there is a checkpoint."""
+LOCK = ".lock"
 
 
 class Run:
@@ -40,17 +49,44 @@ class Run:
         return self.path / "metrics.jsonl"
 
     def create(self, recipe: str) -> None:
-        """Make the folder and write the resolved recipe.
+        """Make the folder and write the resolved recipe. A run that has no checkpoint yet is begun anew.
 
         Raises:
-            UserError: there is a run already.
+            UserError: there is a run with a checkpoint already, or something else.
         """
-        if self.recipe_path.exists():
+        if self.exists() and self.checkpoints.has("last"):
             raise UserError(f"{self.path} already holds a run: continue it with --resume, or choose another folder")
-        if self.path.exists() and any(self.path.iterdir()):
+        if not self.exists() and self._occupied():
             raise UserError(f"{self.path} is not empty and not a run: choose another folder")
-        self.path.mkdir(parents=True, exist_ok=True)
+        for name in OWN:
+            (self.path / name).unlink(missing_ok=True)
         self.write("recipe.yaml", recipe)
+
+    def _occupied(self) -> bool:
+        """Whether anything is there that is not our own, or left over of our own."""
+        if not self.path.exists():
+            return False
+        return any(not is_part(path.name) and path.name not in (*OWN, LOCK) for path in self.path.iterdir())
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """A context in which no other process may write to the run.
+
+        Raises:
+            UserError: another one does.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with claimed(self.path / LOCK) as mine:
+            if not mine:
+                raise UserError(f"{self.path}: another process is training this run: wait for it, or end it first")
+            for folder in (self.path, self.checkpoints.folder):
+                sweep(folder, again=True)
+            try:
+                yield
+            finally:
+                if not any(path.name != LOCK for path in self.path.iterdir()):  # nothing came of it
+                    (self.path / LOCK).unlink(missing_ok=True)
+                    self.path.rmdir()
 
     def exists(self) -> bool:
         return self.recipe_path.exists()
@@ -66,11 +102,18 @@ class Run:
     def write(self, name: str, text: str) -> None:
         """Write a file of the run atomically."""
         try:
-            write_atomically(self.path / name, text.encode())
+            write(self.path / name, text)
         except OSError as error:
             raise RunError(
                 f"could not write {self.path / name}: {error.strerror}; free some space, then --resume"
             ) from error
+
+    def read_json(self, name: str) -> Any:
+        """The content of a file of the run; None where it is not there, or is no JSON."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
 
     def log(self, record: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl; numbers that are not finite become null."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
+from crosstask.errors import Elsewhere, UserError
 from crosstask.training.options import TrainingOptions
 
 
@@ -19,12 +24,56 @@ PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
 def make_fabric(options: TrainingOptions) -> Fabric:
-    """The device side of a run; must be launched before anything else happens on several devices."""
-    fabric = Fabric(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        strategy=options.strategy,
-        precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
-    )
-    fabric.launch()
+    """The device side of a run, launched: from here on, rank and number of processes are Fabric's.
+
+    Raises:
+        UserError: there are no such devices, or ``srun`` or ``torchrun`` started another number of processes.
+        Elsewhere: the same, on another process than the first.
+    """
+    _require_all_started(options)
+    try:
+        fabric = Fabric(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.nodes,
+            strategy=options.strategy,
+            precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
+        )
+        fabric.launch()
+    except (MisconfigurationException, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"training.devices: {options.devices} ({options.accelerator}) on {options.nodes} nodes cannot be had: "
+            f"{reason}"
+        ) from error
     return fabric
+
+
+def make_device(options: TrainingOptions) -> torch.device:
+    """The device a single process computes on, whatever else takes part in the run."""
+    return Fabric(accelerator=options.accelerator, devices=1).device
+
+
+def _require_all_started(options: TrainingOptions) -> None:
+    """Make sure that whoever started the processes started as many as the recipe says.
+
+    Processes that do not know of each other would all write to the same run.
+    """
+    if TorchElasticEnvironment.detect():
+        name, environment = "torchrun", TorchElasticEnvironment()
+        nodes = environment.world_size() // int(os.environ.get("LOCAL_WORLD_SIZE", environment.world_size()))
+    elif SLURMEnvironment.detect():
+        name, environment = "srun", SLURMEnvironment()
+        nodes = int(os.environ.get("SLURM_NNODES", "1"))
+    else:
+        return
+    world = environment.world_size()
+    if options.devices == "auto" or (options.devices * options.nodes == world and options.nodes == nodes):
+        return
+    if environment.global_rank() > 0:
+        raise Elsewhere
+    raise UserError(
+        f"training.devices is {options.devices} and training.nodes {options.nodes}, but {name} started {world} "
+        f"processes on {nodes} nodes: set training.devices: {world // nodes} and training.nodes: {nodes}, or start "
+        f"{options.devices * options.nodes}"
+    )

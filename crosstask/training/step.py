@@ -14,6 +14,7 @@ from crosstask.data.sample import Batch
 from crosstask.errors import RunError
 from crosstask.seeding import generator
 from crosstask.tasks.term import Term
+from crosstask.training.collective import reduced
 from crosstask.training.learner import Learner
 from crosstask.training.terms import share
 
@@ -67,11 +68,6 @@ def accumulate_gradients(
         seen.append({name: Term(total.detach(), count) for name, (total, count) in terms.items()})
     module.balancer.learn(lambda: _means(fabric, seen))
     return seen
-
-
-def reduced(fabric: Fabric, tensor: Tensor) -> Tensor:
-    """``tensor`` summed over ranks."""
-    return fabric.all_reduce(tensor, reduce_op="sum") if fabric.world_size > 1 else tensor  # type: ignore[return-value]
 
 
 def _known_counts(fabric: Fabric, module: Learner, batches: Sequence[Batch]) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,25 @@ class TensorBoard:
             raise UserError(
                 "training.tensorboard: TensorBoard is not installed: pip install 'crosstask[track]', or set it to false"
             ) from error
-        self.writer = SummaryWriter(str(folder / "tensorboard"))
+        self.folder, self._writer, self.writer = folder / "tensorboard", SummaryWriter, None
+
+    def begin(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write files anew that hold ``records`` and no others: no step is in them twice after a resume."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.writer = self._writer(str(self.folder))
+        for record in records:
+            self.write(record)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Add a record of metrics.jsonl."""
+        assert self.writer is not None
         for name, value in _numbers(record, ""):
             if name not in ("iteration", "kind"):
                 self.writer.add_scalar(f"{record['kind']}/{name}", value, record["iteration"])
 
     def close(self) -> None:
-        self.writer.close()
+        if self.writer is not None:
+            self.writer.close()
 
 
 def _numbers(value: Any, name: str) -> list[tuple[str, float]]:

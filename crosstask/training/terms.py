@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -29,6 +31,13 @@ class RunningMeans:
     def stacked(self) -> Tensor:
         """Totals and counts, (terms, 2), to be summed over ranks."""
         return torch.stack([torch.stack(pair) for pair in self.sums.values()])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Total and count by term, (2,)."""
+        return {name: torch.stack(pair) for name, pair in self.sums.items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        self.sums = {name: (pair[0].to(device), pair[1].to(device)) for name, pair in state.items()}
 
     def read(self, summed: Tensor) -> tuple[dict[str, float], dict[str, float]]:
         """Means and counts by term from ``summed`` (see :meth:`stacked`), and start anew. NaN where nothing counted."""

@@ -7,7 +7,8 @@ import json
 import pytest
 import torch
 
-from crosstask.compare.cell import RESULTS, claimed, finished, run_cell
+from crosstask.claims import claimed
+from crosstask.compare.cell import RESULTS, finished, run_cell
 from crosstask.compare.measured import read_cost
 from crosstask.errors import RecipeError
 from crosstask.evaluation.results import Results
@@ -50,7 +51,7 @@ def test_what_is_left_to_do_is_done_and_no_more(recipe, run):
 
 
 def test_two_processes_do_not_work_on_one_run(recipe, tmp_path):
-    with claimed(tmp_path / "run") as first:
+    with claimed(tmp_path / ".run.lock") as first:
         assert first
         assert run_cell(recipe, tmp_path / "run") == "busy"
     assert not (tmp_path / "run").exists()

@@ -90,7 +90,7 @@ def test_pictures_show_image_and_tasks_side_by_side(folder, tmp_path):
     with Image.open(tmp_path / "out/pictures/big.png") as sheet, Image.open(folder / "big.png") as image:
         assert sheet.mode == "RGB"
         assert sheet.size == (3 * 512 + 2 * 4, height + 18 + 20)  # captions above, the legend below
-        shown = np.asarray(sheet, dtype=float)[18:, :512]
+        shown = np.asarray(sheet, dtype=float)[18 : 18 + height, :512]
         small = np.asarray(image.resize((512, height), Image.Resampling.BILINEAR), dtype=float)
     assert np.abs(shown - small).mean() < 2
 
@@ -184,3 +184,23 @@ def test_many_classes_and_autocast(folder, tmp_path):
     predict(Constant(), tasks, [folder / "a.png"], tmp_path / "out", autocast=torch.bfloat16)
     found = tasks["semantic"].parse(load_label(tmp_path / "out/semantic/a.png"))
     assert (found == 321).all()
+
+
+def test_confidence_is_written_as_weights_with_its_source(folder, tmp_path):
+    network = Inference(NETWORK, TASKS, flip=True, scales=(1.0, 0.5))
+    predict(network, TASKS, [folder / "a.png"], tmp_path / "out", source="one")
+    table = read_table(tmp_path / "out" / "table.csv")
+    assert {table.rows[0][f"{name}.source"] for name in TASKS} == {"one"}
+    image = load_image(folder / "a.png").as_subclass(torch.Tensor)[None]
+    views = list(network.views(image))
+    assert len(views) == 4
+    for name, task in TASKS.items():
+        sure = task.fuse(torch.cat([task.activate(view[name]).detach() for view in views])).confidence
+        if task.dense:
+            stored = load_label(table.resolve(0, f"{name}.weight")) / 255
+            np.testing.assert_allclose(stored, sure.numpy(), atol=0.51 / 255)
+        else:
+            assert float(table.rows[0][f"{name}.weight"]) == pytest.approx(float(sure.mean()), abs=1e-4)
+    sample = TableDataset(table, TASKS)[0]  # an ordinary table
+    assert sample.made == set(TASKS)
+    assert sample.weights["depth"].shape == SIZES["a"]

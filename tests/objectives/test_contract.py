@@ -47,6 +47,7 @@ def test_terms_always_have_the_same_names_and_scalars_without_a_gradient_as_coun
         terms = objective(step(net, batch(labelled)))
         names = names or list(terms)
         assert list(terms) == names
+        assert sorted(objective.term_names()) == sorted(names)
         for total, count in terms.values():
             assert total.shape == count.shape == ()
             assert total.is_floating_point()

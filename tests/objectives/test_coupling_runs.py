@@ -35,7 +35,7 @@ def weights(run: str) -> dict[str, torch.Tensor]:
 
 def test_every_batch_has_both_labels_and_every_term_counts(tmp_path):
     experiment = Experiment(recipe(), tmp_path / "run", quiet=True)
-    for batch in islice(experiment._loader(0, 0, 1), 3):
+    for batch in islice(experiment.plan.training_batches(0, 0, 1), 3):
         known = torch.stack((batch.targets["room"] >= 0, ~batch.targets["objects"].isnan().any(1)), 1)
         assert known.sum(1).tolist() == [1] * 4  # disjoint
         assert known.any(0).all()

@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from crosstask.errors import RecipeError
 from crosstask.regions import PROVIDERS, Felzenszwalb, Given, Grid, Slic
+from crosstask.tasks import Segmentation
 
 SUPERPIXELS = [Slic(segments=30), Felzenszwalb(scale=200, min_size=20), Slic(segments=12, sigma=1.0, compactness=5.0)]
 
@@ -137,9 +138,26 @@ def test_given_without_any_label_is_none_everywhere(labels: np.ndarray) -> None:
     assert (Given("semantic")(labels) == -1).all()
 
 
-def test_given_refuses_floats() -> None:
-    with pytest.raises(ValueError, match="float32"):
-        Given("depth")(np.zeros((3, 4), np.float32))
+def test_given_reads_labels_as_the_task_does() -> None:
+    rng = np.random.default_rng(2)
+    labels = rng.choice([0.0, 4.0, 12.0, -1.0, 255.0], size=(12, 16)).astype(np.float32)
+    task = Segmentation("semantic", classes=13)
+    expected = task.parse(labels).numpy()
+    for stored in (labels, labels[..., None], np.where(labels < 0, np.nan, labels)[None]):
+        ids = Given("semantic", connected=False)(stored)
+        np.testing.assert_array_equal(ids < 0, expected < 0)
+        assert len(np.unique(np.stack([ids, expected]).reshape(2, -1), axis=1).T) == 4
+    remap = {0: 0, 4: 0, 12: 1}
+    ids = Given("semantic", remap=remap, connected=False)(labels)
+    np.testing.assert_array_equal(ids, Segmentation("semantic", classes=2, remap=remap).parse(labels).numpy())
+
+
+def test_given_refuses_fractions() -> None:
+    with pytest.raises(ValueError, match="fractions or infinite: store whole numbers"):
+        Given("depth")(np.full((3, 4), 1.5, np.float32))
+    for remap in ({}, {-1: 0}):
+        with pytest.raises(RecipeError, match="remap is"):
+            Given("semantic", remap=remap)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from crosstask.errors import DataError
 from crosstask.regions import Slic, read_record, read_regions
-from crosstask.regions.stored import MOST_IDS, Record, decode, encode, replace_file
+from crosstask.regions.stored import MOST_IDS, Record, decode, encode
 from crosstask.tasks.targets import Regions
 
 RECORD = Record("slic", {"segments": 100, "compactness": 20.0}, "ab12", "scikit-image 0.26.0")
@@ -127,14 +127,3 @@ def test_records_differ_by_provider_parameters_source_and_format_but_not_by_libr
         assert not RECORD.same(replace(RECORD, **{field: value}))
     assert Record.of(Slic(), b"a").same(Record.of(Slic(compactness=20), b"a"))
     assert not Record.of(Slic(), b"a").same(Record.of(Slic(), b"b"))
-
-
-def test_a_file_is_replaced_at_once_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    replace_file(tmp_path / "deep" / "a.bin", b"one")
-    replace_file(tmp_path / "deep" / "a.bin", b"two")
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["a.bin"]
-    assert (tmp_path / "deep" / "a.bin").read_bytes() == b"two"
-    (tmp_path / "folder.bin").mkdir()
-    with pytest.raises(OSError, match=r"folder\.bin"):
-        replace_file(tmp_path / "folder.bin", b"three")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["deep", "folder.bin"]

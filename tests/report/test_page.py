@@ -13,9 +13,10 @@ import pytest
 from crosstask.cli import main
 from crosstask.compare.cell import RESULTS
 from crosstask.errors import UserError
-from crosstask.evaluation.results import Results
+from crosstask.evaluation.results import Results, show
 from crosstask.report.failures import failure_tables, hardest
 from crosstask.report.page import write_report
+from crosstask.report.sentences import sentences
 from crosstask.report.subject import read_subject
 from tests.report.conftest import BLANK
 
@@ -110,6 +111,58 @@ def test_a_run_before_and_after_it_is_measured(comparison, tmp_path, capsys):
     assert "one|run" in data(text)["scores"]
     assert "pairwise/consistency" in text
     assert "open it in a browser" in capsys.readouterr().out
+
+
+def test_the_page_of_a_run_begins_with_sentences(comparison, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(comparison / "runs" / "supervised" / "one" / "seed0", run)
+    (run / RESULTS).rename(run / "results_test.json")
+    said = sentences(read_subject(run))
+    results = Results.load(run / "results_test.json")
+    assert "semantic, depth, normals, tags and place" in said.trained[0]
+    assert "label setting one" in said.trained[1]
+    assert len(said.good) == len(results.tasks)
+    assert f"miou {show(results.tasks['semantic'].score)}" in said.good[0]
+    assert any("--prior" in line for line in said.next)
+    results.save(run / "prior_test.json")  # a prior that is as good as the network
+    again = sentences(read_subject(run))
+    assert "never looks at the image has" in again.good[0]
+    assert "semantic is no better than a predictor that never looks at the image." in again.failing
+    lost = [name for name, value in results.tasks["semantic"].per_class.items() if value < 1]
+    assert all(any(name in line for line in again.failing) for name in lost)
+    text = write_report(run).read_text()
+    assert text.index("In short") < text.index("Numbers")
+    assert sentences(read_subject(comparison)) is None
+
+
+def test_runs_side_by_side(comparison, tmp_path, capsys):
+    runs = [str(comparison / "runs" / method / "one" / "seed0") for method in ("supervised", "pairwise")]
+    assert main(["report", *runs, "--out", str(tmp_path / "both.html")]) == 0
+    found = data((tmp_path / "both.html").read_text())
+    names = ["supervised/one/seed0", "pairwise/one/seed0"]
+    assert set(found["scores"]) == {f"side by side|{name}" for name in names}
+    for view in found["views"].values():
+        assert len(view["semantic"]["predictions"]) == 2
+    capsys.readouterr()
+    assert main(["report", runs[0], runs[0]]) == 2
+    assert "given twice" in capsys.readouterr().err
+    assert main(["report", runs[0], str(comparison)]) == 2
+    assert "no run" in capsys.readouterr().err
+
+
+def test_image_level_tasks_are_chips_and_dense_ones_have_legends(page):
+    found = data(page.read_text())
+    for views in found["views"].values():
+        for task in ("tags", "place"):
+            for said in views[task]["predictions"].values():
+                assert all(len(chip) == 3 for chip in said)
+                assert {chip[0] for chip in said} <= {"cat", "sofa", "indoor", "outdoor"}
+    keys = re.findall(r'<div class="key" data-task="(\w+)">(.*?)</div>', page.read_text(), re.DOTALL)
+    legends = dict(keys)
+    assert "floor" in legends["semantic"]
+    assert re.search(r"\d m ", legends["depth"])
+    assert "<img" in legends["normals"]
+    assert "not known" not in legends["tags"]
 
 
 def test_names_cannot_break_out_of_the_page(comparison, tmp_path):

@@ -11,7 +11,7 @@ from torchvision import tv_tensors
 from crosstask.data.sample import Sample
 from crosstask.errors import UserError
 from crosstask.ops.mean_field import mean_field
-from crosstask.rounds.labeller import Labeller, shrunk
+from crosstask.rounds.labeller import Labeller
 from crosstask.rounds.labels import file_ids
 from crosstask.rounds.options import RefineOptions
 from crosstask.rounds.roles import Roles
@@ -45,9 +45,11 @@ class Fixed(nn.Module):
 
 
 def labels(given: Tensor | None, tags=(1.0, 1.0), names=("semantic", "saliency", "tags"), size=None, **options):
-    run = SimpleNamespace(network=Fixed(), tasks={name: TASKS[name] for name in names}, run=SimpleNamespace(path="run"))
+    recipe = SimpleNamespace(data=SimpleNamespace(shown_size=size))
+    tasks = {name: TASKS[name] for name in names}
+    run = SimpleNamespace(network=Fixed(), tasks=tasks, run=SimpleNamespace(path="run"), recipe=recipe)
     source = None if given is None else "saliency"
-    labeller = Labeller(run, Roles.of(TASKS), source, RefineOptions(**{"boundary": 0} | options), size, "cpu")
+    labeller = Labeller(run, Roles.of(TASKS), source, RefineOptions(**{"boundary": 0} | options), "cpu")
     targets = {"tags": torch.tensor(tags)} | ({} if given is None else {"saliency": given})
     return labeller(Sample("a", tv_tensors.Image(IMAGE), targets)), run.network
 
@@ -97,12 +99,11 @@ def test_predicted_saliency_is_drawn_to_the_edges_of_the_image():
     torch.testing.assert_close(found.saliency[0], mean_field(both, IMAGE[None], 2)[0, 1])
 
 
-def test_large_images_are_shrunk_for_the_network_and_labelled_at_their_own_size():
-    found, network = labels(None, size=(4, 8))
-    assert network.seen == [(4, 6)]
+@pytest.mark.parametrize("size", [(4, 8), (24, 32)])
+def test_images_are_shown_at_the_size_of_evaluation_and_labelled_at_their_own(size):
+    found, network = labels(None, size=size)
+    assert network.seen == [size]
     assert found.classes.shape == (8, 12)
-    assert shrunk(IMAGE[None], (100, 100)) is not None
-    assert shrunk(IMAGE[None], (100, 100)).shape[-2:] == (8, 12)
 
 
 def test_a_run_without_these_tags_is_refused():

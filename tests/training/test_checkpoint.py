@@ -9,7 +9,7 @@ import torch
 
 from crosstask.errors import RunError, UserError
 from crosstask.training import checkpoint
-from crosstask.training.checkpoint import Checkpoints, load_state, load_weights, write_atomically
+from crosstask.training.checkpoint import Checkpoints, load_state, load_weights
 
 
 def save(checkpoints: Checkpoints, iteration: int, best: bool = False) -> None:
@@ -71,17 +71,3 @@ def test_truncated_state_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match=r"state\.pt is not a checkpoint") as caught:
         load_state(tmp_path / "state.pt")
     assert "\n" not in str(caught.value)
-
-
-def test_write_atomically_keeps_the_old_content_when_it_fails(tmp_path, monkeypatch):
-    path = tmp_path / "last"
-    path.write_text("old")
-
-    def full(*_):
-        raise OSError(errno.ENOSPC, "full")
-
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
-    with pytest.raises(OSError, match="full"):
-        write_atomically(path, b"new")
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]

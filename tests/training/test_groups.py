@@ -171,7 +171,8 @@ def test_a_run_with_groups_resumes_exactly(tmp_path):
         experiment = Experiment(Recipe.load(recipe, overrides), tmp_path / name, quiet=True)
         if name == "parts":
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("crosstask.training.fit.Trainer._any", lambda self, flag: self.iteration == 2)
+                steps = iter(range(1, 5))
+                patch.setattr("crosstask.training.fit.any_rank", lambda fabric, flag, steps=steps: next(steps) == 2)
                 assert experiment.fit().status == "interrupted"
             experiment = Experiment.resume(tmp_path / name, quiet=True)
         assert experiment.fit().iteration == 4

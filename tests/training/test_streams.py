@@ -48,8 +48,8 @@ def test_weights_order_augmentation_and_labels_are_shared_by_methods(tmp_path, m
     found = []
     for objectives in ("supervised", "supervised,a,b", "b"):
         experiment = Experiment(Recipe.load(recipe, ["--objectives", objectives]), tmp_path / objectives)
-        batch = next(iter(experiment._loader(0, 0, 1)))
-        learner = experiment.recipe.learner(experiment.tasks, experiment.recipe.network(experiment.tasks))
+        batch = next(iter(experiment.plan.training_batches(0, 0, 1)))
+        learner = experiment.recipe.learner(experiment.plan.tasks, experiment.recipe.network(experiment.plan.tasks))
         found.append((batch, learner))
     first, network = found[0][0], found[0][1].network.state_dict()
     for batch, learner in found[1:]:

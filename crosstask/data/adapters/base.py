@@ -14,7 +14,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from crosstask.data.decode.writing import label_suffix, write_label
-from crosstask.data.table.table import INTRINSICS, RESERVED, WEIGHT, Table, write_table
+from crosstask.data.table.table import INTRINSICS, RESERVED, SOURCE, WEIGHT, Table, write_table
 from crosstask.errors import DataError
 
 Item = TypeVar("Item")
@@ -127,7 +127,7 @@ def table_of(rows: Sequence[dict[str, str]], output: Output) -> Table:
 
 def task_columns(table: Table) -> list[str]:
     """The columns that hold labels."""
-    return [name for name in table.columns if name not in RESERVED and not name.endswith(WEIGHT)]
+    return [name for name in table.columns if name not in RESERVED and not name.endswith((WEIGHT, SOURCE))]
 
 
 def intrinsics(values: Sequence[float]) -> dict[str, str]:

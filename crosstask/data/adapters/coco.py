@@ -12,6 +12,7 @@ from crosstask.data.adapters.coco_annotations import Annotations, Boxes, Instanc
 from crosstask.data.adapters.image_tags import tags_cell
 from crosstask.data.decode.files import image_size
 from crosstask.data.table.table import Table
+from crosstask.writing import write
 
 _SPLITS = {"train": "train", "val": "test"}
 
@@ -70,9 +71,8 @@ class Coco(Adapter):
         rows: list[dict[str, str]] = []
         for name, (content, path, images) in parts.items():
             rows += self._rows(name, content, path, images, names, output)
-        output.files.mkdir(parents=True, exist_ok=True)
         listed = {"semantic": names.classes(self.labels), "tags": names.things}
-        (output.files / "classes.json").write_text(json.dumps(listed, indent=1), encoding="utf-8")
+        write(output.files / "classes.json", json.dumps(listed, indent=1))
         return table_of(rows, output)
 
     def _rows(

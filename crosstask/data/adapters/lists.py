@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from typing import ClassVar
 
 from crosstask.data.adapters.base import Adapter, Output, Source, task_columns
-from crosstask.data.table.table import WEIGHT, Table, read_table
+from crosstask.data.table.table import SOURCE, WEIGHT, Table, read_table
 from crosstask.errors import DataError, nearest
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".npy", ".npz", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".ppm", ".gif")
@@ -97,7 +97,7 @@ class SemiSupervised(Adapter):
         rows = _Names(training, self.split)
         labelled = rows.ids(self.labelled)
         used = set(training.ids) if self.unlabelled is None else labelled | rows.ids(self.unlabelled)
-        dropped = {column for task in tasks for column in (task, task + WEIGHT)}
+        dropped = {column for task in tasks for column in (task, task + WEIGHT, task + SOURCE)}
 
         def row_of(row: dict[str, str]) -> dict[str, str]:
             kept = row["id"] in labelled or row.get("split") != self.split

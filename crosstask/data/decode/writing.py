@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from crosstask.writing import whole
 
 
 def label_suffix(array: np.ndarray) -> str:
@@ -25,11 +26,8 @@ def write_label(path: Path, array: np.ndarray, compress_level: int = 6) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with unfinished.open("wb") as file:
+    with whole(path) as part:
         if array.dtype.kind == "f":
-            np.save(file, array)
+            np.save(part, array)
         else:
-            Image.fromarray(array).save(file, format="PNG", compress_level=compress_level)
-    os.replace(unfinished, path)
+            Image.fromarray(array).save(part, format="PNG", compress_level=compress_level)

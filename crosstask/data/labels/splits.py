@@ -18,6 +18,7 @@ from crosstask.data.table.sources import load_tables, readers
 from crosstask.data.table.split_names import Used, used_splits
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError, nearest
+from crosstask.regions.stored import read_record
 from crosstask.rooms.dataset import RoomsDataset
 from crosstask.tasks.base import Task
 
@@ -40,6 +41,9 @@ class Subset:
 
     def labelled(self) -> Tensor:
         return self.dataset.labelled()[self.indices]
+
+    def given(self) -> Tensor:
+        return self.dataset.given()[self.indices]
 
     def calibrated(self) -> Tensor:
         return self.dataset.calibrated()[self.indices]
@@ -85,8 +89,9 @@ def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
         RecipeError: the label protocol is not valid.
     """
     whole, validation, test = (_table if options.rooms is None else _rooms)(options, tasks)
-    keep = assign(whole.labelled(), options.labels, options.labels_seed, whole.ids, list(tasks))
-    train = whole.keep(keep)
+    given = whole.given()
+    keep = assign(given, options.labels, options.labels_seed, whole.ids, list(tasks))
+    train = whole.keep(keep | (whole.labelled() & ~given))
     labels = _labels_table(train, tasks)
     trained = train.labelled().any(0).tolist()
     missing = [name for name, known in zip(tasks, trained, strict=True) if not known and name not in options.derive]
@@ -99,7 +104,17 @@ def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
         held = hold_out(train.ids, options.validation_fraction, options.labels_seed)
         validation = Subset(train, [index for index, name in enumerate(train.ids) if name in held])
         train = Subset(train, [index for index, name in enumerate(train.ids) if name not in held])
-    return Splits(train, validation, test, labels)
+    return Splits(
+        train,
+        None if validation is None else measurable(validation),
+        None if test is None else measurable(test),
+        labels,
+    )
+
+
+def measurable(dataset: Dataset) -> Dataset:
+    """The samples with the labels that were given alone: nothing is measured on what a network made."""
+    return dataset.keep(dataset.given())
 
 
 def _rooms(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Dataset | None, Dataset]:
@@ -188,10 +203,10 @@ def _labels_table(dataset: Dataset, tasks: Mapping[str, Task]) -> Table:
 def scale_gap(table: Table, options: DataOptions) -> str | None:
     """What to tell a user whose images are measured at another scale than the network is trained at; None for others.
 
-    Training shrinks the whole image to ``data.size`` before it zooms in; without ``data.evaluation_size`` images are
-    measured as large as they are, where everything looks larger than the network has ever seen it.
+    Training shrinks the whole image to ``data.size`` before it zooms in; at their own size everything may look larger
+    than the network has ever seen it.
     """
-    if options.rooms is not None or options.evaluation_size is not None or not table.rows:
+    if options.rooms is not None or options.shown_size is not None or not table.rows:
         return None
     try:
         height, width = image_size(table.resolve(0, "image", options.confined))
@@ -204,8 +219,24 @@ def scale_gap(table: Table, options: DataOptions) -> str | None:
     return (
         f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
         f"{scale:.2g} times as large as in training, whose zooms are {least:g} to {greatest:g}. Set "
-        f"data.evaluation_size, to [{rows}, {columns}] say"
+        f"data.evaluation_size to null for [{rows}, {columns}]"
     )
+
+
+def shown_masks(table: Table, options: DataOptions) -> str | None:
+    """What to tell a user whose regions are made of labels that the label protocol hides; None for others."""
+    if not options.regions or options.labels == "full":
+        return None
+    for index, row in enumerate(table.rows):
+        if row.get("regions"):
+            record = read_record(table.resolve(index, "regions", options.confined))
+            if record is None or record.provider != "given":
+                return None
+            return (
+                f"the regions are made of the labels in {record.parameters.get('column')}, so they show masks that "
+                f"data.labels: {options.labels} hides: make them by slic or sam, or set data.labels: full"
+            )
+    return None
 
 
 def label_counts(dataset: Dataset, tasks: Mapping[str, Task]) -> dict[str, int]:

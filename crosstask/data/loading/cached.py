@@ -44,6 +44,10 @@ class CachedDataset:
         """Which samples have a label of which task, bool (N, T)."""
         return self.dataset.labelled()
 
+    def given(self) -> Tensor:
+        """Which of the labels somebody gave, bool (N, T)."""
+        return self.dataset.given()
+
     def calibrated(self) -> Tensor:
         """Which samples have known intrinsics, bool (N,)."""
         return self.dataset.calibrated()

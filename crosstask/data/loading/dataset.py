@@ -42,6 +42,9 @@ class Dataset(Protocol):
     def labelled(self) -> Tensor:
         """Which samples have a label of which task, bool (N, T), tasks in the order of the recipe."""
 
+    def given(self) -> Tensor:
+        """Which of the labels somebody gave, bool (N, T); the others were made by a network and are only trained on."""
+
     def calibrated(self) -> Tensor:
         """Which samples have known intrinsics, bool (N,)."""
 
@@ -56,7 +59,8 @@ class TableDataset:
         table: rows of text cells; columns that are no task's are passed over.
         tasks: the tasks of the recipe; each needs a column of its name. The cells of dense tasks name files, those of
             image-level tasks are text. A column ``TASK.weight`` holds a number or names a file of one weight per pixel
-            (8 and 16-bit values are scaled to [0, 1]; masks of 0 and 1 alone are that).
+            (8 and 16-bit values are scaled to [0, 1]; masks of 0 and 1 alone are that). A column ``TASK.source`` says
+            who made a label that nobody gave.
         split: use the rows of this split only.
         regions: load the column ``regions``.
         confined: refuse paths that leave the table's folder, for tables that come from someone else.
@@ -97,6 +101,7 @@ class TableDataset:
         self.confined = confined
         self.hidden = hidden
         self._there = self._labelled = self.table.coverage(list(tasks))
+        self._given = self.table.given(list(tasks))
 
     @property
     def ids(self) -> list[str]:
@@ -109,6 +114,10 @@ class TableDataset:
     def labelled(self) -> Tensor:
         """Which rows have a label of which task, bool (N, T)."""
         return self._labelled.clone()
+
+    def given(self) -> Tensor:
+        """Which rows have a label of which task that has no source, bool (N, T)."""
+        return self._labelled & self._given
 
     def calibrated(self) -> Tensor:
         """Which rows have known intrinsics, bool (N,)."""
@@ -131,6 +140,7 @@ class TableDataset:
         image = self._load(index, "image", load_image)
         size = image.shape[-2], image.shape[-1]
         there, labelled = self._there[index].tolist(), self._labelled[index].tolist()
+        made = (self._labelled[index] & ~self._given[index]).tolist()
         targets, weights, hidden = {}, {}, {}
         for (name, task), exists, use in zip(self.tasks.items(), there, labelled, strict=True):
             targets[name] = self._target(index, name, task, size) if use else task.unknown(size)
@@ -142,7 +152,16 @@ class TableDataset:
         if self.regions and self.table.rows[index].get("regions"):
             regions = self._load(index, "regions", load_regions)
             self._same_size(index, "regions", regions, size)
-        return Sample(self.table.rows[index]["id"], image, targets, regions, self._intrinsics(index), weights, hidden)
+        return Sample(
+            self.table.rows[index]["id"],
+            image,
+            targets,
+            regions,
+            self._intrinsics(index),
+            weights,
+            hidden,
+            made=frozenset(name for name, each in zip(self.tasks, made, strict=True) if each),
+        )
 
     def _load(self, index: int, column: str, load: Callable[[Path], Any]) -> Any:
         try:

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 Transform = Callable[[Sample, torch.Generator], Sample]
 OnError = Literal["fatal", "skip"]
 
+_PIXELS = 2**22
+"""The most pixels of a batch of evaluation with more than one image: predictions are as large as the images."""
+
 
 def training_loader(
     dataset: Dataset,
@@ -37,6 +40,7 @@ def training_loader(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
+    timeout: int = 0,
     pin_memory: bool = False,
     on_error: OnError = "fatal",
 ) -> Iterator[Batch]:
@@ -55,6 +59,7 @@ def training_loader(
         rank: this process.
         world: number of processes.
         workers: processes that load; 0 loads in this one.
+        timeout: seconds a batch may take them; 0 for any.
         pin_memory: put batches into page-locked memory, for a GPU.
         on_error: what a broken file does: ``fatal`` raises; ``skip`` logs the row once and takes the sample of the next
             draw in its place (augmented as its own draw says), so every process keeps its batch size.
@@ -68,7 +73,7 @@ def training_loader(
     stream = _mixed(dataset, seed, batch_size * world) if mixed else _stream(dataset, seed, labelled_share)
     source = _Random(dataset, transform, stream, on_error)
     draws = Draws(batch_size, start, rank, world)
-    loaded: Iterable[_Loaded] = DataLoader(source, batch_sampler=draws, **_options(workers, pin_memory))  # type: ignore[arg-type]
+    loaded: Iterable[_Loaded] = DataLoader(source, batch_sampler=draws, **_options(workers, timeout, pin_memory))  # type: ignore[arg-type]
     return _reported(iter(loaded))  # workers start here: those that a thread has forked cannot end properly
 
 
@@ -80,9 +85,11 @@ def evaluation_loader(
     rank: int = 0,
     world: int = 1,
     workers: int = 0,
+    timeout: int = 0,
     pin_memory: bool = False,
 ) -> Iterable[Batch]:
-    """All samples once, in order; a batch holds neighbours of one image size. Can be iterated again and again.
+    """All samples once, in order; a batch holds neighbours of one image size, as many as have 4 million pixels at most
+    where that is fewer. Can be iterated again and again.
 
     Args:
         dataset: the samples.
@@ -91,13 +98,14 @@ def evaluation_loader(
         rank: this process.
         world: number of processes; each gets its slice, no sample is in two.
         workers: processes that load, kept between passes; 0 loads in this one.
+        timeout: seconds a batch may take them; 0 for any.
         pin_memory: put batches into page-locked memory, for a GPU.
 
     Raises:
         DataError: while iterating: a file is missing or broken, or a label is not valid.
     """
     lists = consecutive(len(dataset), batch_size, rank, world)
-    options = {**_options(workers, pin_memory), "persistent_workers": workers > 0}
+    options = {**_options(workers, timeout, pin_memory), "persistent_workers": workers > 0}
     return _Passes(DataLoader(_Ordered(dataset, transform), batch_sampler=lists, **options))  # type: ignore[arg-type]
 
 
@@ -182,7 +190,11 @@ class _Ordered:
             samples = [self.transform(self.dataset[index], generator("evaluation", index)) for index in indices]
         except DataError as error:
             return _Loaded([], [], str(error))
-        return _Loaded([collate(list(run)) for _, run in groupby(samples, key=lambda sample: sample.size)], [], None)
+        batches = []
+        for (height, width), run in groupby(samples, key=lambda sample: sample.size):
+            alike, most = list(run), max(_PIXELS // (height * width), 1)
+            batches += [collate(alike[first : first + most]) for first in range(0, len(alike), most)]
+        return _Loaded(batches, [], None)
 
 
 class _Passes:
@@ -206,9 +218,10 @@ def _reported(arriving: Iterator[_Loaded]) -> Iterator[Batch]:
         yield from loaded.unpack()
 
 
-def _options(workers: int, pin_memory: bool) -> dict[str, Any]:
+def _options(workers: int, timeout: int, pin_memory: bool) -> dict[str, Any]:
     return {
         "num_workers": workers,
+        "timeout": timeout if workers else 0,
         "pin_memory": pin_memory,
         "collate_fn": _unchanged,
         "worker_init_fn": _start_worker,

@@ -10,7 +10,7 @@ from textwrap import shorten
 import numpy as np
 
 from crosstask.data.decode.files import load_label
-from crosstask.data.table.table import RESERVED, WEIGHT, Table
+from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT, Table
 from crosstask.errors import DataError
 from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Segmentation, Tagging, Task
 
@@ -29,7 +29,7 @@ def infer_tasks(table: Table) -> tuple[dict[str, Task], list[str]]:
     notes = []
     files = set(table.file_columns())
     for column in table.columns:
-        if column in RESERVED or column.endswith(WEIGHT):
+        if column in RESERVED or column.endswith((WEIGHT, SOURCE)):
             continue
         cells = [row[column] for row in table.rows if row.get(column)]
         if not cells:

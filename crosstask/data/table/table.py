@@ -22,6 +22,7 @@ from torch import Tensor
 
 from crosstask.data.table.formats import Rows, format_of
 from crosstask.errors import DataError, nearest
+from crosstask.writing import write
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
 ORIGIN = "origin"
@@ -30,6 +31,8 @@ RESERVED = frozenset({"image", "split", "id", "regions", ORIGIN, *INTRINSICS})
 """Columns with a meaning of their own; no task may have such a name."""
 WEIGHT = ".weight"
 """Ending of the column that holds the weights of a task's labels."""
+SOURCE = ".source"
+"""Ending of the column that says who made a task's label, where nobody gave it: trained on, never measured on."""
 DERIVED = "_derived"
 """Ending of a column, and of its task, whose labels were derived from another task's: trained on, never measured."""
 
@@ -152,16 +155,20 @@ class Table:
 
     def coverage(self, tasks: Sequence[str]) -> Tensor:
         """Which cells are filled: bool (rows, tasks); all False for a task without a column."""
-        return torch.tensor([[bool(row.get(task)) for task in tasks] for row in self.rows]).reshape(
-            len(self), len(tasks)
-        )
+        filled = [[bool(row.get(task)) for task in tasks] for row in self.rows]
+        return torch.tensor(filled, dtype=torch.bool).reshape(len(self), len(tasks))
+
+    def given(self, tasks: Sequence[str]) -> Tensor:
+        """Which labels were given, not made by a network: filled cells without a source, bool (rows, tasks)."""
+        made = [task + SOURCE for task in tasks]
+        return self.coverage(tasks) & ~self.coverage(made)
 
     def masked(self, tasks: Sequence[str], keep: Tensor) -> Table:
-        """The table with the labels outside ``keep`` (bool, rows x tasks) made blank, their weights too."""
+        """The table with the labels outside ``keep`` (bool, rows x tasks) made blank, weights and sources too."""
         rows = []
         for row, kept in zip(self.rows, keep.tolist(), strict=True):
             dropped = {task for task, keeps in zip(tasks, kept, strict=True) if not keeps}
-            dropped |= {task + WEIGHT for task in dropped}
+            dropped |= {task + ending for task in dropped for ending in (WEIGHT, SOURCE)}
             rows.append({column: "" if column in dropped else cell for column, cell in row.items()})
         return replace(self, rows=rows)
 
@@ -244,12 +251,8 @@ def write_table(table: Table, path: Path | str | None = None) -> Table:
     """
     moved = table.rebased(table.path if path is None else path)
     content = format_of(moved.path).write(moved.columns, moved.rows)
-    unfinished = moved.path.with_name(f".{moved.path.name}.{os.getpid()}.tmp")
     try:
-        moved.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        os.replace(unfinished, moved.path)
+        write(moved.path, content)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise DataError(f"{moved.path}: cannot write the table ({error.strerror or error})") from None
     return moved

@@ -28,6 +28,7 @@ from crosstask.errors import nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.ops.relatedness import Distribution, bernoulli, categorical, cross_entropy, mixture, of_probabilities
+from crosstask.ranges import Share
 from crosstask.relatedness import read_relatedness
 from crosstask.tasks.base import Task
 from crosstask.tasks.selection import full_precision
@@ -116,7 +117,7 @@ class DistributionMatching(Coupling):
         classes: str,
         attributes: str,
         relatedness: str,
-        binary_from: float | None = None,
+        binary_from: Share | None = None,
         form: Literal["bernoulli", "as_printed"] = "bernoulli",
         direction: Direction = "both",
         stop_gradient: bool = True,
@@ -125,6 +126,9 @@ class DistributionMatching(Coupling):
         self.complement = form == "bernoulli" and not self.exclusive
         self.stop_gradient = stop_gradient
         self.terms = ["to_classes", "to_attributes"] if direction == "both" else [direction]
+
+    def term_names(self) -> list[str]:
+        return list(self.terms)
 
     def forward(self, step: Step) -> dict[str, Term]:
         prediction = step.predictions[self.attributes.name]

@@ -19,6 +19,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Step
 from crosstask.objectives.coupling.distribution_matching import Coupling
 from crosstask.ops.relatedness import complete_class
+from crosstask.ranges import Share
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -60,13 +61,16 @@ class HardCoannotation(Coupling):
         classes: str,
         attributes: str,
         relatedness: str,
-        related_from: float = 0.0,
+        related_from: Share = 0.0,
     ) -> None:
         super().__init__(tasks, classes, attributes, relatedness, binary_from=None)
         if self.exclusive:
             raise ValueError(f"task {attributes!r} is a category: hard co-annotation needs tags")
         cells = self.relatedness
         self.relatedness = cells.where((cells >= related_from) | cells.isnan(), 0.0)
+
+    def term_names(self) -> list[str]:
+        return ["classes", "attributes"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         made = self.made(step.batch)

@@ -64,6 +64,9 @@ class ScalarMatching(Objective):
         self.register_buffer("means", table.values.float())
         self.terms = ["to_classes", "to_scalars"] if direction == "both" else [direction]
 
+    def term_names(self) -> list[str]:
+        return list(self.terms)
+
     def forward(self, step: Step) -> dict[str, Term]:
         mixed, mass = mixture(self.classes.activate(step.predictions[self.classes.name]), self.means)
         scalars, weight = self.scalars.activate(step.predictions[self.scalars.name]), mass.detach()

@@ -25,6 +25,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Step
 from crosstask.objectives.coupling.distribution_matching import Coupling, Direction
 from crosstask.ops.relatedness import SCORES, Distribution, categorical, cross_entropy, of_probabilities
+from crosstask.ranges import Positive, Share
 from crosstask.tasks.base import Task
 from crosstask.tasks.selection import full_precision
 from crosstask.tasks.term import Term
@@ -82,9 +83,9 @@ class SoftCoannotation(Coupling):
         classes: str,
         attributes: str,
         relatedness: str,
-        binary_from: float | None = None,
+        binary_from: Share | None = None,
         rule: Literal["indicator", "likelihood"] = "indicator",
-        temperature: float = 1.0,
+        temperature: Positive = 1.0,
         neutral: Literal["zero", "leave_out"] = "zero",
         form: Literal["standard", "as_printed"] = "standard",
         direction: Direction = "both",
@@ -98,6 +99,9 @@ class SoftCoannotation(Coupling):
         self.terms = list(made.values()) if direction == "both" else [made[direction]]
         unrelated = (self.relatedness == 0).any(1) & ~(self.relatedness > 0).any(1)
         self.register_buffer("unrelated", unrelated, persistent=False)
+
+    def term_names(self) -> list[str]:
+        return list(self.terms)
 
     def forward(self, step: Step) -> dict[str, Term]:
         losses: dict[str, Callable[[Step, Soft], Tensor]] = {"classes": self._classes, "attributes": self._attributes}

@@ -30,6 +30,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.joint_task.stacks import ENTRIES, Depth, Entry
 from crosstask.objectives.shared.pairs import dense_tasks, labelled
+from crosstask.ranges import Factor, Positive, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -62,7 +63,7 @@ class JointTask(Objective):
         sample: classes predicted in place of a label are drawn, not given as probabilities.
         depth_mean: mean depth in metres; with the next, what squashes depth into (0, 1). That of NYU-v2 by default.
         depth_deviation: standard deviation of depth in metres.
-        widths: channels of the stages of the autoencoder, each at half the resolution; published: a SegNet of 64, 128,
+        widths: Sequence[Size],
             256, 512, 512.
 
     Raises:
@@ -73,12 +74,12 @@ class JointTask(Objective):
         self,
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
-        latent: float = 2.0,
-        reconstruction: float = 0.5,
+        latent: Factor = 2.0,
+        reconstruction: Factor = 0.5,
         sample: bool = True,
-        depth_mean: float = 2.3618,
-        depth_deviation: float = 1.5876,
-        widths: Sequence[int] = (16, 32, 64),
+        depth_mean: Positive = 2.3618,
+        depth_deviation: Positive = 1.5876,
+        widths: Sequence[Size] = (16, 32, 64),
     ) -> None:
         super().__init__()
         if depth_deviation <= 0:
@@ -96,6 +97,9 @@ class JointTask(Objective):
         self.autoencoder = Autoencoder(sum(self.channels), widths)
         self.factors = {"distance": 1.0, "latent": latent, "reconstruction": reconstruction}
         self.sample = sample
+
+    def term_names(self) -> list[str]:
+        return list(self.factors)
 
     def forward(self, step: Step) -> dict[str, Term]:
         known = self._known(step.batch)

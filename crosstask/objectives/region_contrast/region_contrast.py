@@ -35,6 +35,7 @@ from crosstask.objectives.region_contrast.loss import Rows, contrast_regions
 from crosstask.objectives.region_contrast.size import SizeWatch
 from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
 from crosstask.ops.regions import RegionIndex, index_regions, majority_class, sample_pixels
+from crosstask.ranges import Count, Positive, Size, Steps
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term
@@ -55,10 +56,12 @@ class RegionContrast(Objective):
 
     Args:
         distance: what is compared of a region, and how: Gaussians by wasserstein (as published) or kl, their means
-            alone (vector), or single pixels of it (pixel).
+            alone (vector), or single pixels of it (pixel). ``diagonal_`` leaves correlations out, which regions of few
+            pixels cannot have; kl is the mean of both directions unless ``one_sided_``: from the map of predictions to
+            that of labels (the released ablation: one_sided_diagonal_kl).
         temperature: tau; the paper gives none, the released code uses 5.4 on features without normalisation. Features
-            are of unit length by default, so that distances lie between 0 and 4. Divergences (kl) have no upper bound:
-            10 or more suits them.
+            are of unit length by default, so that 2-Wasserstein distances lie between 0 and 4; null is 0.1 for these,
+            and what suits the scale of the others (12 for diagonal_kl, 2500 for kl).
         learn_temperature: learn the logarithm of tau, from ``temperature`` on, down to 0.02.
         normalise: whether joint features are made unit length.
         negatives: other regions of the other map (other), or of both maps (any).
@@ -71,7 +74,7 @@ class RegionContrast(Objective):
             which both sides share).
         pixels: most pixels sampled in a step, the same number from every region but at least one; memory grows with
             the square. With ``distance: pixel`` only.
-        minimum: pixels at the resolution of the contrast (that of the images divided by ``reduce`` and the pooling,
+        minimum: Steps,
             times ``enlarge``) below which a region is left out. The part of the regions' pixels that is kept is logged
             as ``kept``; people are told where it is less than half.
         reduce: predictions and labels are averaged over squares of this side before they are mapped.
@@ -91,28 +94,38 @@ class RegionContrast(Objective):
         self,
         tasks: Mapping[str, Task],
         network: MultiTaskNetwork,
-        distance: Literal["wasserstein", "kl", "vector", "pixel"] = "wasserstein",
-        temperature: float = 0.1,
+        distance: Literal[
+            "wasserstein",
+            "diagonal_wasserstein",
+            "kl",
+            "one_sided_kl",
+            "diagonal_kl",
+            "one_sided_diagonal_kl",
+            "vector",
+            "pixel",
+        ] = "wasserstein",
+        temperature: Positive | None = None,
         learn_temperature: bool = False,
         normalise: bool = True,
         negatives: Literal["other", "any"] = "other",
         across: bool = False,
-        bank: int = 0,
+        bank: Count = 0,
         exclude_same: str | None = None,
         detach_labels: bool = False,
-        pixels: int = 2048,
-        minimum: int = 10,
-        reduce: int = 4,
-        enlarge: int = 1,
-        stem: int = 16,
-        widths: Sequence[int] = (16,),
-        layers: Sequence[int] = (2,),
-        kernel: int = 3,
+        pixels: Steps = 2048,
+        minimum: Steps = 10,
+        reduce: Size = 4,
+        enlarge: Size = 1,
+        stem: Size = 16,
+        widths: Sequence[Size] = (16,),
+        layers: Sequence[Size] = (2,),
+        kernel: Size = 3,
         pool: bool = False,
         every_pair: bool = False,
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "region_contrast")
+        temperature = DISTANCES[distance].temperature if temperature is None else temperature
         _require_positive(temperature=temperature, pixels=pixels, minimum=minimum, reduce=reduce, enlarge=enlarge)
         if bank < 0:
             raise RecipeError(f"objectives.region_contrast.bank: expected a number of regions, found {bank}")
@@ -132,6 +145,9 @@ class RegionContrast(Objective):
     def temperature(self) -> Tensor | float:
         """tau, fixed or learned."""
         return self.fixed_temperature if self.log_temperature is None else self.log_temperature.exp()
+
+    def term_names(self) -> list[str]:
+        return ["regions"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         if step.batch.regions is None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from crosstask.ops.regions import RegionIndex
 
 log = logging.getLogger(__name__)
 
 
-class SizeWatch:
+class SizeWatch(nn.Module):
     """Counts the pixels of regions that are kept and of those that are left out because their region is too small.
 
     Args:
@@ -19,11 +20,18 @@ class SizeWatch:
     """
 
     def __init__(self, minimum: int) -> None:
+        super().__init__()
         self.minimum = minimum
         self._kept = 0
         self._all: int | Tensor = 0
         self._shape = (0, 0)
         self._told = False
+
+    def get_extra_state(self) -> dict[str, Any]:
+        return {"kept": self._kept, "all": int(self._all), "told": self._told}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        self._kept, self._all, self._told = state["kept"], state["all"], state["told"]
 
     def look(self, ids: Tensor, kept: RegionIndex) -> None:
         """Count one batch: region ids (P, h, w), negative for none, and the regions that were kept of them."""

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crosstask.tasks.base import Task
 
 
-class PseudoQuality:
+class PseudoQuality(nn.Module):
     """Coverage of the pseudo-labels of a task, and the numbers of its metric where they cover hidden labels.
+
+    What was added since the last reading is in the ``state_dict``, so that a resumed run reads the same numbers.
 
     Args:
         task: the task.
     """
 
     def __init__(self, task: Task) -> None:
+        super().__init__()
         self.task = task
         self._metric = task.metric()
         self._covered = self._unknown = torch.zeros((), dtype=torch.long)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        return {"covered": self._covered, "unknown": self._unknown, "rows": list(self._metric.rows)}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        self._covered, self._unknown = state["covered"], state["unknown"]
+        self._metric.rows = list(state["rows"])
 
     def add(self, target: Tensor, covered: Tensor, unknown: Tensor, hidden: Tensor | None) -> None:
         """Add a batch.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from crosstask.data.transforms.photometric import Strong
 from crosstask.ops.mixing import half_of_classes, rectangles
+from crosstask.ranges import Hue, Positive, Share
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,12 @@ class StrongView:
     """
 
     mix: Literal["none", "cutmix", "classmix", "cutout"] = "none"
-    jitter: float = 0.5
-    hue: float = 0.25
-    jitter_p: float = 0.8
-    grey_p: float = 0.2
-    blur_p: float = 0.5
-    blur: tuple[float, float] = (0.1, 2.0)
+    jitter: Share = 0.5
+    hue: Hue = 0.25
+    jitter_p: Share = 0.8
+    grey_p: Share = 0.2
+    blur_p: Share = 0.5
+    blur: tuple[Positive, Positive] = (0.1, 2.0)
 
     def __call__(self, images: Tensor, generator: torch.Generator, labels: Tensor | None = None) -> View:
         """A view of a batch.

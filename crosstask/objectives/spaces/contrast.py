@@ -11,6 +11,7 @@ from torch import Tensor
 
 from crosstask.ops.prototype_contrast import draw, prototype_contrast
 from crosstask.ops.prototypes import Prototypes
+from crosstask.ranges import Factor, Positive, Share, Size, Steps
 from crosstask.tasks.term import Term
 
 
@@ -32,15 +33,15 @@ class SpaceContrast:
         confidence: the least such confidence.
     """
 
-    weight: float = 1.0
-    rampdown: int | None = None
-    temperature: float = 0.5
-    anchors: int = 64
-    negatives: int = 128
+    weight: Factor = 1.0
+    rampdown: Steps | None = None
+    temperature: Positive = 0.5
+    anchors: Size = 64
+    negatives: Size = 128
     anchors_by: Literal["similarity", "confidence"] = "similarity"
-    anchors_below: float = 0.8
+    anchors_below: Share = 0.8
     mask: Literal["logit", "representation"] = "logit"
-    confidence: float = 0.7
+    confidence: Share = 0.7
 
     def __post_init__(self) -> None:
         for name in ("temperature", "anchors", "negatives"):

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
@@ -32,6 +32,7 @@ from crosstask.objectives.spaces.indicator import inert_indicator
 from crosstask.objectives.spaces.labels import STRATEGIES, SpaceLabels, both_spaces, on_grid
 from crosstask.ops.prototypes import Prototypes
 from crosstask.ops.pseudo_labels import PixelLabels, confident_shares
+from crosstask.ranges import Count, Positive, Share
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
 from crosstask.tasks.term import Term
@@ -74,14 +75,14 @@ class SpaceEngage(Objective):
         network: MultiTaskNetwork,
         task: str | None = None,
         strategy: Literal["mix", "cross", "logit", "representation"] = "mix",
-        decay: float = 0.99,
+        decay: Share = 0.99,
         batch_statistics: bool = False,
-        threshold: float = 0.97,
+        threshold: Share = 0.97,
         unsupervised: Literal["mask", "share"] = "mask",
-        indicator_temperature: float = 0.1,
-        momentum: float = 0.99,
+        indicator_temperature: Positive = 0.1,
+        momentum: Share = 0.99,
         prototypes: Literal["teacher", "student"] = "teacher",
-        warmup: int = 0,
+        warmup: Count = 0,
         representation: Representation = Representation(),
         contrast: SpaceContrast = SpaceContrast(),
         view: StrongView = StrongView("cutmix"),
@@ -101,10 +102,15 @@ class SpaceEngage(Objective):
         self.teacher = Teacher(network, decay, batch_statistics)
         self.teacher_projection = Teacher(self.projection, decay, batch_statistics)
         self.prototypes = Prototypes(self.task.channels, representation.dimension, momentum)
-        self._quality = {space: PseudoQuality(self.task) for space in ("used", "logit", "representation")}
+        self._quality = nn.ModuleDict(
+            {space: PseudoQuality(self.task) for space in ("used", "logit", "representation")}
+        )
         inert = inert_indicator(self.task.channels, indicator_temperature, strategy, threshold, contrast)
         if inert is not None:
             log.warning("objectives.spaces.%s", inert)
+
+    def term_names(self) -> list[str]:
+        return ["pseudo", "contrast"]
 
     def forward(self, step: Step) -> dict[str, Term]:
         batch, name = step.batch, self.task.name

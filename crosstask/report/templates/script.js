@@ -51,22 +51,62 @@
     image.alt = source ? alt : "";
   }
 
+  // What an image-level task says: names and numbers.
+  function chips(list, values) {
+    list.replaceChildren(...(values || []).map(([name, text, part]) => {
+      const chip = document.createElement("li");
+      chip.textContent = `${name} ${text}`.trim();
+      chip.style.setProperty("--part", `${part}%`);
+      return chip;
+    }));
+  }
+
+  const score = (name, task) => Object.values(data.scores)
+    .map(each => each[task]?.[name]).filter(value => value !== undefined)
+    .reduce((sum, value, _, all) => sum + value / all.length, 0);
+
+  // Only cards whose id holds what is searched for, in the order that is asked for.
+  function arrange(task) {
+    const [part, order] = [one("#find").value.trim().toLowerCase(), one("#order").value];
+    const sign = (data.better[task] || 1) * (order === "best" ? -1 : 1);
+    let found = 0;
+    for (const list of all(".cards")) {
+      const cards = [...list.children];
+      cards.forEach((card, index) => { card.dataset.place ??= index; });
+      cards.sort((a, b) => order
+        ? sign * (score(a.dataset.image, task) - score(b.dataset.image, task))
+        : a.dataset.place - b.dataset.place);
+      list.append(...cards);
+      for (const card of cards) {
+        card.hidden = !card.dataset.image.toLowerCase().includes(part);
+        if (!card.hidden && !card.closest("[hidden]")) found += 1;
+      }
+    }
+    one("#count").textContent = part ? `${found} images whose id holds "${part}"` : "";
+  }
+
   function show() {
     const [task, what, left, right] = [chosen("task"), chosen("what"), one("#left").value, one("#right").value];
-    for (const part of all(".hard")) part.hidden = part.dataset.task !== task;
+    for (const part of all(".hard, .key")) part.hidden = part.dataset.task !== task;
     for (const card of all(".card")) {
       const name = card.dataset.image;
       const view = data.views[name][task];
-      const label = one(".label img", card);
-      label.hidden = !view.label;
+      const words = Array.isArray(view.label) || Object.values(view.predictions).some(Array.isArray);
+      for (const part of all(".zoom", one(".label", card))) part.hidden = words || !view.label;
+      for (const part of [one(".stack", card), one(".slide", card)]) part.hidden = words;
+      one(".label .chips", card).hidden = !words || !view.label;
+      one(".twins", card).hidden = !words;
       one(".none", card).hidden = Boolean(view.label);
-      put(label, view.label, `Label of ${task} for image ${name}`);
+      if (words) chips(one(".label .chips", card), view.label);
+      else put(one(".label img", card), view.label, `Label of ${task} for image ${name}`);
       for (const [side, key] of [["left", left], ["right", right]]) {
-        const [source, alt, caption] = picture(name, task, key, what);
-        put(one(`.${side}`, card), source, `Image ${name}: ${alt}, ${side} of the divider`);
+        const [source, alt, caption] = picture(name, task, key, words ? "predictions" : what);
+        if (words) chips(all(".twins .chips", card)[side === "left" ? 0 : 1], source);
+        else put(one(`.${side}`, card), source, `Image ${name}: ${alt}, ${side} of the divider`);
         one(`.${side}-name`, card).textContent = source ? caption : `${caption}: nothing to show`;
       }
     }
+    arrange(task);
     const scale = one("#scale");
     scale.hidden = what !== "errors";
     one("span", scale).textContent = data.scales[task];
@@ -91,6 +131,26 @@
     input.addEventListener("input", () => slide(input));
     slide(input);
   }
+  const dialog = one("#large");
+  function enlarge(card, images) {
+    one("div", dialog).replaceChildren(...images.map(image => image.cloneNode()));
+    for (const image of all("img", dialog)) image.removeAttribute("class");
+    one("p", dialog).textContent = `${card.dataset.image}: ${images.map(image => image.alt).join("; ")}`;
+    dialog.showModal();
+  }
+  for (const card of all(".card")) {
+    for (const button of all(".zoom", card)) button.addEventListener("click", () => enlarge(card, all("img", button)));
+    one(".larger", card).addEventListener("click", () => enlarge(card, all(".stack img", card).reverse()));
+  }
+  dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
+  for (const link of all("a[data-task]")) {
+    link.addEventListener("click", () => {
+      one(`input[name="task"][value="${CSS.escape(link.dataset.task)}"]`).checked = true;
+      show();
+    });
+  }
+  one("#find").addEventListener("input", show);
+  one(".controls").addEventListener("submit", event => event.preventDefault());
   for (const control of all(".controls input, .controls select")) control.addEventListener("change", show);
   if (settings) settings.addEventListener("change", setting);
   setting();

@@ -85,9 +85,9 @@ def test_the_recipe_trains_and_is_measured_on_a_fake_copy(name, tmp_path):
     )  # fmt: skip
     assert set(recipe.tasks()) <= set(made.table.columns)
     experiment = Experiment(recipe, tmp_path / "run", quiet=True)
-    labelled = experiment.splits.train.labelled()
+    labelled = experiment.plan.splits.train.labelled()
     assert labelled.any(0).all()
-    test = experiment.splits.test
+    test = experiment.plan.splits.test
     known = [any(test[i].targets[task].known().any() for i in range(len(test))) for task in recipe.tasks()]
     assert all(known)
     assert experiment.fit().iteration == 2

@@ -88,10 +88,10 @@ def test_training_sees_derived_targets_and_evaluation_never(tmp_path):
          "--data.derive", "{normals: depth}", "--training.iterations", "2", "--training.batch_size", "4"],
     )  # fmt: skip
     experiment = Experiment(recipe, tmp_path / "run", quiet=True)
-    train = experiment.splits.train
+    train = experiment.plan.splits.train
     kept = dict(zip(train.ids, train.labelled().tolist(), strict=True))
     derived = set()
-    for _, batch in zip(range(3), experiment._loader(0, 0, 1), strict=False):
+    for _, batch in zip(range(3), experiment.plan.training_batches(0, 0, 1), strict=False):
         normals = batch.targets["normals"].isfinite().flatten(1).any(1).tolist()
         for name, known in zip(batch.ids, normals, strict=True):
             _, depth, own = kept[name]

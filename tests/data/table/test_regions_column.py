@@ -1,14 +1,22 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from crosstask.cli import main
+from crosstask.data.adapters import convert
+from crosstask.data.adapters.preprocessed import NyuV2Preprocessed
 from crosstask.data.decode.files import load_regions
+from crosstask.data.labels.splits import shown_masks
+from crosstask.data.options import DataOptions
 from crosstask.data.table.regions_column import add_regions
 from crosstask.data.table.table import read_table
 from crosstask.errors import DataError, RecipeError, RunError
 from crosstask.regions import Given, Grid, read_regions
+from tests.data.adapters import fake_preprocessed
+from tests.tiny import write_tiny
 
 
 def picture(path: Path, seed: int = 0) -> None:
@@ -133,3 +141,34 @@ def test_the_image_is_turned_as_its_camera_says(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("image\nturned.jpg\n")
     add_regions(tmp_path / "data.csv", Grid(), workers=1)
     assert read_regions(tmp_path / "regions/grid/turned.jpg.png").shape == (16, 12)
+
+
+@pytest.mark.parametrize("recipe", [[], ["--recipe", "nyuv2_npy"]])
+def test_labels_that_are_stored_as_floats_make_regions(tmp_path, capsys, recipe):
+    """Masks of the preprocessed NYU-v2 are float32 arrays with -1 for unknown."""
+    fake_preprocessed.write_nyuv2(tmp_path, train=2, test=1)
+    table = convert(NyuV2Preprocessed(str(tmp_path)), tmp_path / "nyuv2.csv", workers=1).table.path
+    assert main(["regions", str(table), "--by", "given", "--column", "semantic", "--workers", "1", *recipe]) == 0
+    assert "semantic show the masks of every image: train on them with data.labels: full" in capsys.readouterr().err
+    made = read_table(tmp_path / "nyuv2_regions.csv")
+    for index, row in enumerate(made.rows):
+        labels = np.load(made.resolve(index, "semantic"))
+        ids = load_regions(made.resolve(index, "regions")).numpy()
+        np.testing.assert_array_equal(ids < 0, labels < 0)
+        assert all(len(np.unique(labels[ids == one])) == 1 for one in np.unique(ids[ids >= 0]))
+        assert row["regions"].startswith("regions/given/")
+    options = DataOptions(table=str(table), regions=True, labels="one")
+    assert "show masks that data.labels: one hides" in str(shown_masks(made, options))
+    assert shown_masks(made, replace(options, labels="full")) is None
+    assert main(["regions", str(table), "--by", "given", "--column", "semantic", "--workers", "1", *recipe]) == 0
+    assert "made 0, kept 3" in capsys.readouterr().out
+
+
+def test_a_recipe_says_how_labels_are_read(tmp_path, capsys):
+    table = write_tiny(tmp_path)
+    for arguments, message in (
+        (["--by", "slic", "--recipe", "demo"], "only regions by given read labels"),
+        (["--by", "given", "--column", "semntic", "--recipe", "demo"], "no segmentation task 'semntic'; did you mean"),
+    ):
+        assert main(["regions", str(table), *arguments]) == 2
+        assert message in capsys.readouterr().err

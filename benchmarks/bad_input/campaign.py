@@ -1,0 +1,52 @@
+"""Makes the material, runs the cases, prints counts; the exit code is 1 if anything is not as it should be."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.bad_input import commands, material, options, runs, tables
+from benchmarks.bad_input.case import Case
+from benchmarks.bad_input.runner import FAULTS, run
+
+
+def every_case(base: Path) -> list[Case]:
+    """All cases, always in the same order."""
+    return [*options.cases(), *tables.cases(), *runs.cases(base), *commands.cases()]
+
+
+def main(typed: Sequence[str] = ()) -> int:
+    parser = argparse.ArgumentParser(description="bad input to every command")
+    parser.add_argument("--only", default="", help="cases whose kind and name hold this text")
+    parser.add_argument("--every", type=int, default=1, help="every so manieth case")
+    parser.add_argument("--start", type=int, default=0, help="the first of those")
+    parser.add_argument("--base", type=Path, help="keep the material here")
+    parser.add_argument("--show", action="store_true", help="print each case as it ends")
+    arguments = parser.parse_args(typed)
+    with tempfile.TemporaryDirectory(prefix="bad-input-base-") as folder:
+        base = (arguments.base or Path(folder)).resolve()
+        base.mkdir(parents=True, exist_ok=True)
+        material.make(base)
+        cases = every_case(base)
+        chosen = [index for index, case in enumerate(cases) if arguments.only in f"{case.kind}: {case.name}"]
+        return _report(cases, base, chosen[arguments.start :: arguments.every], arguments.show)
+
+
+def _report(cases: Sequence[Case], base: Path, chosen: Sequence[int], show: bool) -> int:
+    counts: dict[str, Counter[str]] = {}
+    faults = 0
+    for outcome in run(base, every_case, chosen):
+        case = cases[outcome.case]
+        counts.setdefault(case.kind, Counter())[outcome.became] += 1
+        fault = outcome.became in FAULTS
+        faults += fault
+        if show or fault:
+            print(f"{outcome.became} [{outcome.seconds:.1f} s] {case.kind}: {case.name}: {outcome.line}", flush=True)
+    columns = ("refused", "accepted", *FAULTS)
+    print("\n| kind | inputs | " + " | ".join(columns) + " |\n|" + " --- |" * (len(columns) + 2))
+    for kind, found in [*counts.items(), ("all", sum(counts.values(), Counter()))]:
+        print(f"| {kind} | {found.total()} | " + " | ".join(str(found[column]) for column in columns) + " |")
+    return int(faults > 0)

@@ -1,0 +1,179 @@
+"""Runs cases in a process of their own, and says what became of each; a process that hangs or dies is replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import math
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from benchmarks.bad_input.case import Case
+from benchmarks.bad_input.runs import copy
+
+LIMIT = 60.0
+"""Seconds after which a case hangs."""
+MEMORY = 12 * 2**30
+
+FAULTS = ("fault of crosstask", "traceback", "hang", "died", "silent wrong", "unclear", "leftover")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case: ``refused`` and ``accepted`` are as they should be, all others are in ``FAULTS``."""
+
+    case: int
+    became: str
+    line: str
+    seconds: float
+
+
+def run(base: Path, make: Callable[[Path], list[Case]], chosen: Sequence[int]) -> Iterator[Outcome]:
+    """The outcome of each chosen case, in order."""
+    worker = _Worker(base, make)
+    try:
+        for index in chosen:
+            yield worker.do(index)
+    finally:
+        worker.stop()
+
+
+class _Worker:
+    """A process that does one case after the other."""
+
+    def __init__(self, base: Path, make: Callable[[Path], list[Case]]) -> None:
+        self.base, self.make = base, make
+        self.started = False
+
+    def do(self, index: int) -> Outcome:
+        if not self.started:
+            self._start()
+        begun = time.monotonic()
+        self.ours.send(index)
+        try:
+            if self.ours.poll(LIMIT):
+                return self.ours.recv()
+            became, line = "hang", f"no end after {LIMIT:.0f} s"
+        except EOFError:
+            became, line = "died", "the process died"
+        self.stop()
+        return Outcome(index, became, line, time.monotonic() - begun)
+
+    def stop(self) -> None:
+        if self.started:
+            self.process.kill()
+            self.process.join()
+            self.started = False
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.ours, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, self.base, self.make))
+        self.process.start()
+        theirs.close()
+        self.started = True
+
+
+def _work(pipe: Connection, base: Path, make: Callable[[Path], list[Case]]) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    os.environ["COLUMNS"] = "200"
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    cases = make(base)
+    while True:
+        index = pipe.recv()
+        pipe.send(do(index, cases[index], base))
+
+
+def do(index: int, case: Case, base: Path) -> Outcome:
+    """One case in this process."""
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bad-input-", ignore_cleanup_errors=True) as folder:
+        place = Path(folder)
+        work = place / "work"
+        work.mkdir()
+        copy(base, work, case.needs)
+        case.damage(work)
+        home = os.getcwd()
+        os.chdir(work / "data" if (work / "data").is_dir() else work)
+        try:
+            code, said, raised = _typed([word.replace("{work}", str(work)) for word in case.arguments])
+        finally:
+            os.chdir(home)
+        became, line = judge(case, code, said, raised, place)
+        shutil.rmtree(work, ignore_errors=True)
+    return Outcome(index, became, line, time.monotonic() - begun)
+
+
+def _typed(words: list[str]) -> tuple[int | None, str, str]:
+    from crosstask.cli import main
+
+    out, error = io.StringIO(), io.StringIO()
+    raised = ""
+    code: int | None = None
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            code = main(words)
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except BaseException:
+        raised = traceback.format_exc()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return code, out.getvalue() + "\n" + error.getvalue(), raised
+
+
+def judge(case: Case, code: int | None, said: str, raised: str, place: Path) -> tuple[str, str]:
+    """What a case became, and the line that says so."""
+    if raised:
+        return "traceback", raised.strip().splitlines()[-1] + " | " + _where(raised)
+    lines = [line for line in said.splitlines() if ": error: " in line]
+    line = lines[0] if lines else said.strip()[-300:]
+    if "fault of crosstask" in said:
+        return "fault of crosstask", line
+    if "Traceback (most recent call last)" in said:
+        return "traceback", said.strip().splitlines()[-1]
+    odd = [path for path in place.iterdir() if path.name != "work"]
+    if odd:
+        return "leftover", f"written outside: {odd[0].name}"
+    if code == 0:
+        if case.must_fail:
+            return "silent wrong", "exit code 0"
+        wrong = _not_finite(place / "work" / "new" / "metrics.jsonl")
+        return ("silent wrong", wrong) if wrong else ("accepted", "")
+    if case.arguments[0] == "check" and code == 2 and not lines:
+        return "refused", "reported by check"
+    if not lines:
+        return "unclear", f"exit code {code} without an error line: {line}"
+    if len(line) > 1200:
+        return "unclear", f"a line of {len(line)} characters: {line[:200]}"
+    if case.mentions and not any(word in line for word in case.mentions):
+        return "unclear", f"names none of {case.mentions}: {line}"
+    return "refused", line
+
+
+def _not_finite(metrics: Path) -> str:
+    if not metrics.exists():
+        return ""
+    for text in metrics.read_text().splitlines():
+        for name, value in json.loads(text).get("terms", {}).items():
+            if value is None or not math.isfinite(value):
+                return f"{name} is {value} in metrics.jsonl"
+    return ""
+
+
+def _where(raised: str) -> str:
+    frames = [line.strip() for line in raised.splitlines() if "crosstask/" in line]
+    return frames[-1] if frames else ""

@@ -1,0 +1,81 @@
+"""Paths that are not what they have to be: said before anything heavy is imported."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from crosstask.errors import RecipeError, UserError
+
+MOST = 4000
+
+
+def require_run(path: str) -> Path:
+    """
+    Raises:
+        UserError: the folder holds no run.
+    """
+    if not _is_file(_sound(path) / "recipe.yaml"):
+        raise UserError(f"{path!r} is not a run: there is no recipe.yaml in it")
+    return Path(path)
+
+
+def require_table(path: str) -> Path:
+    """
+    Raises:
+        UserError: there is no such file.
+    """
+    if not _sound(path).exists():
+        raise UserError(f"{path}: cannot read the table (No such file or directory): check the path")
+    return Path(path)
+
+
+def require_recipe(source: str) -> None:
+    """
+    Raises:
+        RecipeError: there is no such recipe, in a file or shipped.
+    """
+    from crosstask.shipped import find_recipe
+
+    if not _is_file(_sound(source)):
+        for name in source.split("+"):
+            find_recipe(name)
+
+
+def require_out(path: str, flag: str = "--out", folder: bool = False) -> Path:
+    """Where something is to be written.
+
+    Args:
+        path: what was typed.
+        flag: for messages.
+        folder: whether a folder is to be written, not a file.
+
+    Raises:
+        UserError: a file stands where a folder has to be, or the other way round, or nothing can be written there.
+    """
+    target = _sound(path, flag)
+    if target.exists() and target.is_dir() != folder:
+        what, found = ("a folder", "a file") if folder else ("a file", "a folder")
+        raise UserError(f"{flag} {path!r}: is {found}: give the path of {what}")
+    above = next(each for each in (target, *target.absolute().parents) if each.exists())
+    if not (above.is_dir() or above == target) or not os.access(above, os.W_OK):
+        raise UserError(
+            f"{flag} {path!r}: cannot be written, {above} is no folder that may be written to: give another"
+        )
+    return target
+
+
+def _sound(path: str, flag: str = "") -> Path:
+    where = f"{flag} {path!r:.60}".strip()
+    if not path or "\0" in path:
+        raise UserError(f"{where}: is no path: give one")
+    if len(path) > MOST or max(len(part.encode("utf-8", "surrogateescape")) for part in path.split("/")) > 255:
+        raise UserError(f"{where}...: no path is {len(path):,} characters long: check what was typed")
+    return Path(path)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise RecipeError(f"{path}: {error.strerror}: check the path") from None

@@ -1,0 +1,149 @@
+"""What a run's page says first, in sentences: what was trained on what, how good it is, what fails, what to do next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crosstask.alignment.table import FILE as ALIGNED
+from crosstask.alignment.table import read, statements
+from crosstask.compare.entries import FULL
+from crosstask.evaluation.results import Results, TaskResults, show
+from crosstask.report.subject import Subject
+from crosstask.training.run import Run
+
+_NEVER = 1.0
+"""A class with less than this, in percent, counts as not found."""
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """What is said about a run.
+
+    Attributes:
+        trained: what was trained on what.
+        good: how good it is, a sentence per task.
+        failing: which tasks and classes fail.
+        next: what to do about it.
+    """
+
+    trained: list[str]
+    good: list[str]
+    failing: list[str]
+    next: list[str]
+
+    def sections(self) -> list[tuple[str, list[str]]]:
+        """Headings and sentences; sections without any are left out."""
+        named = (("What it is", self.trained), ("How good it is", self.good), ("What fails", self.failing),
+                 ("What to do next", self.next))  # fmt: skip
+        return [(heading, lines) for heading, lines in named if lines]
+
+
+def sentences(subject: Subject) -> Sentences | None:
+    """The sentences about a single run; None for anything else."""
+    if subject.comparison is not None or subject.rounds is not None or len(subject.sources) != 1:
+        return None
+    path = subject.sources[0].runs[0]
+    prior = _prior(path, subject.results)
+    good, failing, missed = [], [], []
+    for name, task in (subject.results.tasks if subject.results else {}).items():
+        reference = prior.tasks.get(name) if prior else None
+        good.append(_quality(name, task, reference))
+        if reference is not None and not _better(task, reference):
+            failing.append(f"{name} is no better than a predictor that never looks at the image.")
+        lost = [label for label, value in task.per_class.items() if value < _NEVER]
+        if lost:
+            failing.append(f"{name} does not find {_listed(lost)}.")
+            missed.append(name)
+    environment = next(iter(subject.environments()), {})
+    return Sentences(_trained(subject, environment), good, failing, _next(subject, path, prior, missed))
+
+
+def _trained(subject: Subject, environment: dict[str, Any]) -> list[str]:
+    recipe, labels = subject.recipe, environment.get("training_labels") or {}
+    network = environment.get("network") or {}
+    size = f" of {network['parameters'] / 1e6:.1f} million parameters" if "parameters" in network else ""
+    images = environment.get("training_samples")
+    on = f", trained on {images:,} images" if images else ""
+    lines = [f"One network{size} for {_listed(subject.tasks)}{on}."]
+    if labels and images:
+        counts = _listed([f"{count:,} have {name}" for name, count in labels.items()])
+        lines.append(f"Of these images {counts} (label setting {recipe.data.labels}).")
+    objectives = list(recipe.sections["objectives"])
+    steps = environment.get("iterations")
+    length = f" for {steps:,} steps" if steps else ""
+    encoder = recipe.sections["network"].get("encoder")
+    begun = f", with the encoder {encoder}" if encoder else ""
+    lines.append(f"It learned{length} by {_listed(objectives)}{begun}.")
+    return lines
+
+
+def _quality(name: str, task: TaskResults, prior: TaskResults | None) -> str:
+    number = task.numbers[task.primary]
+    if math.isnan(number.value):
+        return f"{name}: nothing to measure, no label in the split."
+    text = f"{name}: {task.primary} {show(number.value)}"
+    if not math.isnan(number.low):
+        text += f" ({show(number.low)} to {show(number.high)})"
+    text += f" on {task.images:,} images"
+    text += ", higher is better" if number.better > 0 else ", lower is better" if number.better < 0 else ""
+    if prior is None or math.isnan(prior.score):
+        return f"{text}."
+    return f"{text}; a predictor that never looks at the image has {show(prior.score)}."
+
+
+def _next(subject: Subject, path: Path, prior: Results | None, missed: Sequence[str]) -> list[str]:
+    recipe, steps = subject.recipe, []
+    if subject.results is None:
+        return [f"Measure it: crosstask eval {path} --prior, then report again."]
+    if prior is None:
+        steps.append(f"See what looking at images is worth: crosstask eval {path} --prior.")
+    if _still_improving(path):
+        steps.append(
+            "The best validation score is the last one: train longer (training.iterations or training.epochs)."
+        )
+    steps += [
+        f"Give rare classes of {name} more weight (class_weights: balanced), or label more of them." for name in missed
+    ]
+    aligned = path / ALIGNED
+    if aligned.exists():
+        steps += statements(read(aligned))
+    elif recipe.data.labels not in FULL:
+        steps.append(
+            f"Ask which objective agrees with the labels it did not use: crosstask align {path} --objectives ..."
+        )
+    elif list(recipe.sections["objectives"]) == ["supervised"] and len(subject.tasks) > 1:
+        steps.append("If images lack labels, try objectives that make something of them: crosstask compare.")
+    steps.append("Look at the worst images below: wrong labels often stand among them.")
+    return steps
+
+
+def _still_improving(path: Path) -> bool:
+    scores = [record["score"] for record in Run(path).records() if record.get("kind") == "validation"]
+    known = [score for score in scores if score is not None]
+    return len(known) > 3 and known[-1] == max(known)
+
+
+def _prior(path: Path, results: Results | None) -> Results | None:
+    """The prior measured on the same split."""
+    split = (results.settings.get("split") if results else None) or "all"
+    file = path / f"prior_{split}.json"
+    return Results.load(file) if file.exists() else None
+
+
+def _better(task: TaskResults, prior: TaskResults) -> bool:
+    better = task.numbers[task.primary].better
+    return math.isnan(task.score) or math.isnan(prior.score) or better * (task.score - prior.score) > 0
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words as a person lists them.
+
+    >>> _listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    words = list(words)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"

@@ -1,0 +1,34 @@
+"""Where recipes are found: files, and those that ship with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crosstask.errors import RecipeError, nearest
+
+SHIPPED = Path(__file__).parent / "recipes"
+PATCHES = SHIPPED / "patches"
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that ship with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def shipped_patches() -> list[str]:
+    """Names of the patches that ship with the package, to be laid over a recipe: ``demo+derive``."""
+    return sorted(path.stem for path in PATCHES.glob("*.yaml"))
+
+
+def find_recipe(name: str) -> Path:
+    """The file of that name, or the shipped recipe or patch.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    if len(name) > 1000:
+        raise RecipeError(f"{name[:60]}...: no name of a recipe is {len(name)} characters long: check what was typed")
+    for path in (Path(name), SHIPPED / f"{name}.yaml", PATCHES / f"{name}.yaml"):
+        if path.is_file():
+            return path
+    raise RecipeError(f"there is no recipe {name!r}; {nearest(name, [*shipped_recipes(), *shipped_patches()])}")

@@ -1,0 +1,133 @@
+"""From a recipe to a run that trains: processes first, then the folder, then the network."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Literal
+
+from lightning_fabric import Fabric
+
+from crosstask.data.check.preflight import preflight
+from crosstask.data.labels.splits import load_table, scale_gap, shown_masks, unused_rows
+from crosstask.data.table.table import write_table
+from crosstask.errors import UserError
+from crosstask.recipe import Recipe
+from crosstask.training.changes import require_same, said
+from crosstask.training.environment import environment, summary
+from crosstask.training.fingerprint import FILE, changes, fingerprint
+from crosstask.training.fit import Outcome, Trainer
+from crosstask.training.plan import Plan
+from crosstask.training.run import Run
+from crosstask.training.start import start_from
+
+log = logging.getLogger(__name__)
+
+Resume = Literal["no", "yes", "auto"]
+"""Begin a run; continue one; or continue it where there is a checkpoint, and begin it where there is none."""
+
+
+def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume, anyway: bool, quiet: bool) -> Outcome:
+    """Train a plan in the directory ``run``; called on all ranks, of which the first writes.
+
+    Args:
+        planned: makes the plan, which reads the tables.
+        run: where.
+        fabric: launched.
+        resume: whether to continue what is there.
+        anyway: continue even where data or recipe changed since.
+        quiet: show no progress.
+
+    Raises:
+        UserError: the data cannot be used; there is a run already, or none; another process trains it; or what it was
+            begun with has changed.
+        RunError: see :meth:`Trainer.fit`.
+    """
+    writes = fabric.global_rank == 0
+    with run.claimed() if writes else nullcontext():
+        resumed = bool(fabric.broadcast(resume != "no" and run.checkpoints.has("last")))
+        plan = planned()
+        recipe = plan.recipe
+        iterations = plan.iterations(fabric.world_size)
+        if writes and resumed:
+            _continue(plan, run, iterations, anyway)
+        network = recipe.network(plan.tasks, trained=resumed)
+        if recipe.training.start_from is not None and not resumed:
+            taken = start_from(network, plan.tasks, recipe.training.start_from)
+            if writes and not quiet:
+                print(taken.summary(), file=sys.stderr)
+        learner = recipe.learner(plan.tasks, network)
+        if writes:
+            if not resumed:  # nothing is written of what cannot be built
+                _begin(plan, run, quiet)
+            described = environment(plan, fabric, learner)
+            run.write("environment.json", json.dumps(described, indent=1))
+            if not quiet:
+                print(summary(described), file=sys.stderr)
+        fabric.barrier()
+        trainer = Trainer(
+            learner=learner,
+            loader=plan.training_batches,
+            evaluator=None if plan.splits.validation is None else plan.validation_results,
+            iterations=iterations,
+            options=recipe.training,
+            run=run,
+            fabric=fabric,
+            quiet=quiet,
+        )
+        return trainer.fit(resume=resumed)
+
+
+def _begin(plan: Plan, run: Run, quiet: bool) -> None:
+    _look(plan, quiet)
+    run.create(plan.recipe.to_yaml())
+    write_table(plan.splits.labels, run.path / "labels.csv")
+    run.write(FILE, json.dumps(fingerprint(plan, run)))
+    for doubt in (scale_gap, shown_masks):
+        if told := doubt(plan.splits.labels, plan.recipe.data):
+            log.warning("%s", told)
+
+
+def _look(plan: Plan, quiet: bool) -> None:
+    """Say what the labels hold that will be trained on; a run that can learn nothing never begins.
+
+    Raises:
+        DataError: a label cannot be read, or nothing can be learnt from those of a task.
+    """
+    data = plan.recipe.data
+    seen = preflight(plan.splits.train, plan.tasks, plan.recipe.training.seed, data.on_error == "skip")
+    if seen is None:
+        return
+    if not quiet:
+        print(seen, file=sys.stderr)
+    for warning in seen.warnings:
+        log.warning("%s", warning)
+    if told := unused_rows(data, load_table(data), plan.tasks):
+        log.warning("%s", told)
+
+
+def _continue(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
+    """Make sure that the run is still what it was; write down what is said anew."""
+    before, now = run.read_json(FILE), fingerprint(plan, run)
+    found = [] if before is None else changes(before, now, run)
+    if found and not anyway:
+        raise UserError(
+            f"{run.path}: {', '.join(found)} changed since the run was begun, so it would be another: restore it, or "
+            "go on with --anyway"
+        )
+    for what in found:
+        log.warning("%s: %s changed since the run was begun", run.path, what)
+    stored = Recipe.load(run.recipe_path, trust=plan.recipe.trust)
+    require_same(stored, plan.recipe)
+    done = int(run.checkpoints.find("last").name)
+    if done > iterations:
+        raise UserError(f"training.iterations: {run.path} has been trained for {done} already, found {iterations}")
+    if line := said(stored, plan.recipe, done, iterations):
+        log.warning("%s: %s", run.path, line)
+        run.write("recipe.yaml", plan.recipe.to_yaml())
+    if line or found or before is None:
+        write_table(plan.splits.labels, run.path / "labels.csv")
+        run.write(FILE, json.dumps(fingerprint(plan, run)))

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import tv_tensors
+
+from crosstask.cli import main
+from crosstask.data.sample import Sample
+from crosstask.data.transforms.geometry import Fit
+from crosstask.evaluation.evaluate import evaluate
+from crosstask.evaluation.results import Results
+from crosstask.evaluation.scale import AtScale, show
+from crosstask.trained import load_run
+from tests.evaluation.toys import Pixelwise, every_kind, images
+from tests.tiny import write_tiny
+
+
+@pytest.mark.parametrize("own", [(48, 64), (12, 16), (31, 70), (90, 20)])
+def test_images_are_framed_as_the_transform_of_samples_does(own):
+    picture = images(1, own)
+    shown = show(picture, (24, 32))
+    fitted = Fit((24, 32))(Sample("a", tv_tensors.Image(picture[0]), {}), torch.Generator())
+    torch.testing.assert_close(shown.images[0], fitted.image.as_subclass(torch.Tensor), atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("own", [(48, 64), (12, 16), (31, 70), (90, 20)])
+def test_what_was_shown_comes_back_to_its_own_place_and_size(own):
+    rows = torch.linspace(0, 1, own[0])[:, None].expand(own)
+    ramp = torch.stack((rows, torch.linspace(0, 1, own[1]).expand(own), rows))[None]
+    shown = show(ramp, (24, 32))
+    assert shown.images.shape == (1, 3, 24, 32)
+    assert (shown.back(shown.images) - ramp).abs().max() < 0.6 / min(shown.inner)  # but for half a pixel at the ends
+    assert show(ramp, None).images is ramp
+
+
+def test_pixelwise_networks_lose_nothing_where_the_size_is_their_own():
+    tasks = every_kind()
+    network, pictures = Pixelwise(tasks), images(2)
+    for size in (None, (12, 16)):
+        outputs = AtScale(network, tasks, size)(pictures)
+        assert all(torch.equal(value, network(pictures)[name]) for name, value in outputs.items())
+
+
+def test_distances_stay_what_they_are_at_another_size():
+    tasks = {name: task for name, task in every_kind().items() if name in ("depth", "disparity", "tags")}
+    flat = torch.full((1, 3, 40, 60), 0.5)
+    network = Pixelwise(tasks)
+    small, own = AtScale(network, tasks, (20, 30))(flat), network(flat)
+    for name in tasks:
+        torch.testing.assert_close(small[name], own[name])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """A run that was trained at half the size of its files, for all dense kinds and two image-level ones."""
+    folder = tmp_path_factory.mktemp("scale")
+    table = write_tiny(folder, 8, (64, 96))
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(
+        f"data: {{table: '{table}', size: [32, 40], workers: 0, validation_fraction: 0, zoom: [1, 1]}}\n"
+        "tasks:\n  semantic: {kind: segmentation, classes: [floor, wall, box]}\n  depth: {kind: depth, typical: 2}\n"
+        "  normals: {kind: normals}\n  tags: {kind: tags, classes: [cat, sofa]}\n"
+        "network: {encoder_options: {width: 4}}\ntraining: {iterations: 30, batch_size: 4, accelerator: cpu}\n"
+    )
+    assert main(["train", str(recipe), "--out", str(folder / "run"), "--quiet"]) == 0
+    return folder
+
+
+def _measured(table: Path, run: Path, size: str | None) -> tuple[dict[str, float], dict[str, float]]:
+    """The numbers of eval, and those of the files that predict wrote, measured as labels against labels."""
+    extra = [] if size is None else ["--size", size]
+    assert main(["eval", str(run), "--quiet", *extra]) == 0
+    given = Results.load(run / "results_test.json").scores()
+    out = run / f"predictions_{size}"
+    assert main(["predict", str(run), str(table), "--out", str(out), "--quiet", "--no-pictures", *extra]) == 0
+    loaded = load_run(run)
+    dataset, _ = loaded.evaluation_data()
+    written, _ = loaded.evaluation_data("", str(out / "table.csv"))
+    places = {name: index for index, name in enumerate(written.ids)}
+
+    class Written(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ids = iter(dataset.ids)
+
+        def forward(self, pictures):
+            targets = [written[places[next(self.ids)]].targets for _ in pictures]
+            stacked = {
+                name: task.values(torch.stack([each[name].as_subclass(torch.Tensor) for each in targets]))
+                for name, task in loaded.tasks.items()
+            }
+            return {name: loaded.tasks[name].invert(value) for name, value in stacked.items()}
+
+    return given, evaluate(Written(), loaded.evaluation_batches(dataset), loaded.tasks, resamples=0).scores()
+
+
+@pytest.mark.parametrize("size", [None, "own"])
+def test_what_predict_writes_has_the_numbers_of_eval(trained, size):
+    given, found = _measured(trained / "data.csv", trained / "run", size)
+    assert found["semantic"] == pytest.approx(given["semantic"], abs=1e-9)  # class ids have no rounding
+    assert found["depth"] == pytest.approx(given["depth"], abs=5e-4)  # half a millimetre
+    assert found["normals"] == pytest.approx(given["normals"], abs=0.3)  # 8 bits per component
+    assert found["semantic"] > 30
+
+
+def test_the_scale_makes_a_difference_here(trained):
+    main(["eval", str(trained / "run"), "--quiet"])
+    shown = Results.load(trained / "run" / "results_test.json")
+    main(["eval", str(trained / "run"), "--quiet", "--size", "own"])
+    own = Results.load(trained / "run" / "results_test.json")
+    assert shown.settings["shown at"] == "32x40"
+    assert own.settings["shown at"] == "their own size"
+    assert shown.scores()["depth"] != own.scores()["depth"]
+
+
+@pytest.mark.slow
+def test_an_exported_file_run_by_the_example_has_the_numbers_of_eval(trained, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
+    import run_exported
+
+    assert main(["export", str(trained / "run"), "--overwrite"]) == 0
+    program, metadata = run_exported.load(str(trained / "run" / "network.pt2"))
+    assert metadata["input"]["size"] == [32, 40]
+    assert metadata["input"]["fit"] is True
+    run = load_run(trained / "run")
+    dataset, _ = run.evaluation_data()
+    expected = run.predictor()
+    for index in range(len(dataset)):
+        sample = dataset[index]
+        file = trained / "image" / f"{sample.id}.png"
+        values = run_exported.predict(program, metadata, np.asarray(Image.open(file)))
+        raw = expected(sample.image.as_subclass(torch.Tensor)[None])
+        for name, task in run.tasks.items():
+            natural = task.activate(raw[name])[0].detach().numpy()
+            assert np.abs(values[name] - natural).mean() < 0.01 * max(np.abs(natural).max(), 1)
+    sys.modules.pop("run_exported")
+
+
+def test_sizes_that_cannot_be_are_told(trained, capsys):
+    for size in ("big", "0x3", "32"):
+        assert main(["predict", str(trained / "run"), "x", "--out", "y", "--size", size]) == 2
+        assert "--size" in capsys.readouterr().err

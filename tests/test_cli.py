@@ -1,0 +1,55 @@
+"""The command line by itself."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from crosstask.cli import main
+
+WRONG = """
+import sys
+from crosstask.cli import main
+for typed in (["eval", "nosuch"], ["predict", "nosuch", "x", "--out", "y"], ["export", "nosuch"], ["train", "nosuch"],
+              ["train", "--resume", "nosuch"], ["check", "nosuch.csv"], ["regions", "nosuch.csv"], ["trian"],
+              ["compare", "nosuch", "--objectives", "pairwise"], ["refine", "nosuch"],
+              ["relate", "nosuch.csv", "--of", "a", "--to", "b", "--out", "c.csv"],
+              ["align", "nosuch", "--objectives", "a"]):
+    assert main(typed) == 2, typed
+print([name for name in ("torch", "numpy", "timm") if name in sys.modules])
+"""
+
+
+def test_wrong_paths_are_said_before_anything_heavy_is_imported():
+    done = subprocess.run([sys.executable, "-c", WRONG], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert done.stderr.count("crosstask: error:") == 12
+
+
+def test_a_terminal_that_knows_ascii_alone_gets_what_it_can_show(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert main(["eval", "läufe/eins"]) == 2
+    stream.flush()
+    assert b"l\\xe4ufe/eins" in stream.buffer.getvalue()
+
+
+def test_no_line_is_endless(capsys):
+    assert main(["check", "x" * 200 + ".csv", "--recipe", "y" * 3000]) == 2
+    assert len(capsys.readouterr().err) < 500
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
+)
+def test_too_little_memory_is_no_fault(capsys, monkeypatch, tmp_path, error):
+    def fail(*_):
+        raise error
+
+    (tmp_path / "a.csv").write_text("image\na.png\n")
+    monkeypatch.setattr("crosstask.data.table.table.read_table", fail)
+    assert main(["check", str(tmp_path / "a.csv")]) == 1
+    assert "not enough memory" in capsys.readouterr().err
