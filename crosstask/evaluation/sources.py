@@ -44,6 +44,9 @@ def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
             images[_unused(name, path, images)] = path
     if not images:
         named = ", ".join(map(str, inputs)) or "nothing"
+        unread = ", ".join(f"{count} {ending}" for ending, count in passed_over(inputs).items())
+        if unread:
+            raise UserError(f"{named}: no image found but {unread} files, which are not read: convert them, to PNG say")
         raise UserError(f"{named}: no image found: give a folder of images, a table, a pattern or files")
     return images
 

@@ -92,6 +92,11 @@ def is_blank(cell: Any, names: list[str]) -> bool:
     return cell.strip() in BLANKS and cell.strip() not in names
 
 
+def _is_name(text: str) -> bool:
+    """Whether a text is the same name in a list joined by ``;``."""
+    return text == text.strip() and ";" not in text and text != "-" and text[:1] != "?" and number(text) is None
+
+
 def _check(value: Any) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
@@ -106,6 +111,8 @@ def _check(value: Any) -> None:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list) and value and all(isinstance(part, str) and _is_name(part) for part in value):
+        return ";".join(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
