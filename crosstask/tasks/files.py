@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-_FINE = 10
+_FINE = 100
 
 
 def plane(array: np.ndarray | str, what: str) -> np.ndarray:
@@ -189,7 +189,7 @@ def extremes(values: np.ndarray) -> tuple[float, float]:
 
 def stored(values: np.ndarray, unit: float | None, default: float, offset: int = 0) -> np.ndarray:
     """What :func:`quantity` reads back: uint16 (H, W) in units, 0 unknown, where those hold every value and are fine
-    enough for them (10 units in the median); otherwise float32 (H, W), NaN unknown."""
+    enough for them (100 units in the median); otherwise float32 (H, W), NaN unknown."""
     step = unit or default
     known = values[~np.isnan(values)]
     units = np.rint(values.astype(np.float64) / step + offset)

@@ -302,7 +302,7 @@ def test_19_two_tables_with_other_ids(situation):
     [
         ({"path": "B/B.csv", "dept": {"unit": 1}}, r"data.table\[1\].dept: there is no task 'dept'"),
         ({"path": "B/B.csv", "depth": {"maximum": 1}}, r"data.table\[1\].depth.maximum: does not say how labels"),
-        ({"path": "B/B.csv", "depth": {"unit": -1}}, r"data.table\[1\].depth: unit is -1"),
+        ({"path": "B/B.csv", "depth": {"unit": -1}}, r"data.table\[1\].depth.unit: found -1: give more than 0"),
         ({"path": "B/B.csv", "depth": {"unit": "cm"}}, r"data.table\[1\].depth.unit: expected a number"),
         ({"depth": {"unit": 1}}, r"data.table\[1\]: expected a path"),
     ],

@@ -17,6 +17,7 @@ _FAR, _NEAR = 100.0, 0.05
 _MUCH = 0.05
 _APART = 2.5
 _HALF = 0.5
+_ENOUGH = 8
 
 
 def suspicions(tasks: Mapping[str, Task], tally: Tally, training: Sequence[str]) -> list[Finding]:
@@ -62,22 +63,23 @@ def _states(task: Task, whole: Account, trained: Account) -> Told:
     """Labels of which one state is left: nothing can be learnt, and any score is perfect."""
     account = trained if trained.rows else whole
     where = "training labels" if trained.rows else "labels"
+    wrong = "error" if task.dense or account.rows >= _ENOUGH else "warning"  # a few may agree by chance
     if isinstance(task, (Segmentation, Category)) and account.present is not None and task.channels > 1:
         there = [task.classes[i] for i in range(task.channels) if account.present[i]]
         if len(there) == 1:
-            yield "error", f"the {where} hold {there[0]!r} alone, nothing can be learnt{_ignored(task, account)}"
+            yield wrong, f"the {where} hold {there[0]!r} alone, nothing can be learnt{_ignored(task, account)}"
         elif not there:
-            yield "error", f"nothing in the {where} is known{_ignored(task, account)}"
+            yield wrong, f"nothing in the {where} is known{_ignored(task, account)}"
     if isinstance(task, Tagging) and account.present is not None and account.absent is not None:
         known = (account.present + account.absent) > 0
         if not bool((account.absent[known] > 0).any()):
             yield (
-                "error",
+                wrong,
                 f"no tag is ever known to be absent in the {where}: an image without a tag is '-' or leaves it out; "
                 "give 0 or 1 for each tag, or a category if there is one tag per image",
             )
         elif not bool((account.present[known] > 0).any()):
-            yield "error", f"no tag is ever present in the {where}, nothing can be learnt"
+            yield wrong, f"no tag is ever present in the {where}, nothing can be learnt"
         else:
             always = [task.classes[i] for i in range(task.channels) if known[i] and not account.absent[i]]
             if always:
