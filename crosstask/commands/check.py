@@ -31,7 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_table(arguments.table)
+    for name in arguments.table:
+        require_table(name)
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
     from rich.console import Console
