@@ -22,7 +22,8 @@ PATCHES = [
 PATTERNS = {"image": "{split}/rgb/*.jpg", "semantic": "{split}/semseg/*.png"}
 SHORT = ["--training.iterations", "3", "--training.batch_size", "4", "--training.evaluate_every", "3",
          "--training.log_every", "3", "--data.workers", "0", "--data.size", "[48, 64]",
-         "--data.evaluation_size", "[48, 64]"]  # fmt: skip
+         "--data.evaluation_size", "[48, 64]", "--network.encoder", "small",
+         "--network.pretrained", "false"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ class Estimate:
         """Mean and standard error of the values that are numbers.
 
         >>> Estimate.of([0.1, 0.3, float("nan")])
-        Estimate(mean=0.2, error=0.1, batches=2)
+        Estimate(mean=0.2, error=0.0999..., batches=2)
         """
         known = [value for value in values if not math.isnan(value)]
         if not known:

@@ -11,6 +11,11 @@ class NamedAdam:
     """Numbers by name, each with averages and a clock of its own: one that gets no gradient in a step stays exactly as
     it is, whereas in a common optimiser its momentum would move it on.
 
+    >>> adam = NamedAdam(rate=0.1, initial=1.0)
+    >>> adam.step("depth", 3.0)
+    >>> round(adam.value("depth"), 3), adam.value("normals")
+    (0.9, 1.0)
+
     Args:
         rate: learning rate.
         initial: what a number starts from.

@@ -19,6 +19,10 @@ class Balancer(nn.Module):
     labels. It is then neither looked at nor learned from: its loss of 0 says nothing, so nothing about it may change.
 
     What a balancer learns is in its ``state_dict``.
+
+    >>> import torch
+    >>> Balancer()({"supervised/depth": torch.tensor(2.0), "supervised/normals": torch.tensor(0.0)})
+    tensor(2.)
     """
 
     def __init__(self) -> None:
@@ -82,6 +86,9 @@ class Balancer(nn.Module):
 
 class Adaptive(Balancer):
     """A balancer whose weights change. They are kept as plain numbers, equal on all processes.
+
+    >>> Adaptive(["supervised"]).balanced("pairwise/depth")
+    False
 
     Args:
         objectives: the objectives whose terms are balanced; those of others have the weight 1. All where null.

@@ -38,6 +38,11 @@ class Conflict(Adaptive):
 
     Costs a backward pass per term and a gradient per term in memory.
 
+    >>> balancer = Conflict("pcgrad")
+    >>> balancer.look({"depth": torch.tensor([1.0, 0.0]), "semantic": torch.tensor([0.0, 1.0])})
+    >>> balancer.weight("depth"), balancer.weight("absent")  # nothing conflicts
+    (1.0, 1.0)
+
     Args:
         method: upgrad and dualproj (Quinton and Rey, 2024), mgda (Sener and Koltun, 2018), pcgrad (Yu et al., 2020),
             cagrad (Liu et al., 2021, with c = 0.4), imtl_g (Liu et al., 2021), aligned_mtl (Senushkin et al., 2023).

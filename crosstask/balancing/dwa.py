@@ -21,6 +21,12 @@ class DynamicWeightAverage(Adaptive):
     A period is a number of steps, so that it means the same for any data set and number of processes. A term that was
     absent from a whole period keeps its last two means, and with them its ratio; in its first two it has the ratio 1.
 
+    >>> balancer = DynamicWeightAverage(period=1)
+    >>> for depth, semantic in [(4.0, 4.0), (1.0, 4.0)]:
+    ...     balancer.learn(lambda: {"depth": depth, "semantic": semantic})
+    >>> balancer.weight("semantic") > 1 > balancer.weight("depth")  # depth fell faster
+    True
+
     Args:
         temperature: T; the higher, the nearer to equal weights.
         period: steps over which losses are averaged.

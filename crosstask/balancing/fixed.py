@@ -12,6 +12,10 @@ from crosstask.ranges import Factor
 class Fixed(Balancer):
     """The weighted sum of the terms; a weight that is not given is 1.
 
+    >>> import torch
+    >>> Fixed({"depth": 0.5})({"supervised/depth": torch.tensor(2.0), "supervised/semantic": torch.tensor(3.0)})
+    tensor(4.)
+
     Args:
         weights: weight per task or term, by the term's full name (``supervised/depth``) or its last part (``depth``).
     """

@@ -33,6 +33,13 @@ class GradNorm(Adaptive):
 
     Terms without a gradient there, or without a positive loss, count as absent.
 
+    >>> import torch
+    >>> balancer = GradNorm()
+    >>> balancer.look({"depth": torch.tensor([9.0]), "semantic": torch.tensor([1.0])})
+    >>> balancer.learn(lambda: {"depth": 1.0, "semantic": 1.0})
+    >>> balancer.weight("depth") < 1 < balancer.weight("semantic")
+    True
+
     Args:
         alpha: how strongly slow terms are favoured; 0 makes all norms equal. The paper uses 1.5 for NYU-v2.
         rate: learning rate of the weights (Adam).

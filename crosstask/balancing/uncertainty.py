@@ -30,6 +30,11 @@ class Uncertainty(Adaptive):
 
     Terms whose mean is not positive are left as they are: no s fits them.
 
+    >>> balancer = Uncertainty(rate=0.1)
+    >>> balancer.learn(lambda: {"depth": 8.0})  # normals are absent from this step: their weight stays
+    >>> balancer.weight("depth") < 1, balancer.weight("normals")
+    (True, 1.0)
+
     Args:
         rate: learning rate of s.
         objectives: the objectives whose terms are balanced; those of others have the weight 1. All where null.

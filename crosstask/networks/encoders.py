@@ -23,7 +23,7 @@ def build_encoder(
 
     Args:
         name: a key of ``ENCODERS`` or a name timm knows.
-        pretrained: load the weights timm has for it.
+        pretrained: load the weights timm, or an installed package, has for it.
         weights: load this file (``.safetensors``, ``.pth``) instead.
         options: further options of that encoder.
 

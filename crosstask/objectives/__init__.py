@@ -31,4 +31,21 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "scalar_matching": ScalarMatching,
 }
 
-__all__ = ["OBJECTIVES", "MeanTeacher", "Objective", "PairwiseConsistency", "RegionContrast", "Step", "Supervised"]
+__all__ = [
+    "OBJECTIVES",
+    "DistributionMatching",
+    "Geometry",
+    "HardCoannotation",
+    "Initial",
+    "JointTask",
+    "MeanTeacher",
+    "Objective",
+    "PairwiseConsistency",
+    "Regeneration",
+    "RegionContrast",
+    "ScalarMatching",
+    "SoftCoannotation",
+    "SpaceEngage",
+    "Step",
+    "Supervised",
+]

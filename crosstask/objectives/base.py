@@ -10,12 +10,19 @@ from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.seeding import generator
 from crosstask.tasks.term import Term
 
 
 @dataclass
 class Step:
     """All an objective may look at in one training step.
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+
+    >>> len(step.batch), step.predictions["depth"].shape
+    (2, torch.Size([2, 1, 32, 48]))
 
     Attributes:
         batch: the samples; ``batch.targets`` marks what is unknown.
@@ -36,12 +43,33 @@ class Step:
     iterations: int
     generator: torch.Generator = field(default_factory=torch.Generator)
 
+    @classmethod
+    def of(
+        cls, network: MultiTaskNetwork, batch: Batch, iteration: int = 0, iterations: int = 1, seed: int = 0
+    ) -> Step:
+        """The step of a batch, in a loop of one's own: runs the network, with its gradient."""
+        features = network.features(batch.images)
+        height, width = batch.images.shape[-2:]
+        predictions = network.heads_forward(features, (height, width))
+        return cls(batch, network, predictions, features, iteration, iterations, generator(seed, iteration))
+
 
 class Objective(nn.Module):
     """A source of supervision. Subclasses take ``tasks``, ``network`` and their own options in ``__init__``.
 
     Everything an objective keeps (parameters, a teacher, prototypes, a bank) lives in its ``state_dict``, so that a
     resumed run is exact. It knows nothing of the loop, of devices or of ranks.
+
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+
+    >>> class Smooth(Objective):
+    ...     def forward(self, step):
+    ...         depth = step.predictions["depth"]
+    ...         rough = depth.diff(dim=-1).abs()
+    ...         return {"depth": Term(rough.sum(), torch.tensor(float(rough.numel())))}
+    >>> bool(Smooth()(step)["depth"].mean() > 0)
+    True
 
     Attributes:
         first_view: whether it looks at the first view of the images where there are two (``data.second_view``), as the

@@ -23,6 +23,11 @@ from crosstask.tasks.term import Term
 class Initial(Objective):
     """Each refined task's own loss on its prediction before refinement; one term per task.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example(decoder="affinity")
+    >>> sorted(Initial(tasks, network)(step))
+    ['depth', 'normals', 'semantic']
+
     Raises:
         RecipeError: the network refines no prediction.
     """

@@ -54,6 +54,13 @@ class MeanTeacher(Objective):
 
     Use ``start`` and ``ramp`` of every objective to wait, in iterations, until the teacher is worth listening to.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = MeanTeacher(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'semantic': 1536, 'depth': 1536, 'normals': 1536, 'room': 1, 'objects': 13, 'measures': 3}
+
     Args:
         only: the tasks that learn so; all by default.
         decay: of the teacher, see :class:`Teacher`; 0 for the network itself.

@@ -54,6 +54,13 @@ class PairwiseConsistency(Objective):
     Published weight: 2 on NYU-v2, 1 on Cityscapes. The released mapping network has stem 64, widths 64, 128, 256, 512
     and layers 2, 2, 3, 3, 3.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = PairwiseConsistency(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'consistency': 2}
+
     Args:
         regularisation: rho, the weight of the agreement with the network's features.
         stem: channels after the stems of the mapping network.

@@ -99,6 +99,13 @@ class Regeneration(Objective):
     has: with Adam it learns in the meantime, whatever it weighs, while predictions feel little of it. Once it has
     learnt, the term is small: a ``weight`` well above 1 is needed for it to count.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = Regeneration(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'image': 2}
+
     Args:
         redaction: what is removed of the image.
         stride: images and predictions are averaged over squares of this side before anything else.

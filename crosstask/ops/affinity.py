@@ -21,7 +21,11 @@ LIMIT = 2**22
 
 
 def first(affinities: Tensor) -> Tensor:
-    """The affinity itself where there is only one."""
+    """The affinity itself where there is only one.
+
+    >>> first(torch.ones(2, 1, 4, 4)).shape
+    torch.Size([2, 4, 4])
+    """
     return affinities[:, 0]
 
 
@@ -40,6 +44,10 @@ def propagate(
 
     A is ``fuse`` of the K affinities A_k = softmax over the keys of Q_k K_k^T, without a division by the root of D. The
     memory needed beside inputs and output is a few times ``limit`` numbers, with or without gradient.
+
+    >>> queries, keys = torch.randn(2, 1, 12, 8), torch.randn(2, 1, 12, 8)
+    >>> propagate(queries, keys, torch.ones(2, 12, 3)).allclose(torch.ones(2, 12, 3))
+    True
 
     Args:
         queries: (B, K, N, D), the rows of the affinities.

@@ -23,6 +23,10 @@ def covariance_factor(covariance: Tensor) -> Tensor:
     G A^-1 x on those that a function of S can have, while the symmetric part of G A^-1 would leak
     1 / sqrt(smallest eigenvalue).
 
+    >>> covariance_factor(torch.diag(torch.tensor([4.0, 9.0]))[None]).abs()
+    tensor([[[2., 0.],
+             [0., 3.]]])
+
     Args:
         covariance: (R, C, C), symmetric, positive semi-definite. What is not finite gives NaN.
 
@@ -80,6 +84,11 @@ class _Chunk(NamedTuple):
 
 def pair_fidelity(a: Tensor, b: Tensor, first: Tensor, second: Tensor, *, memory: int) -> Tensor:
     """Fidelities of listed pairs.
+
+    >>> a = covariance_factor(torch.diag(torch.tensor([4.0, 9.0]))[None])
+    >>> b = covariance_factor(torch.eye(2)[None])
+    >>> pair_fidelity(a, b, torch.tensor([0]), torch.tensor([0]), memory=2**20).round(decimals=3)
+    tensor([5.])
 
     Args:
         a, b: (A, C, C) and (B, C, C) factors whose zero columns come first.
@@ -139,6 +148,10 @@ def linear_fidelity(a: Tensor, b: Tensor, reference: Tensor) -> Tensor:
     The factors E = A Q, Q = polar(A^T R), of the same covariances are turned towards the reference factor R, and
     <E_i, E_j> is a lower bound of the fidelity of i and j, which is met where both commute with the reference: one
     matrix product for all pairs. The gradient takes the turns Q as constant.
+
+    >>> a = covariance_factor(torch.diag(torch.tensor([4.0, 9.0]))[None])
+    >>> linear_fidelity(a, a, torch.eye(2)).round(decimals=3)
+    tensor([[13.]])
 
     Args:
         a, b: (A, C, C) and (B, C, C) factors.

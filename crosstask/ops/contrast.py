@@ -11,6 +11,10 @@ def info_nce(positive: Tensor, negative: Tensor, mask: Tensor, temperature: Tens
 
     The loss of guessing is ln(1 + number of negatives); without negatives the loss is an exact 0.
 
+    >>> positive, negative = torch.zeros(2), torch.zeros(2, 3)
+    >>> info_nce(positive, negative, torch.ones(2, 3, dtype=torch.bool), temperature=0.1)  # ln 4: nothing is told apart
+    tensor([1.3863, 1.3863])
+
     Args:
         positive: (A,) distance of each anchor to its positive.
         negative: (A, N) distances to the others.

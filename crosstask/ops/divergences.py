@@ -19,6 +19,11 @@ def gaussian_kl(
 ) -> Tensor:
     """Kullback-Leibler divergence KL(a || b) between full Gaussians.
 
+    >>> mean, covariance = torch.tensor([[0.0, 0.0], [2.0, 0.0]]), torch.eye(2).expand(2, 2, 2)
+    >>> gaussian_kl(mean, covariance, mean, covariance, ridge=0.0)
+    tensor([[0., 2.],
+            [2., 0.]])
+
     Args:
         mean_a, covariance_a: (A, C) and (A, C, C), symmetric, positive semi-definite.
         mean_b, covariance_b: (B, C) and (B, C, C).
@@ -81,6 +86,11 @@ def diagonal_kl(
 def diagonal_wasserstein2(mean_a: Tensor, covariance_a: Tensor, mean_b: Tensor, covariance_b: Tensor) -> Tensor:
     """Squared 2-Wasserstein distance of Gaussians without their correlations: ||mu - mu'||^2 + ||sigma - sigma'||^2.
 
+    >>> mean, covariance = torch.tensor([[0.0, 0.0], [2.0, 0.0]]), torch.eye(2).expand(2, 2, 2)
+    >>> diagonal_wasserstein2(mean, covariance, mean, covariance)
+    tensor([[0., 4.],
+            [4., 0.]])
+
     Args:
         mean_a, covariance_a: (A, C) and (A, C, C), of which only the diagonal is looked at.
         mean_b, covariance_b: (B, C) and (B, C, C).
@@ -100,6 +110,11 @@ def diagonal_wasserstein2(mean_a: Tensor, covariance_a: Tensor, mean_b: Tensor, 
 
 def mean_distance(mean_a: Tensor, covariance_a: Tensor, mean_b: Tensor, covariance_b: Tensor) -> Tensor:
     """||mu - mu'||^2 alone; the covariances are not looked at.
+
+    >>> mean, covariance = torch.tensor([[0.0, 0.0], [2.0, 0.0]]), torch.eye(2).expand(2, 2, 2)
+    >>> mean_distance(mean, covariance, mean, covariance)
+    tensor([[0., 4.],
+            [4., 0.]])
 
     Args:
         mean_a, covariance_a: (A, C) and (A, C, C).

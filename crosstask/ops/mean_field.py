@@ -29,6 +29,11 @@ def mean_field(
 
     Memory is a few times that of the probabilities. There is no gradient.
 
+    >>> probabilities = torch.tensor([0.4, 0.6]).view(1, 2, 1, 1).repeat(1, 1, 9, 9)
+    >>> probabilities[0, :, 4, 4] = torch.tensor([0.9, 0.1])  # one pixel disagrees with its grey neighbours
+    >>> mean_field(probabilities, torch.full((1, 3, 9, 9), 0.5))[0, :, 4, 4].argmax()
+    tensor(1)
+
     Args:
         probabilities: p, (B, C, H, W), summing to 1 over C.
         images: I, (B, 3, H, W) in [0, 1].

@@ -14,6 +14,9 @@ from torch import Tensor
 def rectangles(count: int, size: tuple[int, int], generator: torch.Generator, area: float = 0.5) -> Tensor:
     """A random rectangle per image: of ``area``, any aspect ratio, anywhere within the image.
 
+    >>> rectangles(2, (10, 10), torch.Generator().manual_seed(0), area=0.25).shape
+    torch.Size([2, 10, 10])
+
     Args:
         count: number of images.
         size: their height and width.
@@ -38,6 +41,10 @@ def half_of_classes(labels: Tensor, generator: torch.Generator) -> Tensor:
     """The pixels of a random half (rounded down) of the labels that occur in each image.
 
     Pixels without a label (-1) count as one label more, as in the released code of Space Engage.
+
+    >>> labels = torch.tensor([[[0, 0, 1, 1, 2, 2, 3, 3]]])
+    >>> half_of_classes(labels, torch.Generator().manual_seed(0)).sum()  # two of four classes, of two pixels each
+    tensor(4)
 
     Args:
         labels: (B, H, W) int64.

@@ -21,6 +21,11 @@ CHUNK = 2**21
 class Moments(NamedTuple):
     """What the pixels of each region look like.
 
+    >>> regions = torch.tensor([[[0, 0, 1, 1]]])
+    >>> moments = region_moments(torch.tensor([1.0, 3.0, 5.0, 5.0]).view(1, 1, 1, 4), regions)
+    >>> moments.mean.flatten(), moments.covariance.flatten()
+    (tensor([2., 5.]), tensor([2., 0.]))
+
     Attributes:
         mean: (R, C).
         covariance: (R, C, C), unbiased (divided by n - 1); zero for a region of one pixel.
@@ -40,6 +45,11 @@ def region_moments(features: Tensor, regions: Tensor | RegionIndex, *, minimum: 
 
     The result is sorted by image and then by region id, so two feature maps with the same regions agree row by row.
     ``index_regions(regions)`` tells the ids, and passing it in place of the map spares sorting again.
+
+    >>> regions = torch.tensor([[[0, 0, 1, -1]]])
+    >>> mean, covariance, count, image = region_moments(torch.randn(1, 8, 1, 4), regions)
+    >>> mean.shape, covariance.shape, count
+    (torch.Size([2, 8]), torch.Size([2, 8, 8]), tensor([2, 1]))
 
     Args:
         features: (B, C, H, W); half precision is computed in float32.

@@ -25,7 +25,12 @@ UNDERFLOW = 1e-15
 
 
 def best_odd_quintic(low: float, high: float) -> tuple[Polynomial, float]:
-    """The odd polynomial of degree 5 nearest to 1 on [low, high], and its largest error there (Remez exchange)."""
+    """The odd polynomial of degree 5 nearest to 1 on [low, high], and its largest error there (Remez exchange).
+
+    >>> (a, b, c), error = best_odd_quintic(0.5, 1.0)
+    >>> abs(a * 0.5 + b * 0.5**3 + c * 0.5**5 - 1) <= error + 1e-9
+    True
+    """
     if low > 0.999 * high:  # nothing left to equalise: Taylor's polynomial around 1
         middle = 2 / (low + high)
         return (1.875 * middle, -1.25 * middle**3, 0.375 * middle**5), (1 - low * middle) ** 3
@@ -46,7 +51,11 @@ def best_odd_quintic(low: float, high: float) -> tuple[Polynomial, float]:
 
 @cache
 def schedule(low: float, steps: int) -> tuple[Polynomial, ...]:
-    """Coefficients that take singular values of [low, 1] to 1 in ``steps`` steps, with :data:`SAFETY` built in."""
+    """Coefficients that take singular values of [low, 1] to 1 in ``steps`` steps, with :data:`SAFETY` built in.
+
+    >>> len(schedule(1e-3, steps=5))
+    5
+    """
     high, polynomials = 1.0, []
     for step in range(steps):
         (a, b, c), error = best_odd_quintic(low, high)
@@ -57,12 +66,20 @@ def schedule(low: float, steps: int) -> tuple[Polynomial, ...]:
 
 
 def accurate_schedule(dtype: torch.dtype) -> tuple[Polynomial, ...]:
-    """Float32: a singular value x of [0, 1] adds at most 4e-6 to the error of the nuclear norm; float64: 2e-9."""
+    """Float32: a singular value x of [0, 1] adds at most 4e-6 to the error of the nuclear norm; float64: 2e-9.
+
+    >>> len(accurate_schedule(torch.float64)) > len(accurate_schedule(torch.float32))
+    True
+    """
     return schedule(1e-8, 16) if dtype == torch.float64 else schedule(5e-5, 9)
 
 
 def polar_factor(matrix: Tensor, polynomials: tuple[Polynomial, ...] | None = None) -> Tensor:
     """U V^T of each matrix U diag(s) V^T, zero on its null space.
+
+    >>> polar_factor(torch.diag(torch.tensor([0.5, -0.2]))[None]).round(decimals=3)
+    tensor([[[ 1.,  0.],
+             [ 0., -1.]]])
 
     Args:
         matrix: (N, p, q), float32 or float64, entries of order one at most.

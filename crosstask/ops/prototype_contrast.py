@@ -21,6 +21,11 @@ from torch.autograd.function import once_differentiable
 class Draws(NamedTuple):
     """Which pixels are compared; A anchors, N negatives each.
 
+    >>> labels = torch.tensor([0, 0, 1, 1])
+    >>> draws = draw(labels, labels >= 0, torch.eye(2), 0.5, 3, 5, torch.Generator().manual_seed(0))
+    >>> draws.anchors.shape, draws.negatives.shape, draws.present
+    (torch.Size([6]), torch.Size([6, 5]), 2)
+
     Attributes:
         anchors: (A,) indices of pixels.
         classes: (A,) their classes.
@@ -62,6 +67,11 @@ def draw(
     For each class present, anchors are drawn among its hard pixels. The class of each negative is drawn from
     softmax(similarity / temperature) over the other classes present, then a pixel of it.
 
+    >>> labels = torch.tensor([0, 0, 1, 1, -1])
+    >>> draws = draw(labels, labels >= 0, torch.eye(2), 0.5, 3, 5, torch.Generator().manual_seed(0))
+    >>> bool((labels[draws.negatives] == 1 - draws.classes[:, None]).all())  # negatives are of the other class
+    True
+
     Args:
         labels: (P,) int64, -1 for pixels that do not take part.
         hard: (P,) bool, the pixels that may be anchors.
@@ -92,6 +102,12 @@ def draw(
 
 def prototype_contrast(features: Tensor, draws: Draws, prototypes: Tensor, temperature: float) -> Tensor:
     """The loss of each anchor, (A,). Gradient reaches the anchors alone.
+
+    >>> features, labels = torch.eye(2).repeat_interleave(4, 0), torch.arange(2).repeat_interleave(4)
+    >>> draws = draw(labels, labels >= 0, torch.eye(2), 0.5, 3, 5, torch.Generator().manual_seed(0))
+    >>> good = prototype_contrast(features, draws, torch.eye(2), temperature=0.5).mean()
+    >>> bool(good < prototype_contrast(features, draws, torch.eye(2).flip(0), temperature=0.5).mean())
+    True
 
     Args:
         features: (P, D) of all pixels.

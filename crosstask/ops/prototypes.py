@@ -17,6 +17,11 @@ class Prototypes(nn.Module):
     The first features of a class become its prototype; a class that was never seen has none, and takes part in nothing.
     (The released code compares with zero vectors instead, whose similarity of 0 beats every negative one.)
 
+    >>> prototypes = Prototypes(classes=3, dimension=2)
+    >>> prototypes.update(torch.tensor([[3.0, 4.0]]), torch.tensor([1]))
+    >>> prototypes.seen
+    tensor([False,  True, False])
+
     Args:
         classes: number of classes, C.
         dimension: of the features, D.

@@ -12,6 +12,9 @@ from torch import Tensor
 class PixelLabels(NamedTuple):
     """A label per pixel.
 
+    >>> from_logits(torch.zeros(2, 4, 8, 8)).confidence.unique()
+    tensor([0.2500])
+
     Attributes:
         label: (B, H, W) int64, -1 for none.
         confidence: (B, H, W) in [0, 1].
@@ -26,7 +29,12 @@ class PixelLabels(NamedTuple):
 
 
 def from_logits(logits: Tensor) -> PixelLabels:
-    """The most likely class and its probability, for logits (B, C, H, W)."""
+    """The most likely class and its probability, for logits (B, C, H, W).
+
+    >>> labels = from_logits(torch.tensor([0.0, 2.0]).view(1, 2, 1, 1))
+    >>> labels.label.item(), round(labels.confidence.item(), 2)
+    (1, 0.88)
+    """
     logits = logits.float()
     highest, label = logits.max(1)
     return PixelLabels(label, 1 / (logits - highest[:, None]).exp().sum(1))
@@ -34,6 +42,10 @@ def from_logits(logits: Tensor) -> PixelLabels:
 
 def from_similarity(similarity: Tensor, seen: Tensor, temperature: float) -> PixelLabels:
     """The most similar class, and its share in softmax(similarity / temperature) over the classes that were seen.
+
+    >>> similarity = torch.tensor([0.2, 0.9]).view(1, 2, 1, 1)
+    >>> from_similarity(similarity, torch.tensor([True, False]), temperature=0.1).label  # the second was never seen
+    tensor([[[0]]])
 
     Args:
         similarity: (B, C, H, W) cosines.
@@ -46,7 +58,12 @@ def from_similarity(similarity: Tensor, seen: Tensor, temperature: float) -> Pix
 
 
 def agreed(first: PixelLabels, second: PixelLabels) -> PixelLabels:
-    """The labels both share, with the confidence of the first; -1 where they differ."""
+    """The labels both share, with the confidence of the first; -1 where they differ.
+
+    >>> one = PixelLabels(torch.tensor([[[0, 1]]]), torch.ones(1, 1, 2))
+    >>> agreed(one, PixelLabels(torch.tensor([[[0, 2]]]), torch.ones(1, 1, 2))).label
+    tensor([[[ 0, -1]]])
+    """
     return PixelLabels(first.label.where(first.label == second.label, -1), first.confidence)
 
 
@@ -54,6 +71,10 @@ def confident_shares(labels: PixelLabels, threshold: float) -> Tensor:
     """The weight of each image in the released code of Space Engage, (B,): confident pixels over labelled ones.
 
     Confident pixels count even where there is no label, so it exceeds 1 where labels are rare; 0 without any label.
+
+    >>> labels = PixelLabels(torch.tensor([[[0, 1, 1, 2]]]), torch.tensor([[[0.99, 0.5, 0.9, 0.99]]]))
+    >>> confident_shares(labels, threshold=0.95)
+    tensor([0.5000])
     """
     confident = (labels.confidence >= threshold).flatten(1).sum(1)
     labelled = (labels.label >= 0).flatten(1).sum(1)

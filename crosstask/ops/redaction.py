@@ -12,6 +12,10 @@ from torch import Tensor
 def checkerboard(size: tuple[int, int], cell: int) -> Tensor:
     """Every other square cell, but not the one at the top left.
 
+    >>> checkerboard((2, 4), cell=1).int()
+    tensor([[0, 1, 0, 1],
+            [1, 0, 1, 0]], dtype=torch.int32)
+
     Args:
         size: height and width.
         cell: side of a cell in pixels; cells at the right and at the bottom may be cut off.
@@ -25,6 +29,9 @@ def checkerboard(size: tuple[int, int], cell: int) -> Tensor:
 
 def blocks(count: int, size: tuple[int, int], cell: int, share: float, generator: torch.Generator) -> Tensor:
     """Random square cells of a grid, the same number in each image.
+
+    >>> blocks(2, (8, 8), cell=4, share=0.5, generator=torch.Generator().manual_seed(0)).sum((1, 2))
+    tensor([32, 32])
 
     Args:
         count: number of images.
@@ -45,6 +52,9 @@ def blocks(count: int, size: tuple[int, int], cell: int, share: float, generator
 def frequencies(size: tuple[int, int]) -> Tensor:
     """The spatial frequency of each coefficient of ``torch.fft.rfft2``: its length, in cycles per pixel.
 
+    >>> frequencies((4, 4))[0]
+    tensor([0.0000, 0.2500, 0.5000])
+
     Returns:
         (H, W // 2 + 1) float32, from 0 to sqrt(1/2); 1/2 is the finest wave along an axis.
     """
@@ -55,6 +65,10 @@ def without_band(images: Tensor, low: float, high: float) -> Tensor:
     """Images without their waves of frequency ``low <= f < high``, in cycles per pixel.
 
     The mean of an image is its wave of frequency 0. Values may leave the range of the images.
+
+    >>> flat = without_band(torch.rand(3, 8, 8), 0.1, float("inf"))  # the means alone are left
+    >>> bool((flat.std((-2, -1)) < 1e-6).all())
+    True
 
     Args:
         images: (..., H, W) float32 or float64.

@@ -12,6 +12,10 @@ from torch import Tensor
 class RegionIndex:
     """Which pixels belong to which region, sorted by image and then by id; to be shared by all feature maps of a batch.
 
+    >>> index = index_regions(torch.tensor([[[4, 4, 7, -1]]]))
+    >>> index.id, index.count, index.pixel
+    (tensor([4, 7]), tensor([2, 1]), tensor([0, 1, 2]))
+
     Attributes:
         shape: (B, H, W) of the region map.
         id: (R,) int64, the id each region has in its image.
@@ -38,6 +42,9 @@ class RegionIndex:
 @torch.no_grad()
 def index_regions(regions: Tensor, *, minimum: int = 1) -> RegionIndex:
     """Sort the pixels of a batch by region.
+
+    >>> index_regions(torch.tensor([[[4, 4, 7, -1]]]), minimum=2).id
+    tensor([4])
 
     Args:
         regions: (B, H, W) integer ids; negative means no region. The same id in two images is two regions.
@@ -67,6 +74,11 @@ def region_means(features: Tensor, index: RegionIndex) -> Tensor:
     """Mean feature of every region; what :func:`~crosstask.ops.moments.region_moments` gives first, at a third of its
     cost.
 
+    >>> index = index_regions(torch.tensor([[[0, 0, 1, 1]]]))
+    >>> region_means(torch.tensor([1.0, 3.0, 5.0, 5.0]).view(1, 1, 1, 4), index)
+    tensor([[2.],
+            [5.]])
+
     Args:
         features: (B, C, H, W); half precision is averaged in float32.
         index: the regions, in maps (B, H, W).
@@ -88,6 +100,10 @@ def region_means(features: Tensor, index: RegionIndex) -> Tensor:
 @torch.no_grad()
 def sample_pixels(index: RegionIndex, number: int, generator: torch.Generator) -> RegionIndex:
     """Single pixels drawn from every region, with replacement, as an index of regions of one pixel each.
+
+    >>> index = index_regions(torch.tensor([[[0, 0, 1, 1]]]))
+    >>> sample_pixels(index, 3, torch.Generator().manual_seed(0)).id
+    tensor([0, 0, 0, 1, 1, 1])
 
     Args:
         index: the regions.
@@ -113,6 +129,10 @@ def sample_pixels(index: RegionIndex, number: int, generator: torch.Generator) -
 def majority_class(labels: Tensor, index: RegionIndex, classes: int) -> Tensor:
     """The most frequent known class in every region, the lowest of equals.
 
+    >>> index = index_regions(torch.tensor([[[0, 0, 0, 1]]]))
+    >>> majority_class(torch.tensor([[[2, 2, 1, -1]]]), index, classes=3)
+    tensor([ 2, -1])
+
     Args:
         labels: (B, H, W) int64 class ids, negative where unknown.
         index: the regions, in maps (B, H, W).
@@ -129,7 +149,10 @@ def majority_class(labels: Tensor, index: RegionIndex, classes: int) -> Tensor:
 
 
 def require_fit(features: Tensor, index: RegionIndex) -> None:
-    """Raise a ValueError unless features (B, C, H, W) are as large as the maps (B, H, W) of the regions."""
+    """Raise a ValueError unless features (B, C, H, W) are as large as the maps (B, H, W) of the regions.
+
+    >>> require_fit(torch.zeros(1, 8, 2, 3), index_regions(torch.zeros(1, 2, 3, dtype=torch.int32)))
+    """
     if features.dim() != 4 or (features.shape[0], *features.shape[2:]) != tuple(index.shape):
         raise ValueError(
             f"features {tuple(features.shape)} do not fit regions {tuple(index.shape)}: "

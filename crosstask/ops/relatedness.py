@@ -21,6 +21,9 @@ EPSILON = 1e-7
 class Distribution(NamedTuple):
     """Probabilities and their logarithms, (B, C) each.
 
+    >>> bernoulli(torch.zeros(1, 2)).p
+    tensor([[0.5000, 0.5000]])
+
     Attributes:
         p: the probabilities.
         log: log p.
@@ -34,22 +37,38 @@ class Distribution(NamedTuple):
 
 
 def bernoulli(logits: Tensor) -> Distribution:
-    """Independent yes or no."""
+    """Independent yes or no.
+
+    >>> bernoulli(torch.zeros(1, 2)).log_complement.exp()
+    tensor([[0.5000, 0.5000]])
+    """
     return Distribution(logits.sigmoid(), F.logsigmoid(logits), F.logsigmoid(-logits))
 
 
 def categorical(logits: Tensor) -> Distribution:
-    """One of several."""
+    """One of several.
+
+    >>> categorical(torch.zeros(1, 4)).p
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
     return Distribution(logits.softmax(1), logits.log_softmax(1), None)
 
 
 def of_probabilities(p: Tensor, complement: bool) -> Distribution:
-    """Given probabilities; their logarithms are bounded by ``EPSILON``."""
+    """Given probabilities; their logarithms are bounded by ``EPSILON``.
+
+    >>> of_probabilities(torch.tensor([[0.25]]), complement=True).log_complement.exp()
+    tensor([[0.7500]])
+    """
     return Distribution(p, p.clamp(min=EPSILON).log(), (1 - p).clamp(min=EPSILON).log() if complement else None)
 
 
 def cross_entropy(target: Distribution, prediction: Distribution) -> Tensor:
     """-[t log p + (1 - t) log(1 - p)] for each entry, without its second half where the prediction has no complement.
+
+    >>> even = bernoulli(torch.zeros(1, 1))
+    >>> cross_entropy(even, even)  # ln 2
+    tensor([[0.6931]])
 
     Returns:
         (B, C).
@@ -63,6 +82,9 @@ def cross_entropy(target: Distribution, prediction: Distribution) -> Tensor:
 class Mixture(NamedTuple):
     """What the predicted classes say about the attributes, (B, C) each.
 
+    >>> mixture(torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0], [float("nan")]])).mass
+    tensor([[0.5000]])
+
     Attributes:
         p: probability of each attribute; 0 where nothing is known.
         mass: how much of the prediction lies on classes for which the attribute is known, in [0, 1].
@@ -74,6 +96,10 @@ class Mixture(NamedTuple):
 
 def mixture(p: Tensor, relatedness: Tensor) -> Mixture:
     """q_i = sum_e p(e) R[e, i] / sum_e p(e), over the classes e for which R[e, i] is known.
+
+    >>> relatedness = torch.tensor([[1.0, 0.0], [0.5, 1.0]])  # P(attribute | class)
+    >>> mixture(torch.tensor([[0.5, 0.5]]), relatedness).p
+    tensor([[0.7500, 0.5000]])
 
     Args:
         p: (B, A) probabilities of the classes; each row sums to 1.
@@ -88,6 +114,10 @@ def mixture(p: Tensor, relatedness: Tensor) -> Mixture:
 def indicators(attributes: Tensor, relatedness: Tensor) -> Tensor:
     """I(e) = sum_i R[e, i] y_i / sum_i R[e, i], over the attributes i that are known: how much of what goes with a
     class is there, in [0, 1]. What is there and does not go with the class is not looked at.
+
+    >>> relatedness = torch.tensor([[1.0, 1.0], [0.0, 1.0]])
+    >>> indicators(torch.tensor([[1.0, 0.0]]), relatedness)  # half of what goes with the first class is there
+    tensor([[0.5000, 0.0000]])
 
     Args:
         attributes: (B, C) labels or probabilities, NaN where unknown.
@@ -106,6 +136,10 @@ def log_likelihoods(attributes: Tensor, relatedness: Tensor, complement: bool = 
 
     What is there and does not go with a class counts against it. A cell that is unknown counts as the mean of its
     column, so that a class is neither preferred nor passed over for it.
+
+    >>> relatedness = torch.tensor([[0.9, 0.1], [0.1, 0.9]])
+    >>> log_likelihoods(torch.tensor([[1.0, 0.0]]), relatedness).argmax(1)
+    tensor([0])
 
     Args:
         attributes: (B, C) labels or probabilities, NaN where unknown.
@@ -138,6 +172,10 @@ SCORES: dict[str, Score] = {
 
 def complete_class(attributes: Tensor, relatedness: Tensor) -> Tensor:
     """The class all of whose related attributes (R > 0) are present; of several the one with the most.
+
+    >>> relatedness = torch.tensor([[1.0, 1.0], [0.0, 1.0]])
+    >>> complete_class(torch.tensor([[1.0, 1.0]]), relatedness)
+    tensor([0])
 
     Args:
         attributes: (B, C) labels, NaN where unknown.

@@ -100,7 +100,7 @@ def round_numbers(low: float, high: float, about: int = 4) -> list[float]:
     """Some round numbers from ``low`` to ``high``.
 
     >>> round_numbers(0.3, 9.6)
-    [2.0, 4.0, 6.0, 8.0]
+    [2, 4, 6, 8]
     """
     step = 10 ** math.floor(math.log10((high - low) / about))
     step = next(step * factor for factor in (1, 2, 5, 10) if (high - low) / (step * factor) <= about + 1)

@@ -32,6 +32,13 @@ class Task(abc.ABC):
     unknown entries marked (see :class:`~crosstask.tasks.targets.Target`). A *value* has the format of a target but
     comes from a prediction: class ids, metres, unit vectors, probabilities.
 
+    >>> from crosstask.tasks import Depth
+    >>> task, prediction = Depth("depth"), torch.rand(2, 1, 4, 6)
+    >>> target = torch.full((2, 1, 4, 6), float("nan"))
+    >>> target[0] = 2.0  # the first image is labelled, the second is not
+    >>> int(task.loss(prediction, target).count), task.unit, task.decide(prediction).shape
+    (24, 'm', torch.Size([2, 1, 4, 6]))
+
     Attributes:
         kind: the word a recipe uses for this kind of task.
         target_type: the type of the task's targets.

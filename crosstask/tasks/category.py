@@ -21,13 +21,24 @@ from crosstask.tasks.targets import Target, as_target
 
 
 class CategoryIndex(Target):
-    """Index of the category, int64 (), -1 unknown."""
+    """Index of the category, int64 (), -1 unknown.
+
+    >>> as_target(CategoryIndex, torch.tensor(-1)).known()
+    tensor(False)
+    """
 
     UNKNOWN = -1
 
 
 class Category(Classification):
     """One of several categories for each image; cross-entropy, accuracy. The raw prediction holds logits.
+
+    >>> task = Category("room", classes=["kitchen", "bedroom"])
+    >>> logits = torch.tensor([[2.0, 0.0], [0.0, 0.0]])
+    >>> task.loss(logits, torch.tensor([0, -1])).mean()  # the second image has no label
+    tensor(0.1269)
+    >>> task.encode(task.activate(logits)[0])["cell"]
+    'kitchen'
 
     Args:
         name: name of the task.

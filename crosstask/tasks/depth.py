@@ -31,7 +31,11 @@ _LOG_LIMIT = 10.0
 
 
 class DepthMap(FloatMap):
-    """Depth, float32 (1, H, W) in metres, NaN unknown."""
+    """Depth, float32 (1, H, W) in metres, NaN unknown.
+
+    >>> as_target(DepthMap, [[[2.5, float("nan")]]]).known()
+    tensor([[ True, False]])
+    """
 
     def zoomed(self, factor: float) -> Tensor:
         return self.as_subclass(Tensor) / factor
@@ -80,6 +84,12 @@ class Depth(Task):
     ``scale_invariant`` it is the logarithm of the depth, so that the depth is always positive. With
     d = prediction - log depth, the latter is sum d² / n - (sum d)² / (2 n²) for an image of n known pixels (Eigen et
     al., 2014, eq. 4); as a term it counts n.
+
+    >>> task = Depth("depth", loss="log")
+    >>> target = torch.full((1, 1, 2, 3), float("nan"))
+    >>> target[..., 0] = 1.5
+    >>> task.loss(task.invert(target.nan_to_num(9.0)), target)
+    Term(total=tensor(0.), count=tensor(2.))
 
     Args:
         name: name of the task.

@@ -30,6 +30,9 @@ class DisparityMap(FloatMap):
     """Disparity, float32 (1, H, W) in pixels of the stored image, NaN unknown.
 
     It stands for inverse depth: a mere resize leaves it as it is.
+
+    >>> as_target(DisparityMap, [[[12.0, float("nan")]]]).known()
+    tensor([[ True, False]])
     """
 
     def zoomed(self, factor: float) -> Tensor:
@@ -38,6 +41,10 @@ class DisparityMap(FloatMap):
 
 class Disparity(Task):
     """Disparity of each pixel, in pixels of the stored image; L1. The raw prediction is the disparity itself.
+
+    >>> task = Disparity("disparity")
+    >>> task.parse(np.array([[0, 256]], np.uint16)).tolist()  # 0 is unknown, 256 is one pixel
+    [[[nan, 1.0]]]
 
     Args:
         name: name of the task.

@@ -18,6 +18,12 @@ from torch import Tensor
 class Metric(abc.ABC):
     """Base of all task metrics. Over ranks, the rows are gathered before anything is computed.
 
+    >>> from crosstask.metrics import SegmentationMetric
+    >>> metric = SegmentationMetric(["wall", "floor"])
+    >>> metric.update(torch.tensor([2.0, 0.0]).view(1, 2, 1, 1).expand(1, 2, 1, 4), torch.tensor([[[0, 0, 1, -1]]]))
+    >>> metric.primary, round(metric.compute()["pixel_accuracy"], 1)
+    ('miou', 66.7)
+
     Attributes:
         protocol: how the numbers are measured, in a few words; printed beside each of them.
         better: for each number, +1 where more is better, -1 where less is better, 0 where it is only information.

@@ -36,7 +36,11 @@ def _length(x: _Values, y: _Values, z: _Values) -> _Values:
 
 
 class NormalMap(SmoothMap):
-    """Unit normals, float32 (3, H, W) in the frame of the camera (x right, y up, z to the viewer), NaN unknown."""
+    """Unit normals, float32 (3, H, W) in the frame of the camera (x right, y up, z to the viewer), NaN unknown.
+
+    >>> as_target(NormalMap, torch.full((3, 1, 2), float("nan"))).known()
+    tensor([[False, False]])
+    """
 
     def flipped(self) -> Tensor:
         mirrored = super().flipped()
@@ -55,6 +59,11 @@ class Normals(Task):
     """A unit vector for each pixel; one minus the cosine, mean and median angle.
 
     The raw prediction has any length, only its direction counts.
+
+    >>> task = Normals("normals")
+    >>> up = torch.tensor([0.0, 1.0, 0.0]).view(1, 3, 1, 1)
+    >>> task.loss(5 * up, up).mean(), task.loss(-up, up).mean()  # only directions count
+    (tensor(0.), tensor(2.))
 
     Args:
         name: name of the task.

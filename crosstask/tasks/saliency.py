@@ -26,11 +26,22 @@ _FEW = 4
 
 
 class SaliencyMap(SmoothMap):
-    """Saliency, float32 (1, H, W) in [0, 1], NaN unknown."""
+    """Saliency, float32 (1, H, W) in [0, 1], NaN unknown.
+
+    >>> as_target(SaliencyMap, [[[1.0, float("nan")]]]).known()
+    tensor([[ True, False]])
+    """
 
 
 class Saliency(Task):
     """Figure or ground for each pixel, soft labels allowed; binary cross-entropy. The raw prediction is a logit.
+
+    >>> import torch
+    >>> task = Saliency("figure")
+    >>> task.parse(np.array([[0, 255]], np.uint8)).tolist()
+    [[[0.0, 1.0]]]
+    >>> task.activate(torch.zeros(1, 1, 1, 2))
+    tensor([[[[0.5000, 0.5000]]]])
 
     Args:
         name: name of the task.

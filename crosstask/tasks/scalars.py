@@ -29,7 +29,11 @@ _FLOOR = 1e-8
 
 
 class Scalars(Target):
-    """Numbers, float32 (k,), NaN unknown."""
+    """Numbers, float32 (k,), NaN unknown.
+
+    >>> as_target(Scalars, [0.5, float("nan")]).known()
+    tensor([ True, False])
+    """
 
 
 def _ccc(known: Selected) -> Tensor:
@@ -52,6 +56,12 @@ class Regression(Task):
     the call, counted as often as there are such samples. It describes a batch, not a sample: it is *not* additive, so
     that accumulation over micro-batches or ranks averages their coefficients, and one sample alone teaches nothing.
     ``smooth_l1`` is additive.
+
+    >>> task = Regression("mood", names=["valence", "arousal"], loss="smooth_l1", ranges=[(-1, 1), (-1, 1)])
+    >>> task.parse("0.5;").tolist()  # the arousal is unknown
+    [0.5, nan]
+    >>> task.decide(torch.tensor([[2.0, 0.3]]))
+    tensor([[1.0000, 0.3000]])
 
     Args:
         name: name of the task.

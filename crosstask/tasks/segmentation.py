@@ -20,7 +20,12 @@ from crosstask.tasks.targets import Map, as_target
 
 
 class SemanticMap(Map):
-    """Class ids, int64 (H, W), -1 unknown."""
+    """Class ids, int64 (H, W), -1 unknown.
+
+    >>> import torch
+    >>> as_target(SemanticMap, torch.tensor([[0, -1]])).known()
+    tensor([[ True, False]])
+    """
 
     UNKNOWN = -1
 
@@ -30,6 +35,14 @@ class Segmentation(Classification):
 
     The raw prediction holds logits. A mean of weighted losses divides by the summed class weights of the pixels, as
     ``torch.nn.CrossEntropyLoss`` does.
+
+    >>> import torch
+    >>> task = Segmentation("semantic", classes=["wall", "floor", "chair"])
+    >>> target = torch.tensor([[[0, 1, -1]]])
+    >>> int(task.loss(torch.zeros(1, 3, 1, 3), target).count)  # the last pixel is unknown
+    2
+    >>> task.parse(np.array([[2, 255]], np.uint8)).tolist()
+    [[2, -1]]
 
     Args:
         name: name of the task.

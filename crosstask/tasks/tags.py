@@ -28,7 +28,11 @@ _UNSURE = "?"
 
 
 class Tags(Target):
-    """Which tags are present, float32 (C,) in [0, 1], NaN unknown."""
+    """Which tags are present, float32 (C,) in [0, 1], NaN unknown.
+
+    >>> as_target(Tags, [1.0, float("nan")]).known()
+    tensor([ True, False])
+    """
 
 
 class Tagging(Task):
@@ -37,6 +41,12 @@ class Tagging(Task):
     A cell names the tags that are present, joined by ``;``; all others are absent. ``-`` is an image known to have
     none, ``?dog`` says that dog is unknown. One value for each tag (0 or 1, true or false, a probability, null for
     unknown), as a list, a mapping or text (``1;0;1``), says presence of each; other numbers are positions.
+
+    >>> task = Tagging("tags", classes=["cat", "dog", "sofa"])
+    >>> task.parse("sofa;?dog").tolist()
+    [0.0, nan, 1.0]
+    >>> task.encode(torch.tensor([0.1, 0.2, 0.9]))["cell"]
+    'sofa'
 
     Args:
         name: name of the task.

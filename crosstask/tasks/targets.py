@@ -22,6 +22,9 @@ class Target(tv_tensors.TVTensor):
     """A label of one task for one sample, whatever its kind. Image-level unless it is a :class:`Map`.
 
     Unknown is unknown: ``UNKNOWN`` (NaN in float targets, -1 in integer ones) marks a missing value.
+
+    >>> as_target(Target, [1.0, float("nan")]).known()
+    tensor([ True, False])
     """
 
     UNKNOWN: ClassVar[float] = math.nan
@@ -49,7 +52,11 @@ class Target(tv_tensors.TVTensor):
 
 
 class Map(Target):
-    """A dense label (..., H, W), resampled to the nearest pixel, on the CPU (by numpy, several times as fast)."""
+    """A dense label (..., H, W), resampled to the nearest pixel, on the CPU (by numpy, several times as fast).
+
+    >>> as_target(Map, torch.ones(4, 6)).known().sum()
+    tensor(24)
+    """
 
     def flipped(self) -> Tensor:
         return self.as_subclass(Tensor).flip(-1)
@@ -75,7 +82,11 @@ class Map(Target):
 
 
 class Regions(Map):
-    """Region ids (H, W) int32, -1 none; only equality of ids has a meaning."""
+    """Region ids (H, W) int32, -1 none; only equality of ids has a meaning.
+
+    >>> as_target(Regions, torch.tensor([[3, -1]], dtype=torch.int32)).known()
+    tensor([[ True, False]])
+    """
 
     UNKNOWN = -1
 
@@ -180,5 +191,9 @@ _register()
 
 
 def as_target(cls: type[Target], data: Any) -> Any:
-    """``data`` as a ``cls`` tensor, sharing memory where possible."""
+    """``data`` as a ``cls`` tensor, sharing memory where possible.
+
+    >>> type(as_target(Regions, torch.zeros(2, 2, dtype=torch.int32))).__name__
+    'Regions'
+    """
     return torch.as_tensor(data).as_subclass(cls)

@@ -13,6 +13,13 @@ class Term(NamedTuple):
     Averaging per-rank or per-micro-batch means is wrong whenever they hold different numbers of labels; summing the
     totals and dividing by the summed counts is right. The training loop does that division.
 
+    >>> import torch
+    >>> few, many = Term(torch.tensor(6.0), torch.tensor(2.0)), Term(torch.tensor(8.0), torch.tensor(8.0))
+    >>> Term(few.total + many.total, few.count + many.count).mean()  # the mean of the means would be 2
+    tensor(1.4000)
+    >>> Term.zero(torch.tensor([1.0])).mean()
+    tensor(0.)
+
     Attributes:
         total: scalar float32 (or float64) tensor with a graph, the summed loss.
         count: scalar tensor without a graph, how much was summed: known pixels, labelled samples, summed weights.

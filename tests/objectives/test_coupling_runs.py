@@ -76,7 +76,8 @@ def test_the_recipe_for_affect_trains_on_expressions_and_action_units(tmp_path):
     convert(adapter, tmp_path / "faces.csv", workers=1)
     flags = [f"--data.table={tmp_path / 'faces.csv'}", "--tasks.tags.classes=[AU1, AU2, AU25]", "--data.size=[32,32]",
              "--data.evaluation_size=[32,32]", "--data.validation_fraction=0", "--data.workers=0",
-             "--training.iterations=2", "--training.batch_size=4", "--training.accelerator=cpu"]  # fmt: skip
+             "--training.iterations=2", "--training.batch_size=4", "--training.accelerator=cpu",
+             "--network.pretrained=false"]  # fmt: skip
     assert Experiment(Recipe.load("coupling_affect", flags), tmp_path / "run", quiet=True).fit().iteration == 2
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -23,7 +24,7 @@ from crosstask.data.table.table import Table
 from crosstask.tasks import Task
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What :func:`check` found.
 
@@ -51,6 +52,37 @@ class Report:
     def errors(self) -> list[Finding]:
         """The findings that should stop a training."""
         return [finding for finding in self.findings if finding.severity == "error"]
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return {
+            "table": str(self.table.path),
+            "tasks": {name: {"kind": task.kind, "classes": task.classes} for name, task in self.tasks.items()},
+            "rows": self.rows,
+            "labelled": self.coverage,
+            "classes": {
+                name: {
+                    split: dict(zip(self.tasks[name].classes, counts.tolist(), strict=True))
+                    for split, counts in splits.items()
+                }
+                for name, splits in self.classes.items()
+            },
+            "depths": {
+                name: dict(zip(("least", "median", "greatest"), depths, strict=True))
+                for name, depths in self.depths.items()
+            },
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def __repr__(self) -> str:
+        from rich.console import Console
+
+        from crosstask.data.check.report import render
+
+        console = Console(width=120, color_system=None)
+        with console.capture() as text:
+            console.print(render(self))
+        return text.get()
 
 
 def check(

@@ -45,14 +45,9 @@ def load_image(path: Path) -> tv_tensors.Image:
     """
     with _reporting(path):
         if _is_array(path):
-            return tv_tensors.Image(_rgb(load_array(path, _VALUE_LIMIT)))
+            return tv_tensors.Image(rgb(load_array(path, _VALUE_LIMIT)))
         with _open(path) as image:
-            if image.getexif().get(_ORIENTATION, 1) in _TURNS:
-                ImageOps.exif_transpose(image, in_place=True)
-            if image.mode in _GREY[3:]:  # more than 8 bits, which convert() would clip
-                return tv_tensors.Image(_rgb(_pixels(image)))
-            pixels = torch.from_numpy(_pixels(image if image.mode == "RGB" else image.convert("RGB")))
-            return tv_tensors.Image(pixels.permute(2, 0, 1).contiguous().float().div_(255))
+            return tv_tensors.Image(rgb_of_picture(image))
 
 
 def load_label(path: Path, upright: bool = True) -> np.ndarray:
@@ -244,8 +239,26 @@ def _plane(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _rgb(array: np.ndarray) -> Tensor:
-    """An array as float RGB (3, H, W) in [0, 1]."""
+def rgb_of_picture(image: Image.Image) -> Tensor:
+    """A PIL image, turned as its camera says, as float RGB (3, H, W) in [0, 1].
+
+    Raises:
+        ValueError: its values are not those of an image.
+    """
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode in _GREY[3:]:  # more than 8 bits, which convert() would clip
+        return rgb(_pixels(image))
+    pixels = torch.from_numpy(_pixels(image if image.mode == "RGB" else image.convert("RGB")))
+    return pixels.permute(2, 0, 1).contiguous().float().div_(255)
+
+
+def rgb(array: np.ndarray) -> Tensor:
+    """An array (H, W), (H, W, C) or (C, H, W) as float RGB (3, H, W) in [0, 1].
+
+    Raises:
+        ValueError: it is not an image.
+    """
     size = _plane(array.shape)
     planes = array[None] if array.ndim == 2 else array if array.shape[1:] == size else array.transpose(2, 0, 1)
     if planes.shape[0] not in (1, 3, 4):

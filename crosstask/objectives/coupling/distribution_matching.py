@@ -96,6 +96,13 @@ class DistributionMatching(Coupling):
 
     The loss as printed is ``form: as_printed, direction: to_classes, stop_gradient: false``. Published weight: 1.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = DistributionMatching(tasks, network, classes="room", attributes="objects", relatedness="rooms")
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'to_classes': 2, 'to_attributes': 2}
+
     Args:
         classes: name of the category task.
         attributes: name of the task of tags, or of the second category.

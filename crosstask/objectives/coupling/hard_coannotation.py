@@ -43,6 +43,13 @@ class HardCoannotation(Coupling):
 
     Terms: ``classes`` and ``attributes``, each the loss of its task on the labels that were made.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = HardCoannotation(tasks, network, classes="room", attributes="objects", relatedness="rooms")
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'classes': 0, 'attributes': 5}
+
     Args:
         classes: name of the category task.
         attributes: name of the task of tags.

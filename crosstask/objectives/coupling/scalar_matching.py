@@ -35,6 +35,19 @@ class ScalarMatching(Objective):
 
     The target of a direction has no gradient. The term counts every sample and number.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     table = Path(folder, "means.csv")
+    ...     rows = [f"{room},5,3,6" for room in tasks["room"].classes]
+    ...     _ = table.write_text("\\n".join(["room,width,height,length", *rows]))
+    ...     objective = ScalarMatching(tasks, network, classes="room", scalars="measures", means=str(table))
+    >>> sorted(objective(step))
+    ['to_classes', 'to_scalars']
+
     Args:
         classes: name of the category task.
         scalars: name of the task of scalars.

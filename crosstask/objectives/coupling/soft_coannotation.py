@@ -58,6 +58,13 @@ class SoftCoannotation(Coupling):
 
     Published weight: 1.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = SoftCoannotation(tasks, network, classes="room", attributes="objects", relatedness="rooms")
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'classes': 1, 'attributes': 13}
+
     Args:
         classes: name of the category task.
         attributes: name of the task of tags, or of the second category.

@@ -56,6 +56,13 @@ class JointTask(Objective):
     ``reconstruction``, which come with their factors, the autoencoder. Published: 4 times the whole for the network,
     with the factors below. Pixels that a labelled task of the image does not know are 0 in all maps of both stacks.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = JointTask(tasks, network)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'distance': 2, 'latent': 2, 'reconstruction': 2}
+
     Args:
         latent: lambda, the factor of the distance as the autoencoder sees it; the paper calls it small, the released
             code uses 2.

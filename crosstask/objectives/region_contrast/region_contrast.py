@@ -54,6 +54,13 @@ class RegionContrast(Objective):
 
     Needs regions in the data (``data.regions: true`` and a column made by ``crosstask regions``).
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = RegionContrast(tasks, network, minimum=2)
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'regions': 4}
+
     Args:
         distance: what is compared of a region, and how: Gaussians by wasserstein (as published) or kl, their means
             alone (vector), or single pixels of it (pixel). ``diagonal_`` leaves correlations out, which regions of few

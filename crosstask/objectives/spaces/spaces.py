@@ -46,6 +46,13 @@ class SpaceEngage(Objective):
     Pixels with a label keep it: pseudo-labels are for the others, and both kinds take part in the contrast. Prototypes
     are updated from the pixels that take part in the contrast.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> objective = SpaceEngage(tasks, network, task="semantic")
+    >>> terms = objective(step)
+    >>> {name: int(term.count) for name, term in terms.items()}
+    {'pseudo': 1536, 'contrast': 6}
+
     Args:
         task: the segmentation task; may be left out where there is one only.
         strategy: mix, cross, logit or representation, see :data:`~crosstask.objectives.spaces.labels.STRATEGIES`.

@@ -18,6 +18,11 @@ class CategoryMetric(Metric):
     Balanced accuracy is over the categories that occur in the labels; F1 over those that occur in labels or
     predictions. A row is: predicted index, true index (-1 unknown).
 
+    >>> metric = CategoryMetric(["kitchen", "bedroom"])
+    >>> metric.update(torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, -1]))  # the second is unknown
+    >>> metric.compute()["accuracy"]
+    100.0
+
     Args:
         classes: names of the categories.
     """

@@ -17,6 +17,11 @@ class ErrorMetric(Metric):
 
     A row is: known pixels, sum |e|, sum |e| / g, sum e², with e = p - g.
 
+    >>> metric = ErrorMetric(lambda prediction: prediction)
+    >>> metric.update(torch.tensor([[[[1.0, 3.0]]]]), torch.tensor([[[[2.0, float("nan")]]]]))
+    >>> metric.compute()["abs"]
+    1.0
+
     Args:
         decide: from raw predictions (B, 1, H, W) to values.
     """
@@ -59,6 +64,12 @@ class DepthMetric(ErrorMetric):
     Args:
         decide: from raw predictions (B, 1, H, W) to metres.
         cap: largest depth that is measured, metres; None for all.
+
+    >>> metric = DepthMetric(lambda prediction: prediction)
+    >>> metric.update(torch.tensor([[[[1.0, 3.0]]]]), torch.tensor([[[[2.0, 3.0]]]]))
+    >>> numbers = metric.compute()
+    >>> numbers["abs"], numbers["delta1"]
+    (0.5, 50.0)
     """
 
     protocol = "over all known pixels of the set; abs, rmse in m; delta in %; predictions clamped at 1 mm"

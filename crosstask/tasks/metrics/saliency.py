@@ -21,6 +21,11 @@ class SaliencyMetric(Metric):
     0.5 (``f``) or at the best of 256 (``max_f``). A label above 0.5 is figure; MAE takes it as it is, soft.
 
     A row is: known pixels, sum of |error|, histograms of the predictions on figure and on ground.
+
+    >>> metric = SaliencyMetric()
+    >>> metric.update(torch.tensor([[[[9.0, -9.0]]]]), torch.tensor([[[[1.0, 0.0]]]]))
+    >>> metric.compute()["iou"]
+    100.0
     """
 
     protocol = "over all known pixels of the set; f, max_f, iou in %; b² = 0.3"

@@ -18,6 +18,11 @@ class ScalarsMetric(Metric):
     A component with fewer than two known samples, or without any spread on both sides, has no CCC and is left out. A
     row is: prediction of each component, truth of each (NaN unknown).
 
+    >>> metric = ScalarsMetric(["valence"], lambda prediction: prediction)
+    >>> metric.update(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.0], [1.0], [2.0]]))
+    >>> round(metric.compute()["ccc"], 3)
+    1.0
+
     Args:
         classes: names of the components.
         decide: from raw predictions (B, k) to values.

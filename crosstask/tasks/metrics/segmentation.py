@@ -17,6 +17,12 @@ class SegmentationMetric(Metric):
     A class that is neither in the labels nor in the predictions has no IoU: it is left out of the mean and named by
     :meth:`absent`. A row is the confusion matrix of an image, flattened, [label, prediction].
 
+    >>> metric = SegmentationMetric(["wall", "floor", "chair"])
+    >>> logits = torch.eye(3)[torch.tensor([[[0, 0, 1, 1]]])].permute(0, 3, 1, 2)
+    >>> metric.update(logits, torch.tensor([[[0, 0, 0, -1]]]))
+    >>> round(metric.per_class()["wall"], 1), metric.absent()
+    (66.7, ['chair'])
+
     Args:
         classes: names of the classes.
     """

@@ -18,6 +18,11 @@ class TagsMetric(Metric):
     they are left out of the means, and :meth:`absent` names the former. A row is: probability of each tag, truth of
     each tag (NaN unknown).
 
+    >>> metric = TagsMetric(["cat", "dog"])
+    >>> metric.update(torch.tensor([[3.0, -3.0], [-3.0, 3.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    >>> metric.compute()["map"]
+    100.0
+
     Args:
         classes: names of the tags.
     """

@@ -81,7 +81,8 @@ def test_the_recipe_trains_and_is_measured_on_a_fake_copy(name, tmp_path):
         name,
         ["--data.table", str(tmp_path / "table.csv"), "--data.size", f"[{height}, {width}]", "--data.workers", "0",
          "--data.evaluation_size", f"[{height}, {width}]", "--data.labels", "full", "--data.validation_fraction", "0",
-         "--training.iterations", "2", "--training.batch_size", "2", "--training.warmup", "0"],
+         "--training.iterations", "2", "--training.batch_size", "2", "--training.warmup", "0",
+         "--network.pretrained", "false"],
     )  # fmt: skip
     assert set(recipe.tasks()) <= set(made.table.columns)
     experiment = Experiment(recipe, tmp_path / "run", quiet=True)

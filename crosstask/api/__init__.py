@@ -1,0 +1,1 @@
+"""What ``import crosstask`` offers: thin functions over the rooms below, for notebooks and scripts."""

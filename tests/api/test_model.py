@@ -1,0 +1,149 @@
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import crosstask
+from crosstask.errors import RecipeError, UserError
+from crosstask.evaluation.predict import predict
+from crosstask.tasks import Task
+
+
+@pytest.fixture(scope="module")
+def model(place):
+    return crosstask.load(place / "runs/mine")
+
+
+def forms(path):
+    picture = Image.open(path).convert("RGB")
+    array = np.array(picture)
+    tensor = torch.from_numpy(array).permute(2, 0, 1)
+    return {
+        "path": path,
+        "text": str(path),
+        "PIL": picture,
+        "array": array,
+        "floats": array / 255.0,
+        "tensor": tensor,
+        "float tensor": tensor / 255.0,
+        "channels first": array.transpose(2, 0, 1).copy(),
+    }
+
+
+@pytest.mark.parametrize("form", ["text", "PIL", "array", "floats", "tensor", "float tensor", "channels first"])
+def test_every_form_of_an_image_gives_what_the_file_gives(model, place, form):
+    given = forms(place / "image/002.png")
+    expected, found = model.predict(given["path"]), model.predict(given[form])
+    for name in model.tasks:
+        torch.testing.assert_close(found[name].raw, expected[name].raw)
+
+
+def test_values_are_those_the_command_writes(model, place, tmp_path):
+    predict(model._predictor(None, (1.0,), False), model.tasks, [place / "image"], tmp_path / "out")
+    answer = model.predict(place / "image/001.png")
+    stored = np.array(Image.open(tmp_path / "out/semantic/001.png"))
+    assert (answer["semantic"].numpy() == stored).all()
+    depth = np.array(Image.open(tmp_path / "out/depth/001.png"))
+    assert np.abs(answer["depth"].numpy()[0] * 1000 - depth).max() <= 0.51
+    lines = map(json.loads, (tmp_path / "out/predictions.jsonl").read_text().splitlines())
+    said = next(line for line in lines if line["id"] == "001")
+    assert answer["tags"].named == said["tags"]["probabilities"]
+    chosen = max(answer["place"].named, key=answer["place"].named.get)
+    assert chosen == said["place"]["cell"]
+
+
+def test_values_have_units_confidence_and_pictures(model, place):
+    answer = model.predict(place / "photo.jpg")
+    assert list(answer) == ["semantic", "depth", "normals", "tags", "place"]
+    assert answer["depth"].unit == "m"
+    assert answer["semantic"].confidence.shape == (32, 48)
+    assert answer["tags"].confidence.shape == (2,)
+    assert answer["place"].confidence.shape == ()
+    assert answer["depth"].confidence is None
+    probabilities = answer["semantic"].natural
+    torch.testing.assert_close(probabilities.sum(0), torch.ones(32, 48))
+    torch.testing.assert_close(probabilities.max(0).values, answer["semantic"].confidence)
+    assert math.isclose(sum(answer["semantic"].named.values()), 1, abs_tol=1e-5)
+    assert math.isclose(sum(answer["place"].named.values()), 1, abs_tol=1e-5)
+    for value in answer.values():
+        assert isinstance(value.task, Task)
+        assert value.picture().size == (48, 32)
+        assert value.task.name in repr(answer)
+    assert answer.sheet().width >= 6 * 48
+    assert answer._repr_png_().startswith(b"\x89PNG")
+
+
+def test_the_image_of_the_caller_is_left_as_it_was(model):
+    turned = Image.new("RGB", (8, 4))
+    turned.getexif()[0x0112] = 6
+    assert model.predict(turned)["depth"].value.shape == (1, 8, 4)
+    assert turned.size == (8, 4)
+    assert turned.getexif()[0x0112] == 6
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ("nowhere.jpg", "nowhere.jpg: no such file"),
+        (np.zeros((4, 4, 2), np.uint8), "1, 3 or 4 channels"),
+        (np.full((4, 4, 3), 200.0), r"in \[0, 1\], found values from 200"),
+        (torch.full((3, 4, 4), float("nan")), "16 pixels are NaN"),
+        (torch.zeros(2, 3, 4, 4), r"shape \(2, 3, 4, 4\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.bool), "bool values"),
+        (None, "found NoneType"),
+    ],
+)
+def test_what_is_no_image_is_said_in_one_line(model, image, said):
+    with pytest.raises(UserError, match=said) as error:
+        model.predict(image)
+    assert "\n" not in str(error.value)
+
+
+def test_a_task_a_tile_and_weights_that_are_not_there(model, place):
+    with pytest.raises(UserError, match=r"no task 'deph'.*depth"):
+        model.predict(place / "photo.jpg", ["deph"])
+    with pytest.raises(UserError, match="tile is 0"):
+        model.predict(place / "photo.jpg", tile=0)
+    with pytest.raises(UserError, match="best or last, found 'newest'"):
+        crosstask.load(place / "runs/mine", "newest")
+    assert list(model.predict(place / "photo.jpg", "depth", flip=True)) == ["depth"]
+
+
+def test_evaluate_measures_what_the_command_measures(model):
+    results = model.evaluate()
+    assert results.settings["split"] == "test"
+    assert results.tasks["depth"].images == 2
+
+
+def test_train_takes_a_table_in_memory_and_options(place, tmp_path):
+    table = crosstask.read_table(place / "data.csv")
+    new = crosstask.Table(place / "new.csv", table.columns, table.rows[:4])
+    options = {"training.iterations": 1, "training.lr": 1e-5, "data.labels": "full"}
+    model = crosstask.train(place / "mine.yaml", new, tmp_path / "run", options=options, quiet=True)
+    sections = model.run.recipe.sections
+    assert (sections["training"]["iterations"], sections["training"]["lr"]) == (1, 1e-5)
+    assert sections["data"]["table"] == str(place / "new.csv")
+    changed = crosstask.Table(place / "new.csv", table.columns, table.rows[:3])
+    with pytest.raises(UserError, match="holds other rows"):
+        crosstask.train(place / "mine.yaml", changed, tmp_path / "other")
+
+
+def test_train_says_what_is_wrong_with_what_it_is_given(place, tmp_path):
+    with pytest.raises(RecipeError, match=r"training\.lrr.*lr"):
+        crosstask.train(place / "mine.yaml", out=tmp_path / "a", options={"training.lrr": 1})
+    with pytest.raises(RecipeError, match="out: give the folder"):
+        crosstask.train({"tasks": {"depth": {"kind": "depth"}}})
+    with pytest.raises(UserError, match="already holds a run"):
+        crosstask.train(place / "mine.yaml", out=place / "runs/mine", quiet=True)
+
+
+def test_check_shows_itself(place):
+    report = crosstask.check(place / "data.csv", place / "mine.yaml")
+    assert report.errors == []
+    assert "labelled rows" in repr(report)
+    said = json.loads(json.dumps(report.plain()))
+    assert said["labelled"]["train"]["depth"] == 6
+    assert said["classes"]["semantic"]["test"].keys() == {"floor", "wall", "box"}
