@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -65,14 +65,6 @@ class Task(abc.ABC):
         task = super().__new__(cls)
         task.options = options
         return task
-
-    def under(self, conventions: Mapping[str, Any]) -> Task:
-        """The same task for labels that are stored otherwise: its options with ``conventions`` laid over them.
-
-        Raises:
-            ValueError: an option is not valid.
-        """
-        return type(self)(**{"name": self.name, **self.options, **conventions})
 
     @property
     def dense(self) -> bool:
@@ -189,9 +181,7 @@ class Task(abc.ABC):
         if not unknown.any():
             return Counter()
         stored, mask = np.asarray(cell), unknown.numpy()
-        if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[-1]):
-            stored = stored[0] if stored.shape[0] == 1 else stored[..., 0]
-        if stored.shape[-2:] != mask.shape and stored.shape[:2] == mask.shape:
+        if stored.ndim == 3 and stored.shape[:2] == mask.shape:
             stored = np.moveaxis(stored, -1, 0)
         if stored.shape[-2:] != mask.shape:
             return Counter({"unknown": int(mask.sum())})
