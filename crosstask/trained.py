@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class TrainedRun:
 
         Args:
             split: name of a split of the table; "" for all its rows; None for the recipe's test split.
-            table: another table than the recipe's.
+            table: another table than the recipe's; a task it has no column of has no label in it.
 
         Raises:
             DataError: there is no such split.
@@ -65,10 +65,17 @@ class TrainedRun:
             raise DataError(str(error)) from None
         if table is not None:
             given = read_like(table, data.table)
-            known_as = spelled(name, given.splits) or name
-            reading = readers(data.table, self.tasks)
-            dataset = TableDataset(given, self.tasks, known_as or None, confined=data.confined, readers=reading)
-            return measurable(dataset), name
+            if not set(self.tasks) & set(given.columns):
+                raise DataError(f"{table}: no column of {', '.join(self.tasks)}: there is nothing to measure in it")
+            columns = tuple(dict.fromkeys((*given.columns, *self.tasks)))  # no column is no label
+            whole = TableDataset(
+                replace(given, columns=columns),
+                self.tasks,
+                spelled(name, given.splits) or name or None,
+                confined=data.confined,
+                readers=readers(data.table, self.tasks),
+            )
+            return measurable(whole), name
         known = {
             data.test_split: self.splits.test,
             data.validation_split: self.splits.validation,

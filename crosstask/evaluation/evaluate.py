@@ -82,7 +82,8 @@ def evaluate(
         parts = [rows[name] for _, rows in shares if len(rows[name])]
         rows = torch.cat(parts)[order] if parts else torch.zeros(0, 0, dtype=torch.float64)
         measured[name] = _results(tasks[name], metric, rows, ids, resamples, level, seed)
-    return Results(tasks=measured, images=len(ids), level=level, settings=dict(settings or {}))
+    labelled = {name for task in measured.values() for name in task.scores}
+    return Results(measured, len(ids), level, dict(settings or {}), len(ids) - len(labelled))
 
 
 def autocasting(device: torch.device | str, dtype: torch.dtype | None) -> AbstractContextManager[object]:
@@ -122,4 +123,5 @@ def _results(
         absent=metric.absent() if labelled else [],
         alone=metric.alone() if labelled else "",
         scores=scores,
+        scale=metric.scale,
     )

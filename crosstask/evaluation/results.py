@@ -50,6 +50,7 @@ class TaskResults:
             of every mean.
         scores: the primary number of each labelled image alone, by sample id.
         alone: the only class or state that the labels hold, which makes a perfect score easy; empty for several.
+        scale: what a large difference of the primary number is; 0 where nobody said.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class TaskResults:
     absent: list[str] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)
     alone: str = ""
+    scale: float = 0.0
 
     @property
     def score(self) -> float:
@@ -84,12 +86,14 @@ class Results:
         images: how many images were seen.
         level: level of the bootstrap intervals.
         settings: how the network was run, for people: split, checkpoint, tile, scales, flip.
+        unlabelled: how many of the images have no label of any of the tasks.
     """
 
     tasks: dict[str, TaskResults]
     images: int
     level: float = 0.95
     settings: dict[str, str] = field(default_factory=dict)
+    unlabelled: int = 0
 
     def scores(self) -> dict[str, float]:
         """The primary number of each task; NaN where nobody could measure it."""
@@ -178,7 +182,10 @@ class Results:
         return remarks
 
     def _title(self) -> str:
-        return ", ".join([f"{self.images:,} images", *(f"{key} {value}" for key, value in self.settings.items())])
+        bare = [f"{self.unlabelled:,} of them without any label"] if self.unlabelled else []
+        return ", ".join(
+            [f"{self.images:,} images", *bare, *(f"{key} {value}" for key, value in self.settings.items())]
+        )
 
 
 def show(value: float) -> str:

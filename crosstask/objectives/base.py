@@ -78,6 +78,10 @@ class Objective(nn.Module):
 
     first_view = False
 
+    additive: bool = True
+    """Whether the terms of several processes sum up to those of one that has all their samples. Where it does not, each
+    process compares its own samples with each other, keeps its own memory, or draws its own numbers."""
+
     def forward(self, step: Step) -> dict[str, Term]:
         """Named terms, always the same names: a term without anything to learn from is ``Term.zero(...)``, attached to
         every parameter it would have trained."""

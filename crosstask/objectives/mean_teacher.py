@@ -26,6 +26,7 @@ from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.pseudo_quality import PseudoQuality
 from crosstask.objectives.shared.teacher import Teacher, raw_labels
 from crosstask.objectives.shared.views import StrongView, View
+from crosstask.objectives.shared.whole_batch import whole_loss
 from crosstask.ranges import Share, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
@@ -97,6 +98,7 @@ class MeanTeacher(Objective):
         self.teacher = Teacher(network, decay)
         self.threshold, self.weigh, self.flip = threshold, weigh, flip
         self.view, self.views, self.feature_dropout = view, views, feature_dropout
+        self.additive = view is None and not feature_dropout
         self.classes = next((name for name, task in self.tasks.items() if isinstance(task, Segmentation)), None)
         if view is not None and view.mix == "classmix" and self.classes is None:
             raise RecipeError("objectives.mean_teacher.view.mix: classmix needs a segmentation task: choose cutmix")
@@ -112,7 +114,7 @@ class MeanTeacher(Objective):
         terms = {}
         for name, task in self.tasks.items():
             losses = [
-                task.loss(predictions[name], *self._moved(name, labels[name], view)).total
+                whole_loss(task, predictions[name], *self._moved(name, labels[name], view)).total
                 for predictions, view in students
             ]
             terms[name] = Term(torch.stack(losses).mean(), counts[name])

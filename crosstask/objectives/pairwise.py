@@ -22,7 +22,7 @@ from crosstask.data.sample import Batch
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
+from crosstask.objectives.shared.pairs import dense_tasks, embed_pairs, find_pairs, images_with_a_pair
 from crosstask.ranges import Factor, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
@@ -106,14 +106,7 @@ class PairwiseConsistency(Objective):
             consistency(source, target, features[pair.images], self.regularisation).sum()
             for pair, (source, target) in zip(pairs, embedded, strict=True)
         ]
-        return {"consistency": Term(nothing.total + torch.stack(losses).sum(), _images(pairs, step.batch))}
+        return {"consistency": Term(nothing.total + torch.stack(losses).sum(), images_with_a_pair(pairs, step.batch))}
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        return {"consistency": _images(find_pairs(batch, self.tasks, self.every_pair), batch)}
-
-
-def _images(pairs: list[Pair], batch: Batch) -> Tensor:
-    any_pair = torch.zeros(len(batch), device=batch.images.device)
-    for pair in pairs:
-        any_pair[pair.images] = 1
-    return any_pair.sum()
+        return {"consistency": images_with_a_pair(find_pairs(batch, self.tasks, self.every_pair), batch)}

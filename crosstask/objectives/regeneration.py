@@ -134,6 +134,7 @@ class Regeneration(Objective):
             raise RecipeError("objectives.regeneration: needs a dense task, found none")
         self.regenerator = Regenerator(sum(task.channels for task in self.tasks.values()), widths)
         self.redaction, self.stride, self.labels = redaction, stride, labels
+        self.additive = redaction.mode != "blocks"
 
     def term_names(self) -> list[str]:
         return ["image"]

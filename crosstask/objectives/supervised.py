@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from crosstask.data.sample import Batch
+from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.whole_batch import whole_loss
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -18,7 +20,15 @@ class Supervised(Objective):
 
     Every known entry counts once over the whole step, so a task labelled on a third of the images is averaged over
     those. (The released codes of several papers average per image first, which gives an image with few known pixels
-    the same say as a full one.)
+    the same say as a full one.) A loss that compares samples (``Task.additive`` is false) compares those of all
+    processes.
+
+    Args:
+        only: the tasks that are learned from their labels; all where null. One name makes a single-task baseline of a
+            recipe of many tasks, whose label protocol stays what it is.
+
+    Raises:
+        RecipeError: ``only`` names no task.
 
     >>> from crosstask.objectives.example import example
     >>> tasks, network, step = example()
@@ -30,19 +40,28 @@ class Supervised(Objective):
 
     first_view = True
 
-    def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
+    def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork, only: list[str] | None = None) -> None:
         super().__init__()
-        self.tasks = tasks
+        for name in only or []:
+            if name not in tasks:
+                raise RecipeError(f"objectives.supervised.only: there is no task {name!r}; {nearest(name, tasks)}")
+        if only is not None and not only:
+            raise RecipeError("objectives.supervised.only: expected the names of tasks, found []: null for all")
+        self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
 
     def term_names(self) -> list[str]:
         return list(self.tasks)
 
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
-        return {
-            name: task.loss(step.predictions[name], batch.targets[name], batch.weights.get(name))
+        terms = {
+            name: whole_loss(task, step.predictions[name], batch.targets[name], batch.weights.get(name))
             for name, task in self.tasks.items()
         }
+        if others := [prediction for name, prediction in step.predictions.items() if name not in terms]:
+            first, (total, count) = next(iter(terms.items()))  # no parameter goes unused on any process
+            terms[first] = Term(total + Term.zero(*others).total, count)
+        return terms
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {name: task.count(batch.targets[name], batch.weights.get(name)) for name, task in self.tasks.items()}

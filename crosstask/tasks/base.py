@@ -45,6 +45,8 @@ class Task(abc.ABC):
         name: the name of the task in recipes, tables, batches and results.
         channels: how many channels the head of this task has.
         initial: the bias a network starts the last layer of the head from, so that it need not be learnt.
+        additive: whether the loss of a batch is the sum of those of its samples. One that is not compares samples with
+            each other.
         unit: the unit of the values, for people ("m", "unit vector", ...).
         options: the options the constructor was given.
         conventions: the options that say how labels are stored; several tables may differ in them.
@@ -58,6 +60,7 @@ class Task(abc.ABC):
     name: str
     channels: int
     initial: float = 0.0
+    additive: bool = True
     orientation: Orientation = "auto"
     options: dict[str, Any]
 
@@ -188,7 +191,8 @@ class Task(abc.ABC):
         values, counts = np.unique(stored[..., mask].reshape(-1, int(mask.sum())), axis=1, return_counts=True)
         found: Counter[str] = Counter()
         for value, count in zip(values.T.tolist(), counts.tolist(), strict=True):
-            found[", ".join(f"{part:g}" for part in value)] += count
+            same = target.ndim == 2 and len(set(value)) == 1  # grey, stored in three channels
+            found[", ".join(f"{part:g}" for part in (value[:1] if same else value))] += count
         return found
 
     @abc.abstractmethod

@@ -54,7 +54,8 @@ class Regression(Task):
 
     The loss ``ccc`` is one minus the concordance correlation coefficient of each component over the known samples of
     the call, counted as often as there are such samples. It describes a batch, not a sample: it is *not* additive, so
-    that accumulation over micro-batches or ranks averages their coefficients, and one sample alone teaches nothing.
+    that accumulation over micro-batches averages their coefficients, and one sample alone teaches nothing. (Of several
+    processes :class:`~crosstask.objectives.supervised.Supervised` brings all samples together.)
     ``smooth_l1`` is additive.
 
     >>> task = Regression("mood", names=["valence", "arousal"], loss="smooth_l1", ranges=[(-1, 1), (-1, 1)])
@@ -94,6 +95,7 @@ class Regression(Task):
         self._names = class_names(names, "names")
         self.channels = len(self._names)
         self._loss = _LOSSES[loss]
+        self.additive = loss != "ccc"
         if ranges is not None and (len(ranges) != self.channels or not all(low < high for low, high in ranges)):
             raise ValueError(f"ranges is {ranges}: give (lowest, highest) for each of the {self.channels} components")
         self.ranges = ranges

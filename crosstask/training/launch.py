@@ -12,7 +12,7 @@ from typing import Literal
 from lightning_fabric import Fabric
 
 from crosstask.data.check.preflight import preflight
-from crosstask.data.labels.splits import load_table, scale_gap, shown_masks, unused_rows
+from crosstask.data.labels.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
 from crosstask.data.table.table import write_table
 from crosstask.errors import UserError
 from crosstask.recipe import Recipe
@@ -89,6 +89,12 @@ def _begin(plan: Plan, run: Run, quiet: bool) -> None:
     for doubt in (scale_gap, shown_masks):
         if told := doubt(plan.splits.labels, plan.recipe.data):
             log.warning("%s", told)
+    if plan.splits.validation is not None and (never := unvalidated(plan.splits, plan.tasks)):
+        log.warning(
+            "never validated: %s has no label to choose the best checkpoint with, which the other tasks choose alone: "
+            "label rows of split %r, or raise data.validation_fraction (now %g)",
+            ", ".join(never), plan.recipe.data.validation_split, plan.recipe.data.validation_fraction,
+        )  # fmt: skip
 
 
 def _look(plan: Plan, quiet: bool) -> None:

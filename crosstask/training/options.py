@@ -45,7 +45,7 @@ class TrainingOptions:
         log_every: iterations between lines of metrics.jsonl.
         patience: stop after this many evaluations without a new best; never where null.
         monitor: what decides the best checkpoint, as TASK/METRIC; null for the mean relative gain of all tasks'
-            primary metrics over the first evaluation.
+            primary metrics over the first evaluation (of percentages, gained points over 100).
         devices: how many devices to use on each node, or auto.
         nodes: how many machines take part; each starts the same command, under Slurm (srun) or torchrun.
         accelerator: cpu, cuda, mps or auto.

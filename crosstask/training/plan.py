@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from lightning_fabric import Fabric
@@ -36,12 +35,14 @@ class Plan:
         tasks: its tasks by name.
         splits: its samples.
         derived: derives the targets it asks for.
+        derived_counts: how many training samples get a derived target, by task.
     """
 
     recipe: Recipe
     tasks: dict[str, Task]
     splits: Splits
     derived: DeriveTargets
+    derived_counts: dict[str, int]
 
     @classmethod
     def of(cls, recipe: Recipe) -> Plan:
@@ -51,12 +52,8 @@ class Plan:
         """
         tasks = recipe.tasks()
         derived = DeriveTargets(recipe.data.derive, tasks, recipe.data.size)
-        return cls(recipe, tasks, load_splits(recipe.data, tasks), derived)
-
-    @cached_property
-    def derived_counts(self) -> dict[str, int]:
-        """How many training samples get a derived target, by task."""
-        return self.derived.counts(self.splits.train)
+        splits = load_splits(recipe.data, tasks)
+        return cls(recipe, tasks, splits, derived, derived.counts(splits.train))
 
     def iterations(self, world: int = 1) -> int:
         """Optimiser steps of the whole run on ``world`` processes."""

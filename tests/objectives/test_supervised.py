@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
+from crosstask.errors import RecipeError
 from crosstask.objectives import Step, Supervised
 from tests.training.toys import UNEVEN, ToyNetwork, toy_batch, toy_tasks
 
@@ -38,3 +40,20 @@ def test_without_labels_everything_is_an_exact_zero_with_a_graph():
     sum(term.mean() for term in terms.values()).backward()
     assert all(term.total == 0 and term.count == 0 for term in terms.values())
     assert all(parameter.grad is not None and not parameter.grad.any() for parameter in network.parameters())
+
+
+def test_one_task_alone_learns_and_the_others_have_no_gradient():
+    tasks = toy_tasks()
+    network = ToyNetwork(tasks).double()
+    batch = toy_batch([{"semantic", "depth"}, {"depth"}, {"normals"}])
+    given = Step(batch, network, network(batch.images), [], 0, 1)
+    terms = Supervised(tasks, network, only=["depth"])(given)
+    assert list(terms) == ["depth"]
+    every = Supervised(tasks, network)(given)["depth"]
+    torch.testing.assert_close(terms["depth"], every)
+    terms["depth"].mean().backward()
+    learnt = {name: bool(head.weight.grad.any()) for name, head in network.heads.items()}
+    assert learnt == {name: name == "depth" for name in tasks}
+    for only, message in ((["dept"], "did you mean 'depth'"), ([], "found")):
+        with pytest.raises(RecipeError, match=message):
+            Supervised(tasks, network, only=only)

@@ -12,6 +12,7 @@ from crosstask.data.adapters.coco_annotations import Annotations, Boxes, Instanc
 from crosstask.data.adapters.image_tags import tags_cell
 from crosstask.data.decode.files import image_size
 from crosstask.data.table.table import Table
+from crosstask.errors import DataError
 from crosstask.writing import write
 
 _SPLITS = {"train": "train", "val": "test"}
@@ -41,6 +42,7 @@ class Coco(Adapter):
         year: the release, 2017 or 2014.
         boxes: what an annotation with a box and no mask (or polygons of less than three points) becomes: refuse it;
             unknown, the pixels in its box are; fill, the box is taken for the thing. Its tag is present.
+        saliency: folder of saliency maps, NAME.png (8-bit, 255 salient); an image without one has no label.
     """
 
     source = Source("COCO", "the download page at cocodataset.org")
@@ -52,11 +54,13 @@ class Coco(Adapter):
         labels: Literal["panoptic", "instances"] = "panoptic",
         year: Literal[2014, 2017] = 2017,
         boxes: Boxes = "refuse",
+        saliency: str | None = None,
     ) -> None:
         self.root = Path(root)
         self.labels = labels
         self.year = year
         self.boxes = boxes
+        self.saliency = None if saliency is None else Path(saliency)
 
     def table(self, output: Output) -> Table:
         parts = {}
@@ -71,9 +75,17 @@ class Coco(Adapter):
         rows: list[dict[str, str]] = []
         for name, (content, path, images) in parts.items():
             rows += self._rows(name, content, path, images, names, output)
+        if self.saliency is not None and not any(row["saliency"] for row in rows):
+            raise DataError(f"{self.saliency}: holds no saliency map of an image, {rows[0]['id']}.png say")
         listed = {"semantic": names.classes(self.labels), "tags": names.things}
         write(output.files / "classes.json", json.dumps(listed, indent=1))
         return table_of(rows, output)
+
+    def _salient(self, stem: str, output: Output) -> dict[str, str]:
+        if self.saliency is None:
+            return {}
+        path = self.saliency / f"{stem}.png"
+        return {"saliency": output.cell(path) if path.exists() else ""}
 
     def _rows(
         self, split: str, content: dict[str, Any], path: Path, images: Path, names: Names, output: Output
@@ -99,6 +111,7 @@ class Coco(Adapter):
                 "split": split,
                 "semantic": output.save(f"semantic/{split}/{name}", classes),
                 "tags": tags_cell(things, names.things),
+                **self._salient(name, output),
             }
 
         return output.each(row, part.images)

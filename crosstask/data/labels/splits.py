@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from crosstask.data.decode.files import image_size
-from crosstask.data.labels.protocols import assign, hold_out
+from crosstask.data.labels.holding import hold_out_per_task
+from crosstask.data.labels.protocols import assign
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.options import DataOptions
-from crosstask.data.sample import Sample
 from crosstask.data.table.sources import load_tables, readers
 from crosstask.data.table.split_names import Used, used_splits
 from crosstask.data.table.table import Table
@@ -26,42 +26,15 @@ _ALIKE = 1.25
 """Scales within this factor do no harm."""
 
 
-class Subset:
-    """Some samples of a data set, in a given order."""
-
-    def __init__(self, dataset: Dataset, indices: Sequence[int]) -> None:
-        self.dataset, self.indices = dataset, list(indices)
-        self.ids = [dataset.ids[index] for index in self.indices]
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.dataset[self.indices[index]]
-
-    def labelled(self) -> Tensor:
-        return self.dataset.labelled()[self.indices]
-
-    def given(self) -> Tensor:
-        return self.dataset.given()[self.indices]
-
-    def calibrated(self) -> Tensor:
-        return self.dataset.calibrated()[self.indices]
-
-    def keep(self, mask: Tensor) -> Subset:
-        whole = self.dataset.labelled()
-        whole[self.indices] &= mask
-        return Subset(self.dataset.keep(whole), self.indices)
-
-
 @dataclass(frozen=True)
 class Splits:
     """The samples of a run.
 
     Attributes:
         train: with only the labels the protocol leaves.
-        validation: to select the best checkpoint with; None when nothing is held out. When it is taken off the
-            training rows it has the labels the protocol left them, no more.
+        validation: to select the best checkpoint with; None when nothing is held out. What is taken off the training
+            rows, for tasks that the table's own validation split has no label of, has the labels the protocol left
+            them, no more.
         test: to report numbers on, with all labels; None when the table has no such split.
         labels: which of the training labels were kept, to be written down.
     """
@@ -100,16 +73,22 @@ def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
             f"task {missing[0]!r} has no label among the {len(train)} training samples (labels: {options.labels}): "
             "add some, or leave the task out of the recipe"
         )
-    if validation is None and options.validation_fraction > 0 and len(train) > 1:
-        held = hold_out(train.ids, options.validation_fraction, options.labels_seed)
-        validation = Subset(train, [index for index, name in enumerate(train.ids) if name in held])
-        train = Subset(train, [index for index, name in enumerate(train.ids) if name not in held])
+    validation = None if validation is None else measurable(validation)
+    train, validation = hold_out_per_task(train, validation, options.validation_fraction, options.labels_seed)
     return Splits(
         train,
-        None if validation is None else measurable(validation),
+        validation,
         None if test is None else measurable(test),
         labels,
     )
+
+
+def unvalidated(splits: Splits, tasks: Mapping[str, Task]) -> list[str]:
+    """The tasks no label of which is there to choose the best checkpoint with."""
+    if splits.validation is None:
+        return list(tasks)
+    known = splits.validation.labelled().any(0).tolist()
+    return [name for name, there in zip(tasks, known, strict=True) if not there]
 
 
 def measurable(dataset: Dataset) -> Dataset:

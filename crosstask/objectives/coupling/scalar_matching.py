@@ -22,6 +22,7 @@ from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.coupling.distribution_matching import coupled_task
 from crosstask.ops.relatedness import mixture
+from crosstask.ranks import everywhere
 from crosstask.relatedness import read_relatedness
 from crosstask.tasks.base import Task
 from crosstask.tasks.metrics.scalars import concordance
@@ -82,7 +83,8 @@ class ScalarMatching(Objective):
 
     def forward(self, step: Step) -> dict[str, Term]:
         mixed, mass = mixture(self.classes.activate(step.predictions[self.classes.name]), self.means)
-        scalars, weight = self.scalars.activate(step.predictions[self.scalars.name]), mass.detach()
+        scalars = self.scalars.activate(step.predictions[self.scalars.name])
+        mixed, scalars, weight = everywhere(mixed), everywhere(scalars), everywhere(mass.detach())
         pairs = {"to_classes": (mixed, scalars.detach()), "to_scalars": (scalars, mixed.detach())}
         count = self.counts(step.batch)
         terms = {}

@@ -103,7 +103,7 @@ class JointTask(Objective):
         self.channels = [task.channels for task in self.tasks.values()]
         self.autoencoder = Autoencoder(sum(self.channels), widths)
         self.factors = {"distance": 1.0, "latent": latent, "reconstruction": reconstruction}
-        self.sample = sample
+        self.sample, self.additive = sample, not sample
 
     def term_names(self) -> list[str]:
         return list(self.factors)

@@ -81,7 +81,7 @@ class RegionContrast(Objective):
             which both sides share).
         pixels: most pixels sampled in a step, the same number from every region but at least one; memory grows with
             the square. With ``distance: pixel`` only.
-        minimum: Steps,
+        minimum: pixels at the resolution of the contrast (that of the images divided by ``reduce`` and the pooling,
             times ``enlarge``) below which a region is left out. The part of the regions' pixels that is kept is logged
             as ``kept``; people are told where it is less than half.
         reduce: predictions and labels are averaged over squares of this side before they are mapped.
@@ -145,6 +145,7 @@ class RegionContrast(Objective):
         channels = [task.channels for task in self.tasks.values()]
         self.mapper = MappingNetwork(channels, stem, widths, layers, kernel, pool)
         self.bank = RegionBank(bank, self.comparison.shapes(self.mapper.dimension)) if bank else None
+        self.additive = not (across or bank or distance == "pixel")
         self._chance: Tensor | None = None
         self._size = SizeWatch(minimum)
 

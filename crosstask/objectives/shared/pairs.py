@@ -72,6 +72,14 @@ def find_pairs(batch: Batch, tasks: Mapping[str, Task], every: bool = False) -> 
     return pairs
 
 
+def images_with_a_pair(pairs: list[Pair], batch: Batch) -> Tensor:
+    """How many images of the batch have any of the pairs."""
+    any_pair = torch.zeros(len(batch), device=batch.images.device)
+    for pair in pairs:
+        any_pair[pair.images] = 1
+    return any_pair.sum()
+
+
 def embed_pairs(
     mapper: MappingNetwork,
     pairs: list[Pair],

@@ -76,6 +76,8 @@ class SpaceEngage(Objective):
         ValueError: a threshold is not in [0, 1), or a temperature not positive.
     """
 
+    additive = False
+
     def __init__(
         self,
         tasks: Mapping[str, Task],

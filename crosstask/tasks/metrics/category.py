@@ -30,6 +30,7 @@ class CategoryMetric(Metric):
     protocol = "% of the labelled samples; means over categories that occur"
     better: ClassVar = {"accuracy": 1, "balanced_accuracy": 1, "f1": 1}
     primary = "accuracy"
+    scale = 100.0
     additive = False
 
     def __init__(self, classes: Sequence[str]) -> None:

@@ -29,6 +29,7 @@ class ErrorMetric(Metric):
     protocol = "over all known pixels of the set"
     better: ClassVar = {"abs": -1, "rel": -1, "rmse": -1}
     primary = "abs"
+    scale = 0.1
 
     def __init__(self, decide: Callable[[Tensor], Tensor]) -> None:
         super().__init__()

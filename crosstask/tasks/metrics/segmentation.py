@@ -30,6 +30,7 @@ class SegmentationMetric(Metric):
     protocol = "% over all known pixels of the set"
     better: ClassVar = {"miou": 1, "pixel_accuracy": 1}
     primary = "miou"
+    scale = 100.0
 
     def __init__(self, classes: Sequence[str]) -> None:
         super().__init__()

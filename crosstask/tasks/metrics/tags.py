@@ -30,6 +30,7 @@ class TagsMetric(Metric):
     protocol = "%, mean over tags that occur; average precision over samples with a known tag, F1 at probability 0.5"
     better: ClassVar = {"map": 1, "f1": 1}
     primary = "map"
+    scale = 100.0
     additive = False
 
     def __init__(self, classes: Sequence[str]) -> None:

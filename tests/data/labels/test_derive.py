@@ -65,7 +65,7 @@ def test_without_a_camera_nothing_is_derived_and_a_run_is_refused(tmp_path):
     recipe = write_recipe(tmp_path, write_tiny(tmp_path))
     overrides = ["--data.derive.normals", "depth"]
     with pytest.raises(DataError, match=r"data\.derive\.normals: no image with a label of depth has known intrinsics"):
-        Experiment(Recipe.load(recipe, overrides), tmp_path / "run", quiet=True)
+        Experiment(Recipe.load(recipe, overrides), tmp_path / "run", quiet=True).fit()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,19 @@
+"""A task's loss over the samples of all processes, where it compares samples with each other."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from crosstask.ranks import everywhere, processes
+from crosstask.tasks.base import Task
+from crosstask.tasks.term import Term
+
+
+def whole_loss(task: Task, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+    """``task.loss`` of this process's samples; where the loss is not additive, this process's part of that of the
+    samples of all processes (which then all call this, with as many samples)."""
+    if task.additive or processes() == 1:
+        return task.loss(prediction, target, weight)
+    weight = target.new_ones(len(target)) if weight is None else weight
+    whole = task.loss(everywhere(prediction), everywhere(target), everywhere(weight))
+    return Term(whole.total / processes(), task.count(target, weight))
