@@ -25,8 +25,8 @@ LABELS = [
     (Segmentation("s", classes=2, offset=1), np.array([[0, 1, 2, 255]], np.uint8), {"0": 1, "255": 1}),
     (
         Segmentation("s", classes=2, colours=[[0, 0, 0], [1, 2, 3]]),
-        np.array([[[0, 0, 0], [1, 2, 3], [9, 9, 9]]], np.uint8),
-        {"9, 9, 9": 1},
+        np.array([[[0, 0, 0], [1, 2, 3], [9, 8, 7]]], np.uint8),
+        {"9, 8, 7": 1},
     ),
     (Depth("d", invalid=[65535]), np.array([[0, 65535, 900]], np.uint16), {"0": 1, "65535": 1}),
     (Depth("d"), np.array([[np.nan, np.nan, 2.0]]), {"nan": 2}),
