@@ -6,13 +6,16 @@ import json
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 
+from crosstask.reading import read_text
+from crosstask.schema import parse_as
 from crosstask.writing import write
 
 NOT_MEASURED = "n/a"
+REMEDY = "measure the run again with crosstask eval, which writes it anew"
 ARROWS = {1: "↑", -1: "↓", 0: ""}
 """Marks of numbers of which more is better, less is, or that are only information."""
 
@@ -31,7 +34,7 @@ class Number:
     value: float
     low: float
     high: float
-    better: int
+    better: Literal[-1, 0, 1]
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,10 @@ class TaskResults:
     scores: dict[str, float] = field(default_factory=dict)
     alone: str = ""
     scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.primary not in self.numbers:
+            raise ValueError(f"primary: {self.primary!r:.80} is none of the numbers {', '.join(self.numbers)}")
 
     @property
     def score(self) -> float:
@@ -99,6 +106,10 @@ class Results:
         """The primary number of each task; NaN where nobody could measure it."""
         return {name: task.score for name, task in self.tasks.items()}
 
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise ValueError(f"level: found {self.level}: a level lies in (0, 1)")
+
     # -- files -----------------------------------------------------------------------------------------------------
 
     def to_json(self) -> str:
@@ -106,17 +117,13 @@ class Results:
         return json.dumps(_encode(asdict(self)), indent=1, allow_nan=False, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> Results:
-        """The results that :meth:`to_json` wrote.
+    def from_json(cls, text: str, where: str = "results") -> Results:
+        """The results that :meth:`to_json` wrote; ``where`` they were found is for messages.
 
         Raises:
-            ValueError: ``text`` is not JSON, or not that of results.
+            UserError: ``text`` is not JSON, or not that of results; names key and value.
         """
-        try:
-            data = json.loads(text)
-            return cls(**data | {"tasks": {name: _task(**task) for name, task in data["tasks"].items()}})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"not the JSON of results ({error}): evaluate again to write it anew") from error
+        return parse_as(text, cls, where, REMEDY)
 
     def save(self, path: Path | str) -> None:
         """Write :meth:`to_json` to ``path``."""
@@ -125,7 +132,7 @@ class Results:
     @classmethod
     def load(cls, path: Path | str) -> Results:
         """Read what :meth:`save` wrote."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        return cls.from_json(read_text(path), str(path))
 
     # -- for people ------------------------------------------------------------------------------------------------
 
@@ -210,21 +217,3 @@ def _encode(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value
-
-
-def _decode(value: float | str | None) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _task(
-    numbers: dict[str, dict[str, Any]], per_class: dict[str, Any], scores: dict[str, Any], **rest: Any
-) -> TaskResults:
-    def number(value: Any, low: Any, high: Any, better: int) -> Number:
-        return Number(_decode(value), _decode(low), _decode(high), better)
-
-    return TaskResults(
-        numbers={name: number(**parts) for name, parts in numbers.items()},
-        per_class={name: _decode(value) for name, value in per_class.items()},
-        scores={name: _decode(value) for name, value in scores.items()},
-        **rest,
-    )

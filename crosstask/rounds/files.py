@@ -12,8 +12,9 @@ import numpy as np
 from crosstask.data.adapters.base import Output
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.sample import Sample
-from crosstask.errors import DataError, RunError
+from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.sources import file_names
+from crosstask.schema import parse_as
 from crosstask.training.ahead import ahead
 
 LOG = "made.jsonl"
@@ -87,7 +88,9 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         for line in file:
             if not line.endswith(b"\n"):
                 break
-            entry = json.loads(line)
+            entry = parse_as(line.decode("utf-8", "replace"), dict[str, str], str(path), "remove the line, or the file")
+            if "id" not in entry:
+                raise UserError(f"{path}: a line without id: remove the line, or the file")
             made[entry.pop("id")] = entry
             whole += len(line)
     os.truncate(path, whole)

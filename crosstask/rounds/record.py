@@ -11,8 +11,11 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
+from crosstask.errors import UserError
 from crosstask.evaluation.results import Results, show
+from crosstask.reading import read_json
 from crosstask.rounds.quality import LabelQuality
+from crosstask.schema import read_as
 from crosstask.training.run import plain
 from crosstask.writing import write
 
@@ -24,6 +27,26 @@ PROTOCOL = (
     "masks nothing was trained on. Unknown pixels are misses of recall and miou; miou_known leaves them out. Networks "
     "are measured on the test split."
 )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A round in ``rounds.json``; see :class:`Record`."""
+
+    round: int
+    labels: str
+    pseudo_labels: LabelQuality
+    run: str = ""
+    network: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """What ``rounds.json`` holds."""
+
+    done: list[str]
+    rounds: list[Entry]
+    status: str
 
 
 @dataclass
@@ -49,8 +72,13 @@ class Record:
         """The record of a file; a fresh one where there is none."""
         if not path.exists():
             return cls(path)
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return cls(path, content["done"], content["rounds"], content["status"])
+        content: RecordFile = read_as(path, RecordFile, "restore the file: the folder's rounds are counted by it")
+        rounds = read_json(path, "restore the file")["rounds"]
+        for number, entry in enumerate(rounds):
+            for name in (entry["labels"], entry.get("run", "x")):
+                if Path(name).is_absolute() or ".." in Path(name).parts:
+                    raise UserError(f"{path}: rounds[{number}]: {name!r:.80} leads out of the folder: restore the file")
+        return cls(path, content.done, rounds, content.status)
 
     def labelled(self, number: int, table: str, quality: LabelQuality) -> None:
         """Note the pseudo-labels of a round."""

@@ -170,7 +170,7 @@ FORMATS = {
     "onehot_chw.npy": r"one-hot along axis 0, store array.argmax\(0\)",
     "rgbcoded.png": "give the colour of each class with colours",
     "prob.npy": "whole numbers, not probabilities",
-    "jpeg.jpg": "JPEG files change ids",
+    "jpeg.jpg": "is a JPEG, which changes class ids",
 }
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from crosstask.data.check.account import Label, account_of
 from crosstask.data.check.frames import agreement, pinhole_guess
-from crosstask.data.decode.files import load_image, load_label, load_regions, more_bands
-from crosstask.data.decode.labels import ambiguous, load_beside, weights_of
+from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of, more_bands
+from crosstask.data.decode.labels import Read, ambiguous, load_beside, weights_of
 from crosstask.data.table.blanks import says_nothing
 from crosstask.data.table.sources import Readers
 from crosstask.data.table.table import INTRINSICS, ORIGIN, WEIGHT, Table
@@ -135,7 +135,7 @@ class _Row:
             )
 
     def label(self, column: str, task: Task) -> Target | None:
-        stored = self.stored(column, task) if task.dense else self.row[column]
+        stored = self.stored(column, task, loader_of(task)) if task.dense else self.row[column]
         if stored is None:
             return None
         try:
@@ -157,17 +157,17 @@ class _Row:
         self.facts.labels[column] = account_of(task, stored, target)
         return target
 
-    def stored(self, column: str, task: Task) -> np.ndarray | None:
+    def stored(self, column: str, task: Task, read: Read = load_label) -> np.ndarray | None:
         """The array of a label file, turned as its image is."""
         size = self.facts.size
 
         def load(path: Path) -> np.ndarray:
             if size is None:
-                return load_label(path)
+                return read(path)
             image = self.table.resolve(self.index, "image", self.confined)
             if task.orientation == "auto" and ambiguous(path, image) != 1:
                 self.facts.turned.append(column)
-            return load_beside(path, image, size, task.orientation)
+            return load_beside(path, image, size, task.orientation, read)
 
         return self.load(column, load)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torchvision import tv_tensors
 from crosstask.data.decode.arrays import SUFFIXES, array_shape, load_array
 from crosstask.errors import DataError
 from crosstask.regions.stored import OFFSET, read_regions
+from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Regions, as_target
 
 PIXEL_LIMIT = 2**26
@@ -123,6 +124,28 @@ def more_bands(path: Path) -> bool:
             return alpha[0] != alpha[1]
 
 
+def load_classes(path: Path) -> np.ndarray:
+    """A class map: as :func:`load_label`, from files that keep every id.
+
+    JPEG and lossy WebP blur ids into their neighbours: of a map of 20 classes about a third of the pixels change.
+
+    Raises:
+        DataError: see there, or the file is of such a kind.
+    """
+    with _reporting(path):
+        with open(path, "rb") as file:
+            head = file.read(16)
+        if head[:2] == b"\xff\xd8" or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 "):
+            kind = "JPEG" if head[:1] == b"\xff" else "lossy WebP"
+            raise ValueError(f"is a {kind}, which changes class ids: take the lossless original (PNG)")
+    return load_label(path)
+
+
+def loader_of(task: Task) -> Callable[[Path], np.ndarray]:
+    """What reads the label files of a dense task."""
+    return load_classes if task.classes else load_label
+
+
 def load_regions(path: Path) -> Regions:
     """A file of region ids (PNG or an integer array; id + 1, 0 none) as int32 (H, W), -1 none.
 
@@ -158,6 +181,8 @@ def image_size(path: Path) -> tuple[int, int]:
 def _reporting(path: Path) -> Iterator[None]:
     """Whatever a decoder says about a broken file, as one line that names the file."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise ValueError("is a device or a pipe, which may never end")
         yield
     except FileNotFoundError:
         raise DataError(f"{path}: no such file: check the path, it is relative to the table's folder") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,12 @@ import numpy as np
 from crosstask.data.decode.files import load_label, orientation, turned
 from crosstask.errors import DataError
 
+Read = Callable[[Path], np.ndarray]
 
-def load_beside(path: Path, image: Path, size: tuple[int, int], convention: str = "auto") -> np.ndarray:
+
+def load_beside(
+    path: Path, image: Path, size: tuple[int, int], convention: str = "auto", read: Read = load_label
+) -> np.ndarray:
     """A label file, as it lies over the image as it is seen.
 
     Cameras store pictures sideways and say so in a tag (EXIF). The image is turned; its label may have been drawn on
@@ -22,11 +27,12 @@ def load_beside(path: Path, image: Path, size: tuple[int, int], convention: str 
         size: height and width of the image as it is seen.
         convention: "upright": the label is as the image is seen. "stored": it is as the pixels of the image are stored,
             and turned with it. "auto": its own tag says, or else its size; where both fit it is upright.
+        read: what reads the label.
 
     Raises:
         DataError: a file is missing or broken, or the label of an image that is turned fits it neither way.
     """
-    label = load_label(path)
+    label = read(path)
     if convention == "stored":
         turn = orientation(image)
         return turned(load_label(path, upright=False), turn)

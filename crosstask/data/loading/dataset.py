@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crosstask.data.decode.files import load_image, load_regions
-from crosstask.data.decode.labels import load_beside, weights_of
+from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of
+from crosstask.data.decode.labels import Read, load_beside, weights_of
 from crosstask.data.sample import Sample
 from crosstask.data.table.blanks import without_blanks
 from crosstask.data.table.sources import Readers
@@ -173,7 +173,7 @@ class TableDataset:
         cell = self.table.rows[index][column]
         task = self.readers.get(self.table.rows[index].get(ORIGIN, ""), self.tasks).get(column, task)
         try:
-            stored = self._label(index, column, task, size) if task.dense else cell
+            stored = self._label(index, column, task, size, loader_of(task)) if task.dense else cell
             target = task.parse(stored)
             if task.dense:
                 self._same_size(index, column, target, size)
@@ -182,9 +182,9 @@ class TableDataset:
             raise DataError(f"{self.table.where(index, column)}: {cell}: {error}") from None
         return target
 
-    def _label(self, index: int, column: str, task: Task, size: tuple[int, int]) -> np.ndarray:
+    def _label(self, index: int, column: str, task: Task, size: tuple[int, int], read: Read = load_label) -> np.ndarray:
         def load(path: Path) -> np.ndarray:
-            return load_beside(path, self.table.resolve(index, "image", self.confined), size, task.orientation)
+            return load_beside(path, self.table.resolve(index, "image", self.confined), size, task.orientation, read)
 
         return self._load(index, column, load)
 
