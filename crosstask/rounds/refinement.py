@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from crosstask.data.labels.splits import load_table
+from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import RecipeError
 from crosstask.experiment import Experiment
@@ -94,6 +95,12 @@ class Refinement:
             self.record.finish(step)
 
     def _take_in(self) -> None:
+        special = next((source for source in sources(self.recipe.data.table) if source.conventions), None)
+        if special is not None:
+            raise RecipeError(
+                f"{special.where}: {special.path} has conventions of its own, and the labels that rounds write could "
+                "not follow them: convert its files, so that all tables store labels alike"
+            )
         given = load_table(self.recipe.data)
         source = None if self.options.saliency_from and self.source not in given.columns else self.source
         with self.progress("looking at the table") as report:
