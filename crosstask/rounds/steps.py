@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table, read_table
 from crosstask.errors import RecipeError
 from crosstask.experiment import Experiment
@@ -45,6 +46,12 @@ class Rounds(abc.ABC):
         self.device, self.quiet, self.progress, self.say = device, quiet, progress, say
         if recipe.data.table is None:
             raise RecipeError("data.rooms: refine works on a table: write the rooms to files with 'crosstask rooms'")
+        special = next((source for source in sources(recipe.data.table) if source.conventions), None)
+        if special is not None:
+            raise RecipeError(
+                f"{special.where}: {special.path} has conventions of its own, and the labels that rounds write could "
+                "not follow them: convert its files, so that all tables store labels alike"
+            )
         if recipe.training.devices != 1:
             raise RecipeError(f"training.devices: refine trains on one device, found {recipe.training.devices}")
         self.record = Record.load(layout.record)
