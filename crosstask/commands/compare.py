@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from crosstask.compare.comparison import Comparison
     from crosstask.compare.grid import Cell, Grid, Recipes
-    from crosstask.compare.pool import Ended, Job
 
 HELP = "train a grid of methods, label settings and seeds, and tabulate it"
 
@@ -56,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
     from pathlib import Path
 
+    from crosstask.commands.jobs import do_jobs, tell_end
     from crosstask.compare.comparison import compare
     from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.compare.grid import Grid, Recipes
@@ -84,17 +84,17 @@ def run(arguments: argparse.Namespace) -> int:
     whole.save()
     if arguments.align_first:
         first = references(asked)
-        ended = _do(jobs := plan(recipes, first), arguments.jobs, arguments.quiet)
+        ended = do_jobs(jobs := plan(recipes, first), arguments.jobs, arguments.quiet)
         if any(each.status != "finished" for each in ended) or len(ended) < len(jobs):
-            return _end(jobs, ended)
+            return tell_end(jobs, ended)
         cells = share(_promising(recipes, first, arguments.quiet).cells, arguments.shard)
-    ended = _do(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet)
+    ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet)
     comparison = compare(whole)
     if comparison.scores:
         wrote = write_tables(comparison, path)
         show(arguments, lambda: _tables(comparison), lambda: contents(comparison))
         print("wrote", *wrote, file=sys.stderr if arguments.json else sys.stdout)
-    return _end(jobs, ended)
+    return tell_end(jobs, ended)
 
 
 def _promising(recipes: Recipes, first: list[Cell], quiet: bool) -> Grid:
@@ -114,19 +114,6 @@ def _promising(recipes: Recipes, first: list[Cell], quiet: bool) -> Grid:
     left_out = [name for name in recipes.grid.methods if name not in grid.methods]
     print("left out:", ", ".join(left_out) or "nothing")
     return grid
-
-
-def _do(jobs: list[Job], at_once: int, quiet: bool) -> list[Ended]:
-    from crosstask.compare.pool import do
-    from crosstask.compare.progress import GridProgress, duration
-
-    ended = []
-    with GridProgress(len(jobs), quiet) as progress:
-        for each in do(jobs, at_once, lambda running: progress.tick([job.path for job in running])):
-            ended.append(each)
-            said = f"{each.job.name}: {each.status} after {duration(each.seconds)}"
-            progress.end(each.job.path, said, each.status == "finished")
-    return ended
 
 
 def _tables(comparison: Comparison) -> RenderableType:
@@ -157,21 +144,3 @@ def _listed(runs: list[dict[str, str]]) -> RenderableType:
     for each in runs:
         table.add_row(*each.values())
     return table
-
-
-def _end(jobs: list[Job], ended: list[Ended]) -> int:
-    """Say what is not done and why; the exit code."""
-    import shlex
-    import sys
-
-    of = {status: [each for each in ended if each.status == status] for status in ("failed", "busy", "interrupted")}
-    for each in of["failed"]:
-        print(f"crosstask: error: {each.job.name}: {each.message}", file=sys.stderr)
-    for each in of["busy"]:
-        print(f"{each.job.name}: another process is at work on {each.job.path}", file=sys.stderr)
-    if of["interrupted"] or len(ended) < len(jobs):
-        finished = len([each for each in ended if each.status == "finished"])
-        again = shlex.join(["crosstask", *sys.argv[1:]])
-        print(f"interrupted: {finished} of {len(jobs)} runs were finished; continue with: {again}")
-        return 130
-    return 1 if of["failed"] else 0

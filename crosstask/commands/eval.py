@@ -31,6 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    import sys
+
     require_run(arguments.path)
     import json
     from dataclasses import replace
@@ -58,6 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
         run = replace(run, tasks={stem: scored.task})
     dataset, split = run.evaluation_data(arguments.split, arguments.table)
     said = settings(arguments, network, split=split, weights=run.weights)
+    bare = [task for task, known in zip(run.tasks, dataset.labelled().any(0).tolist(), strict=True) if not known]
+    if bare and not arguments.quiet:
+        print(f"no label of {', '.join(bare)} in this data: not measured", file=sys.stderr)
     candidates: dict[str, tuple[nn.Module, dict[str, str]]] = {stem: (scored or network, said)}
     if arguments.prior:
         prior = Prior.fit(run.training_batches(), run.tasks, run.recipe.data.size)

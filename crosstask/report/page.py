@@ -16,7 +16,8 @@ from markupsafe import Markup
 from crosstask import __version__
 from crosstask.compare.cells import point_cells
 from crosstask.compare.statements import cautions, findings
-from crosstask.data.labels.splits import Subset, load_splits
+from crosstask.data.labels.splits import load_splits
+from crosstask.data.labels.subsets import Subset
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.transforms.chains import evaluation
@@ -123,7 +124,8 @@ def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gall
 def _spread(dataset: Dataset, count: int) -> list[str]:
     """Images at equal distances through a data set, whatever is in them."""
     ids = dataset.ids
-    return [ids[(2 * index + 1) * len(ids) // (2 * count)] for index in range(min(count, len(ids)))]
+    count = min(count, len(ids))
+    return [ids[(2 * index + 1) * len(ids) // (2 * count)] for index in range(count)]
 
 
 def _environments(subject: Subject) -> list[tuple[str, str]]:
@@ -133,12 +135,16 @@ def _environments(subject: Subject) -> list[tuple[str, str]]:
         for key, value in environment.items():
             if key in ("command", "training_labels", "derived_targets"):
                 continue
-            text = f"{value:,}" if isinstance(value, int) else str(value)
+            text = _amount(value)
             if isinstance(value, dict):
-                text = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in value.items())
+                text = ", ".join(f"{_amount(number)} {name.replace('_', ' ')}" for name, number in value.items())
             if text not in values.setdefault(key.replace("_", " "), []):
                 values[key.replace("_", " ")].append(text)
     return [(key, "; ".join(found)) for key, found in values.items()]
+
+
+def _amount(value: object) -> str:
+    return f"{value:,}" if isinstance(value, (int, float)) else str(value)
 
 
 def _data_for_script(shown: Gallery, subject: Subject) -> Markup:

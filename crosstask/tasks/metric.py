@@ -28,12 +28,15 @@ class Metric(abc.ABC):
         protocol: how the numbers are measured, in a few words; printed beside each of them.
         better: for each number, +1 where more is better, -1 where less is better, 0 where it is only information.
         primary: the number used to select a model and to compare methods.
+        scale: what a large difference of the primary number is, in its unit: 100 of percentages. Gains are relative
+            to it where the number they are compared with is smaller.
         additive: whether the number over a set depends on the sum of the rows alone.
     """
 
     protocol: ClassVar[str]
     better: ClassVar[dict[str, int]]
     primary: ClassVar[str]
+    scale: ClassVar[float]
     additive: ClassVar[bool] = True
 
     def __init__(self) -> None:
@@ -61,6 +64,10 @@ class Metric(abc.ABC):
     def absent(self) -> list[str]:
         """The classes that could not be measured and are left out of the means."""
         return [name for name, value in self.per_class().items() if math.isnan(value)]
+
+    def alone(self) -> str:
+        """The only class or state the labels so far hold, which makes a perfect score easy; empty for several."""
+        return ""
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Add a batch: raw ``prediction`` (B, C, ...) and ``target`` (B, ...)."""

@@ -11,7 +11,8 @@ from typing import Literal
 
 from lightning_fabric import Fabric
 
-from crosstask.data.labels.splits import scale_gap, shown_masks
+from crosstask.data.check.preflight import preflight
+from crosstask.data.labels.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
 from crosstask.data.table.table import write_table
 from crosstask.errors import RunError, UserError
 from crosstask.recipe import Recipe
@@ -63,7 +64,7 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
         learner = recipe.learner(plan.tasks, network)
         trackers = build_trackers(recipe.sections.get("loggers"), run.path, recipe.sections) if writes else []
         if writes and not resumed:  # nothing is written of what cannot be built
-            _begin(plan, run)
+            _begin(plan, run, quiet)
         if writes:
             (run.path / STATE).unlink(missing_ok=True)
         with LogFile(run.path) if writes else nullcontext():
@@ -91,6 +92,8 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
                 trainer.journal.close("failed")
                 if writes:
                     _end(run, "failed", trainer.state.iteration, " ".join(f"{type(error).__name__}: {error}".split()))
+                if isinstance(error, (RuntimeError, OSError)) and (cause := explained(error)):
+                    raise RunError(f"{cause}; the last checkpoint is intact: go on with --resume") from error
                 raise
             if writes:
                 _end(run, outcome.status, outcome.iteration)
@@ -98,13 +101,38 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
             return outcome
 
 
-def _begin(plan: Plan, run: Run) -> None:
+def _begin(plan: Plan, run: Run, quiet: bool) -> None:
+    _look(plan, quiet)
     run.create(plan.recipe.to_yaml())
     write_table(plan.splits.labels, run.path / "labels.csv")
     run.write(FILE, json.dumps(fingerprint(plan, run)))
     for doubt in (scale_gap, shown_masks):
         if told := doubt(plan.splits.labels, plan.recipe.data):
             log.warning("%s", told)
+    if plan.splits.validation is not None and (never := unvalidated(plan.splits, plan.tasks)):
+        log.warning(
+            "never validated: %s has no label to choose the best checkpoint with, which the other tasks choose alone: "
+            "label rows of split %r, or raise data.validation_fraction (now %g)",
+            ", ".join(never), plan.recipe.data.validation_split, plan.recipe.data.validation_fraction,
+        )  # fmt: skip
+
+
+def _look(plan: Plan, quiet: bool) -> None:
+    """Say what the labels hold that will be trained on; a run that can learn nothing never begins.
+
+    Raises:
+        DataError: a label cannot be read, or nothing can be learnt from those of a task.
+    """
+    data = plan.recipe.data
+    seen = preflight(plan.splits.train, plan.tasks, plan.recipe.training.seed, data.on_error == "skip")
+    if seen is None:
+        return
+    if not quiet:
+        print(seen, file=sys.stderr)
+    for warning in seen.warnings:
+        log.warning("%s", warning)
+    if told := unused_rows(data, load_table(data), plan.tasks):
+        log.warning("%s", told)
 
 
 def _end(run: Run, status: str, iteration: int, reason: str | None = None) -> None:

@@ -108,7 +108,7 @@ def validated(entries: Mapping[str, Any], trust: bool) -> dict[str, dict[str, An
         where = f"loggers.{name}"
         if options is not None and not isinstance(options, Mapping):
             raise RecipeError(f"{where}: expected options (key: value), found {options!r:.80}")
-        if "class_path" in (options or {}):
+        if options and "class_path" in options:
             if not trust:
                 raise RecipeError(
                     f"{where}.class_path: {options['class_path']!r:.200} names code, which runs only for recipes that "

@@ -45,7 +45,7 @@ class TrainingOptions:
         log_every: iterations between lines of metrics.jsonl.
         patience: stop after this many evaluations without a new best; never where null.
         monitor: what decides the best checkpoint, as TASK/METRIC; null for the mean relative gain of all tasks'
-            primary metrics over the first evaluation.
+            primary metrics over the first evaluation (of percentages, gained points over 100).
         devices: how many devices to use on each node, or auto.
         nodes: how many machines take part; each starts the same command, under Slurm (srun) or torchrun.
         accelerator: cpu, cuda, mps or auto.
@@ -78,12 +78,12 @@ class TrainingOptions:
     patience: Steps | None = None
     monitor: str | None = None
     devices: int | Literal["auto"] = 1
-    nodes: int = 1
+    nodes: Steps = 1
     accelerator: str = "auto"
     strategy: str = "auto"
 
     def __post_init__(self) -> None:
-        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr, "nodes": self.nodes,
+        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr,
                     "cycles": self.cycles, "log_every": self.log_every, "epochs": self.epochs}  # fmt: skip
         optional = {"iterations": self.iterations, "clip": self.clip, "evaluate_every": self.evaluate_every,
                     "checkpoint_every": self.checkpoint_every, "patience": self.patience}  # fmt: skip

@@ -16,8 +16,9 @@ class Selection:
 
     The score is the value of ``monitor`` (TASK/METRIC), signed so that more is better, or, without one, the mean over
     tasks of the relative gain of each task's primary metric over the *first* evaluation,
-    ``mean_t s_t (m_t - m_t0) / |m_t0|`` with s_t = +1 where more is better and -1 where less is. Metrics nobody could
-    measure are left out.
+    ``mean_t s_t (m_t - m_t0) / max(|m_t0|, scale_t)`` with s_t = +1 where more is better and -1 where less is. The
+    scale of a metric (100 for percentages, see :class:`~crosstask.tasks.metric.Metric`) keeps a task whose first value
+    was 0 or tiny from deciding alone. Metrics nobody could measure are left out.
     """
 
     monitor: str | None = None
@@ -39,7 +40,7 @@ class Selection:
             if math.isnan(task.score):
                 continue
             first = self.first.setdefault(name, task.score)
-            gains.append(task.numbers[task.primary].better * (task.score - first) / max(abs(first), 1e-12))
+            gains.append(task.numbers[task.primary].better * (task.score - first) / max(abs(first), task.scale, 1e-12))
         return sum(gains) / len(gains) if gains else -math.inf
 
     def _monitored(self, results: Results, monitor: str) -> float:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,18 @@ def test_score_is_the_mean_relative_gain_over_the_first_evaluation():
     selection = Selection()
     assert selection.score(results(0.2, 1.0)) == 0.0
     assert selection.score(results(0.3, 0.8)) == pytest.approx((0.5 + 0.2) / 2)
+
+
+@pytest.mark.parametrize("first", [0.0, 1e-6, 0.3])
+def test_a_task_whose_first_value_was_tiny_does_not_decide_alone(first: float):
+    def scaled(accuracy: float, error: float) -> Results:
+        found = results(accuracy, error)
+        return Results({"semantic": replace(found.tasks["semantic"], scale=100.0), "depth": found.tasks["depth"]}, 1)
+
+    selection = Selection()
+    selection.score(scaled(first, 1.0))
+    half_a_point, far_better = selection.score(scaled(first + 0.5, 1.0)), selection.score(scaled(first, 0.8))
+    assert 0 < half_a_point < far_better
 
 
 def test_tasks_nobody_could_measure_are_left_out():

@@ -30,6 +30,7 @@ class CategoryMetric(Metric):
     protocol = "% of the labelled samples; means over categories that occur"
     better: ClassVar = {"accuracy": 1, "balanced_accuracy": 1, "f1": 1}
     primary = "accuracy"
+    scale = 100.0
     additive = False
 
     def __init__(self, classes: Sequence[str]) -> None:
@@ -57,6 +58,10 @@ class CategoryMetric(Metric):
         """Recall of each category in percent; NaN for one without labels."""
         matrix = self.confusion()
         return dict(zip(self.classes, (100 * matrix.diagonal() / matrix.sum(1)).tolist(), strict=True))
+
+    def alone(self) -> str:
+        there = [name for name, count in zip(self.classes, self.confusion().sum(1).tolist(), strict=True) if count]
+        return there[0] if len(there) == 1 < len(self.classes) else ""
 
     def confusion(self) -> Tensor:
         """Samples by label and prediction so far, (C, C)."""

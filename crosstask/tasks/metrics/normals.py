@@ -33,6 +33,7 @@ class NormalsMetric(Metric):
     protocol = "angles in degrees between unit vectors over all known pixels of the set; within in %"
     better: ClassVar = {"mean": -1, "median": -1, "within_11.25": 1, "within_22.5": 1, "within_30": 1}
     primary = "mean"
+    scale = 30.0
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         known = ~target.isnan().any(1)

@@ -31,6 +31,7 @@ class SaliencyMetric(Metric):
     protocol = "over all known pixels of the set; f, max_f, iou in %; b² = 0.3"
     better: ClassVar = {"mae": -1, "f": 1, "max_f": 1, "iou": 1}
     primary = "max_f"
+    scale = 100.0
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         known = ~target.isnan()

@@ -31,6 +31,7 @@ class ScalarsMetric(Metric):
     protocol = "mean over components, each over the samples where it is known"
     better: ClassVar = {"ccc": 1, "rmse": -1}
     primary = "ccc"
+    scale = 1.0
     additive = False
 
     def __init__(self, classes: Sequence[str], decide: Callable[[Tensor], Tensor]) -> None:

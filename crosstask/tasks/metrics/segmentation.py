@@ -30,6 +30,7 @@ class SegmentationMetric(Metric):
     protocol = "% over all known pixels of the set"
     better: ClassVar = {"miou": 1, "pixel_accuracy": 1}
     primary = "miou"
+    scale = 100.0
 
     def __init__(self, classes: Sequence[str]) -> None:
         super().__init__()
@@ -56,6 +57,10 @@ class SegmentationMetric(Metric):
         """IoU of each class in percent; NaN for an absent one."""
         iou = 100 * self._iou(self._matrix(self.all_rows()))
         return dict(zip(self.classes, iou.tolist(), strict=True))
+
+    def alone(self) -> str:
+        there = [name for name, count in zip(self.classes, self.confusion().sum(1).tolist(), strict=True) if count]
+        return there[0] if len(there) == 1 < len(self.classes) else ""
 
     def confusion(self) -> Tensor:
         """Pixels by label and prediction over the set so far, (C, C)."""

@@ -30,6 +30,7 @@ class TagsMetric(Metric):
     protocol = "%, mean over tags that occur; average precision over samples with a known tag, F1 at probability 0.5"
     better: ClassVar = {"map": 1, "f1": 1}
     primary = "map"
+    scale = 100.0
     additive = False
 
     def __init__(self, classes: Sequence[str]) -> None:
@@ -54,6 +55,11 @@ class TagsMetric(Metric):
         rows = self.all_rows()
         rows = rows if rows.numel() else rows.new_zeros(0, 2 * len(self.classes))
         return dict(zip(self.classes, (100 * average_precision(*rows.T.chunk(2))).tolist(), strict=True))
+
+    def alone(self) -> str:
+        truth = self.all_rows().chunk(2, 1)[1]
+        present, absent = bool((truth > 0.5).any()), bool((truth <= 0.5).any())
+        return "" if present and absent else "every known tag present" if present else "every known tag absent"
 
 
 def average_precision(score: Tensor, truth: Tensor) -> Tensor:
