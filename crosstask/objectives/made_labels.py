@@ -25,6 +25,12 @@ from crosstask.tasks.term import Term
 class MadeLabels(Objective):
     """Labels that a network made; one term per task.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> terms = MadeLabels(tasks, network, only=["semantic", "depth"])(step)
+    >>> {name: int(term.count) for name, term in terms.items()}  # the batch holds no made labels
+    {'semantic': 0, 'depth': 0}
+
     Args:
         tasks: the tasks by name.
         network: not looked at.

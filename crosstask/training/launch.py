@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 
 from crosstask.data.check.preflight import preflight
 from crosstask.data.labels.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
+from crosstask.data.loading.faults import explained
 from crosstask.data.table.table import write_table
 from crosstask.errors import RunError, UserError
 from crosstask.recipe import Recipe
