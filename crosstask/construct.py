@@ -95,7 +95,11 @@ def _parse(
             raise RecipeError(f"{where}.{name}: missing; it has no default, add it to the recipe")
     typed = _typed(cls, options, where)
     try:
-        return parser.parse_object(typed)
+        parsed = parser.parse_object(typed)
+        for key, hint in hints_of(cls).items():
+            if isinstance(typed.get(key), dict) and "typing.Any" in str(hint):  # text in it would be read as YAML
+                parsed[key] = typed[key]
+        return parsed
     except (ArgumentError, TypeError, ValueError, OverflowError) as error:
         raise RecipeError(_one_line(str(error), where, options)) from error
 

@@ -97,7 +97,9 @@ LINES: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 MAY = {
     ("table", "--depth", "*"), ("table", "--depth", "/etc/*"), ("table", "--split", "a,b"), ("table", "--out", "{work}/data/data.csv"),
-    ("eval", "--tile", "9999999999"), ("predict", "--tile", "10000000000"), ("export", "--out", "{work}/data"), ("check", "--workers", "1000000000"),
+    ("regions", "--workers", "0"), ("regions", "--shard", "1/99999999999999"), ("table", "--split", ","),
+    ("rooms", "--out", "{work}/data"), ("compare", "--out", "{work}/data"), ("convert", "--train", "nowhere"),
+    ("convert", "--out", "{work}/x.txt"), ("predict", "--tile", "10000000000"), ("export", "--out", "{work}/data"), ("check", "--workers", "1000000000"),
 }  # fmt: skip
 """Odd, and yet they may be meant."""
 
@@ -107,7 +109,12 @@ def cases() -> Iterator[Case]:
     for command, (typed, flags) in FLAGS.items():
         for flag, values in flags.items():
             for value in values:
-                words = (flag.strip("-"), flag.strip("-").split(".")[-1], value[:40] or "''")
+                words = (
+                    flag.strip("-"),
+                    flag.strip("-").split(".")[-1],
+                    value.rpartition("/")[2][:40] or "''",
+                    "--objectives",
+                )
                 fails = (command, flag, value) not in MAY and not (flag == "--fx" and value in ("-1", "0"))
                 yield Case("command lines", f"{command} {flag} {value[:60]!r}", (*typed, f"{flag}={value}"), needs=needs,
                            must_fail=fails and value not in ("1", "10", "1e3"), mentions=words if fails else ())  # fmt: skip
