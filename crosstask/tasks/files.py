@@ -154,8 +154,8 @@ def quantity(
     if lowest < 0:
         found = float(stored[values == lowest][0])
         raise ValueError(
-            f"{what} is negative (stored {found:.12g}) at {(values < 0).sum()} pixels: set invalid: [{found:.12g}] where "
-            "that stands for no reading, or store 0 or NaN there"
+            f"{what} is negative (stored {found:.12g}) at {(values < 0).sum()} pixels: set invalid: [{found:.12g}] "
+            "where that stands for no reading, or store 0 or NaN there"
         )
     np.copyto(values, np.nan, where=values == 0)
     return values[None]
