@@ -32,7 +32,7 @@ class Typed(str):
         cell.value = value
         return cell
 
-    def __getnewargs__(self) -> tuple[Any]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[Any]:
         return (self.value,)
 
 
