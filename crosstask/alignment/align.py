@@ -112,7 +112,10 @@ def training_batches(recipe: Recipe, tasks: Mapping[str, Task]) -> Iterator[Batc
     derived = DeriveTargets(data.derive, tasks, data.size)
     return training_loader(
         CachedDataset(train) if data.cache else train,
-        Compose(derived, augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view)),
+        Compose(
+            derived,
+            augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view, data.strong),
+        ),
         batch_size=recipe.training.batch_size,
         seed=derive(recipe.training.seed, "align"),
         labelled_share=data.labelled_share,
