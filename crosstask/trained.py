@@ -97,7 +97,11 @@ class TrainedRun:
         """Batches of ``dataset``, images and labels at their own size."""
         data = self.recipe.data
         return evaluation_loader(
-            dataset, evaluation(), batch_size=self.recipe.training.batch_size, workers=data.workers, rank=0, world=1
+            dataset,
+            evaluation(),
+            batch_size=self.recipe.training.batch_size,
+            workers=data.workers,
+            timeout=data.timeout,
         )
 
     def training_batches(self) -> Iterator[Batch]:

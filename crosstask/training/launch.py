@@ -13,8 +13,9 @@ from lightning_fabric import Fabric
 
 from crosstask.data.check.preflight import preflight
 from crosstask.data.labels.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
+from crosstask.data.loading.faults import explained
 from crosstask.data.table.table import write_table
-from crosstask.errors import UserError
+from crosstask.errors import RunError, UserError
 from crosstask.recipe import Recipe
 from crosstask.training.changes import require_same, said
 from crosstask.training.environment import environment, summary
@@ -78,7 +79,12 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
             fabric=fabric,
             quiet=quiet,
         )
-        return trainer.fit(resume=resumed)
+        try:
+            return trainer.fit(resume=resumed)
+        except (RuntimeError, OSError) as error:
+            if cause := explained(error):
+                raise RunError(f"{cause}; the last checkpoint is intact: go on with --resume") from error
+            raise
 
 
 def _begin(plan: Plan, run: Run, quiet: bool) -> None:

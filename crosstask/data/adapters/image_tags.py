@@ -10,6 +10,7 @@ import numpy as np
 
 from crosstask.data.table.entries import NONE
 from crosstask.errors import DataError
+from crosstask.reading import regular
 from crosstask.tasks.cells import typed
 from crosstask.tasks.tags import Tagging
 
@@ -40,7 +41,9 @@ def read_tags(path: Path, names: Sequence[str]) -> dict[str, str]:
             f'with python -c "{code}" and give the .json'
         )
     try:
-        content = _read_npz(path) if path.suffix.lower() == ".npz" else json.loads(path.read_text("utf-8"))
+        content = (
+            _read_npz(regular(path)) if path.suffix.lower() == ".npz" else json.loads(regular(path).read_text("utf-8"))
+        )
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot read the tags ({error}): give a JSON object, id -> tags, or a .npz") from None
     if not isinstance(content, dict):

@@ -10,6 +10,7 @@ from typing import ClassVar
 from crosstask.data.adapters.base import Adapter, Output, Source, task_columns
 from crosstask.data.table.table import SOURCE, WEIGHT, Table, read_table
 from crosstask.errors import DataError, nearest
+from crosstask.reading import regular
 
 _ENDINGS = (".jpg", ".jpeg", ".png", ".npy", ".npz", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".ppm", ".gif")
 
@@ -33,7 +34,7 @@ def read_lines(path: Path) -> list[str]:
         DataError: the file is missing, empty or not text.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = regular(path).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot read the list of images ({error}): give a text file, one per line") from None
     lines = [line.strip() for line in lines if line.strip()]

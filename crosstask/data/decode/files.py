@@ -15,6 +15,7 @@ from torchvision import tv_tensors
 
 from crosstask.data.decode.arrays import SUFFIXES, array_shape, load_array
 from crosstask.errors import DataError
+from crosstask.reading import regular
 from crosstask.regions.stored import OFFSET, read_regions
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Regions, as_target
@@ -181,8 +182,7 @@ def image_size(path: Path) -> tuple[int, int]:
 def _reporting(path: Path) -> Iterator[None]:
     """Whatever a decoder says about a broken file, as one line that names the file."""
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
-            raise ValueError("is a device or a pipe, which may never end")
+        regular(path)
         yield
     except FileNotFoundError:
         raise DataError(f"{path}: no such file: check the path, it is relative to the table's folder") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crosstask.errors import DataError, nearest
+from crosstask.reading import regular
 from crosstask.tasks.cells import from_text, typed, value_of
 
 Rows = list[dict[str, str]]
@@ -46,7 +47,7 @@ def format_of(path: Path) -> Format:
 
 
 def _text(path: Path) -> str:
-    raw = path.read_bytes()
+    raw = regular(path).read_bytes()
     if b"\0" in raw:
         line = raw[: raw.index(b"\0")].count(b"\n") + 1
         raise DataError(f"{path}, line {line}: holds a NUL byte: not a text file, or not saved as UTF-8")
