@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 from pathlib import Path
@@ -10,6 +11,21 @@ from typing import Any
 from crosstask.errors import UserError
 
 MOST_BYTES = 2**26
+
+
+def regular(path: Path) -> Path:
+    """The path itself, before it is opened: a pipe would wait for a writer, a device may never end.
+
+    Raises:
+        OSError: it is a pipe, a socket or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return path  # whoever opens it says what is wrong
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, not a file", str(path))
+    return path
 
 
 def require_regular(path: Path | str, most: int = 2**40) -> None:

@@ -52,6 +52,7 @@ class TaskResults:
         absent: classes that could not be measured (neither in the labels nor in the predictions, say) and are left out
             of every mean.
         scores: the primary number of each labelled image alone, by sample id.
+        alone: the only class or state that the labels hold, which makes a perfect score easy; empty for several.
         scale: what a large difference of the primary number is; 0 where nobody said.
     """
 
@@ -64,6 +65,7 @@ class TaskResults:
     per_class: dict[str, float] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)
+    alone: str = ""
     scale: float = 0.0
 
     def __post_init__(self) -> None:
@@ -151,10 +153,10 @@ class Results:
         return header, rows
 
     def table(self) -> Table:
-        """The table for a terminal; the primary metric of each task in bold, the protocols below."""
+        """The table for a terminal; the primary metric of each task in bold, protocols and remarks below."""
         header, rows = self.cells()
-        protocols = "\n".join(f"{name}: {task.protocol}" for name, task in self.tasks.items())
-        table = Table(title=self._title(), caption=protocols, caption_justify="left")
+        notes = [f"{name}: {task.protocol}" for name, task in self.tasks.items()]
+        table = Table(title=self._title(), caption="\n".join([*notes, *self.remarks()]), caption_justify="left")
         for column in header[:-1]:
             table.add_column(column, justify="right" if column not in ("task", "metric") else "left", no_wrap=True)
         primaries = [metric == task.primary for task in self.tasks.values() for metric in task.numbers]
@@ -172,9 +174,19 @@ class Results:
             if task.per_class:
                 each = [[label, show(value)] for label, value in task.per_class.items()]
                 lines += ["", f"{name}, each class:", "", *_markdown(["class", "value"], each)]
-            if task.absent:
-                lines += ["", f"Not measurable and left out of the means of {name}: {', '.join(task.absent)}."]
+        for remark in self.remarks():
+            lines += ["", f"{remark[:1].upper()}{remark[1:]}."]
         return "\n".join(lines) + "\n"
+
+    def remarks(self) -> list[str]:
+        """What the numbers do not say themselves: classes left out of a mean, labels that hold one class alone."""
+        remarks = []
+        for name, task in self.tasks.items():
+            if task.absent:
+                remarks.append(f"not measurable and left out of the means of {name}: {', '.join(task.absent)}")
+            if task.alone:
+                remarks.append(f"the labels of {name} hold one state alone, {task.alone}: saying so always is perfect")
+        return remarks
 
     def _title(self) -> str:
         bare = [f"{self.unlabelled:,} of them without any label"] if self.unlabelled else []
