@@ -32,6 +32,14 @@ VALUES = st.recursive(
 )
 
 
+def one_line(error: Exception, *mentioned: object) -> None:
+    """What is refused is refused in one line that mentions what it is about."""
+    assert str(error).strip()
+    assert len(str(error).split("\n")) == 1, str(error)
+    for each in mentioned:
+        assert str(each) in str(error)
+
+
 def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The keys that lead to each value inside a value."""
     entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

@@ -9,6 +9,7 @@ import yaml
 from crosstask.errors import RecipeError, UserError
 from crosstask.recipe import Recipe, parse_overrides
 from crosstask.strict_yaml import parse_yaml
+from crosstask.typed import plain
 from tests.fuzz.made_up import TEXT, VALUES, damaged, hypothesis, one_line, some, st
 
 BASE = {
@@ -42,7 +43,7 @@ def test_a_damaged_recipe_is_refused_in_one_line_or_reads_back_to_itself(raw):
 def test_yaml_reads_back_or_is_refused(value):
     text = yaml.safe_dump(value, allow_unicode=True)
     try:
-        found = parse_yaml(text)
+        found = plain(parse_yaml(text))
     except ValueError as error:
         one_line(error)
     else:

@@ -9,12 +9,12 @@ from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import DataError
 from crosstask.evaluation.sources import file_name
 from crosstask.names import require_name
-from crosstask.tasks import Category, Depth, Disparity, Normals, Saliency, Scalars, Segmentation, Tagging
+from crosstask.tasks import KINDS, Category, Depth, Disparity, Normals, Saliency, Segmentation, Tagging
 from tests.fuzz.made_up import TEXT, hypothesis, one_line, some, st
 
 TASKS = [
     Segmentation("a", classes=3), Depth("b"), Disparity("c"), Normals("d"), Saliency("e"),
-    Tagging("f", classes=["x", "y"]), Category("g", classes=["x", "y"]), Scalars("h", names=2),
+    Tagging("f", classes=["x", "y"]), Category("g", classes=["x", "y"]), KINDS["scalars"]("h", names=2),
 ]  # fmt: skip
 LIKELY = st.text(alphabet="image,id\n\"';\t\ufeff{}[]:0ä", max_size=60).map(str.encode)
 CELLS = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8).map(str.strip)
