@@ -63,6 +63,8 @@ class DataOptions:
             own losses learn from the first view, all other objectives from the second. Doubles the cost of a step.
         flip: flip half of the training images.
         colour: strength of colour jitter, 0 for none.
+        strong: how often an image with a label that a network made is shown in a strong view (colours jittered more,
+            grey, blurred at times), as students of their own kind are.
         regions: also load the region ids.
         workers: processes that load data.
         timeout: seconds after which a batch that ``workers`` have not loaded ends the run (a file system that does not
@@ -90,6 +92,7 @@ class DataOptions:
     second_view: bool = False
     flip: bool = True
     colour: Factor = 0.2
+    strong: Share = 0.0
     regions: bool = False
     workers: Workers = 2
     timeout: Count = 300

@@ -21,8 +21,8 @@ LOG = "made.jsonl"
 FAULT = "fault"
 
 Progress = Callable[[int, int | None], object]
-Make = Callable[[Sample], Mapping[str, np.ndarray]]
-"""The pictures made of a sample, by column; those of which nothing is known are left out."""
+Make = Callable[[Sample], Mapping[str, np.ndarray | str]]
+"""The pictures (or cells of text) made of a sample, by column; those of which nothing is known are left out."""
 
 
 def make_files(
@@ -55,7 +55,10 @@ def make_files(
         with open(folder / LOG, "a", encoding="utf-8") as log:
             for name, sample in ahead(_loaded(dataset, left)):
                 if isinstance(sample, Sample):
-                    cells = {key: output.save(f"{key}/{names[name]}", array) for key, array in make(sample).items()}
+                    cells = {
+                        key: value if isinstance(value, str) else output.save(f"{key}/{names[name]}", value)
+                        for key, value in make(sample).items()
+                    }
                 else:
                     cells = {FAULT: str(sample)}
                 log.write(json.dumps({"id": name, **cells}, ensure_ascii=False) + "\n")

@@ -89,6 +89,10 @@ class Task(abc.ABC):
         ``weight`` has the shape of ``target`` without its channel axis, (B, H, W) or (B,).
         """
 
+    def made_loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        """The loss on labels that a network made, as :meth:`loss`, which it is unless the kind knows a better one."""
+        return self.loss(prediction, target, weight)
+
     def count(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """The count that :meth:`loss` will return, without a prediction: known entries, or their summed weight."""
         return weights(self.known(target), weight).sum()
@@ -115,6 +119,11 @@ class Task(abc.ABC):
         for rounds alone.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how several opinions become one: define fuse")
+
+    def strata(self, value: Tensor) -> Tensor | None:
+        """Within which class each entry of a value competes to be among the surest, int64 in the shape of
+        :meth:`known`, -1 where unknown. None for kinds whose values are weighed, not chosen."""
+        return None
 
     def values(self, target: Tensor) -> Tensor:
         """A target in the format of :meth:`activate`, (B, C, ...); NaN where unknown."""

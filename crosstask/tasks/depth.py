@@ -18,6 +18,7 @@ from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import DepthMetric
 from crosstask.tasks.pictures import fitted, measured, measured_legend, percentiles
+from crosstask.tasks.scale_free import scale_free
 from crosstask.tasks.selection import Selected, full_precision, select
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
@@ -146,6 +147,12 @@ class Depth(Task):
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         return Term(self._loss.total(known), self.count(target, weight))
+
+    def made_loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        """Free of scale, and with matched gradients: see :func:`~crosstask.tasks.scale_free.scale_free`."""
+        known = select(prediction, target, self.known(target), weight)
+        total = scale_free(self.activate(known.prediction).clamp(min=FLOOR), known.target, known.weight)
+        return Term(total, self.count(target, weight))
 
     def activate(self, prediction: Tensor) -> Tensor:
         return self._loss.metres(prediction)

@@ -103,6 +103,11 @@ class Tagging(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.shares(views)
 
+    def strata(self, value: Tensor) -> Tensor:
+        """Each tag where it is present, and each where it is absent."""
+        groups = 2 * torch.arange(self.channels) + (value > 0.5).long()
+        return groups.where(~value.isnan(), -1)
+
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C)."""
         return self.activate(prediction)

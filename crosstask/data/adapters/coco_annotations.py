@@ -92,7 +92,8 @@ class Annotations:
         self.images = sorted(content["images"], key=lambda image: image["file_name"])
         self.categories = {category["id"]: str(category["name"]).strip() for category in content["categories"]}
         classes = names.classes(self.labels)
-        self.unknown, self.type = (255, np.uint8) if len(classes) < 256 else (65535, np.uint16)
+        self.unknown = 255 if len(classes) < 256 else 65535
+        self.type = np.dtype(np.uint8 if self.unknown == 255 else np.uint16)
         self.class_of = {name: index for index, name in enumerate(classes)}
         self.thing_of = {name: index for index, name in enumerate(names.things)}
 
