@@ -89,7 +89,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("trian",), ("",), ("--nonsense",), ("eval",), ("train",), ("train", "a", "b"), ("train", "demo", "--resume", RUN), ("--version", "x"),
     ("predict", RUN), ("export",), ("compare",), ("compare", "demo"), ("regions",), ("check",), ("table", "x"), ("rooms",), ("convert",),
     ("convert", "imagenet", "x", "--out", "y.csv"), ("convert", "voc"), ("eval", RUN, RUN), ("train", RECIPE, "--training.epochs"),
-    ("train", RECIPE, "--training.epochs", "--out", "{work}/new"), ("train", "--resume", RUN, "--training.lr", "1"),
+    ("train", RECIPE, "--training.epochs", "--out", "{work}/new"), ("train", "--resume", RUN, "--training.lr", "x"),
     ("train", RECIPE, "5"), ("refine",), ("recipes", "a", "b"), ("report",), ("demo", "x"), ("relate", TABLE), ("EVAL", RUN), ("help",),
     ("rooms", "--out", "{work}/rooms", "--size", "-1", "-1"), ("rooms", "--out", "{work}/rooms", "--size", "0", "0", "--train", "1"),
     ("rooms", "--out", "{work}/rooms", "--size", "1", "1", "--train", "1"), ("rooms", "--out", "{work}/rooms", "--train", "0", "--val", "0", "--test", "0"),

@@ -198,12 +198,14 @@ def run(trials: int, seed: int, only: str = "") -> int:
             if fault or different or left:
                 print(f"kills  {name}: {fault} {sorted(different)[:4]} {left[:4]}", flush=True)
             shutil.rmtree(folder)
-    total: Counter[str] = Counter()
+            if number % 10 == 9:
+                print("kills  so far:", _words(sum(counts.values(), Counter())), flush=True)
+    total = sum(counts.values(), Counter())
     for name, count in counts.items():
-        total.update(count)
-        print(
-            f"kills  {name:32}",
-            *(f"{count[key]:4} {key}" for key in ("trials", "killed", "failed", "different", "left")),
-        )
-    print("kills:", *(f"{total[key]} {key}" for key in ("trials", "killed", "failed", "different", "left")), flush=True)
+        print(f"kills  {name:32} {_words(count)}")
+    print(f"kills: {_words(total)}", flush=True)
     return total["failed"] + total["different"] + total["left"] + len(chosen) - len(whole)
+
+
+def _words(count: Counter[str]) -> str:
+    return "  ".join(f"{count[key]:4} {key}" for key in COUNTED)
