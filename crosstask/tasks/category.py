@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class Category(Classification):
         name: str,
         *,
         classes: Classes | list[str],
-        class_weights: list[Factor] | None = None,
+        class_weights: list[Factor] | Literal["balanced"] | None = None,
         label_smoothing: Share = 0.0,
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)

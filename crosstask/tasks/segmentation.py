@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
@@ -47,7 +47,7 @@ class Segmentation(Classification):
         name: name of the task.
         classes: the names of the classes, or how many there are.
         ignore: id of unknown pixels in the files; -1 is unknown anyway. Not used with ``remap``.
-        class_weights: weight of each class in the loss; all 1 by default.
+        class_weights: weight of each class in the loss, or ``balanced``; all 1 by default.
         label_smoothing: how much of a label is spread over all classes, in [0, 1).
         remap: class of each id in the files, where they differ; ids that are not listed are unknown.
 
@@ -64,7 +64,7 @@ class Segmentation(Classification):
         *,
         classes: Classes | list[str],
         ignore: int = 255,
-        class_weights: list[Factor] | None = None,
+        class_weights: list[Factor] | Literal["balanced"] | None = None,
         label_smoothing: Share = 0.0,
         remap: dict[int, int] | None = None,
     ) -> None:
