@@ -172,9 +172,15 @@ def test_the_demo_trains_measures_and_shows(tmp_path):
     options = ("--data.rooms", "{train: 12, validation: 4, test: 8}", "--training.iterations", "4", "--quiet")
     assert run("demo", "--out", out, *options) == 0
     assert (out / "gallery.png").exists()
-    assert (out / "results_test.md").exists()
-    assert (out / "report.html").exists()
-    assert run("demo", "--out", out, "--quiet") == 0  # again: nothing left to train, measured anew
+    assert (out / "comparison.md").exists()
+    page = (out / "report.html").read_text()
+    assert page.index("The missing labels cost") < page.index("Numbers")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (70, 50), "white").save(photos / "mine.png")
+    assert run("demo", "--out", out, *options, "--photos", photos) == 0  # nothing left to train
+    assert (out / "photos" / "pictures" / "mine.png").exists()
+    assert run("demo", "--out", out, "--photos", tmp_path / "nowhere") == 2
 
 
 def test_a_trained_run_is_loaded_without_the_pretrained_weights_it_began_with(folder, tmp_path):

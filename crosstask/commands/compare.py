@@ -20,7 +20,6 @@ from crosstask.commands.trust import add_trust
 if TYPE_CHECKING:
     from crosstask.compare.comparison import Comparison
     from crosstask.compare.grid import Cell, Grid, Recipes
-    from crosstask.compare.pool import Ended, Job
 
 HELP = "train a grid of methods, label settings and seeds, and tabulate it"
 
@@ -50,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     import shlex
     from pathlib import Path
 
+    from crosstask.commands.jobs import do_jobs, tell_end
     from crosstask.compare.comparison import compare
     from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.compare.grid import Grid, Recipes
@@ -74,16 +74,16 @@ def run(arguments: argparse.Namespace) -> int:
     whole.save()
     if arguments.align_first:
         first = references(asked)
-        ended = _do(jobs := plan(recipes, first), arguments.jobs, arguments.quiet)
+        ended = do_jobs(jobs := plan(recipes, first), arguments.jobs, arguments.quiet)
         if any(each.status != "finished" for each in ended) or len(ended) < len(jobs):
-            return _end(jobs, ended)
+            return tell_end(jobs, ended)
         cells = share(_promising(recipes, first, arguments.quiet).cells, arguments.shard)
-    ended = _do(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet)
+    ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet)
     comparison = compare(whole)
     if comparison.scores:
         _show(comparison)
         print("wrote", *write_tables(comparison, path))
-    return _end(jobs, ended)
+    return tell_end(jobs, ended)
 
 
 def _promising(recipes: Recipes, first: list[Cell], quiet: bool) -> Grid:
@@ -105,19 +105,6 @@ def _promising(recipes: Recipes, first: list[Cell], quiet: bool) -> Grid:
     return grid
 
 
-def _do(jobs: list[Job], at_once: int, quiet: bool) -> list[Ended]:
-    from crosstask.compare.pool import do
-    from crosstask.compare.progress import GridProgress, duration
-
-    ended = []
-    with GridProgress(len(jobs), quiet) as progress:
-        for each in do(jobs, at_once, lambda running: progress.tick([job.path for job in running])):
-            ended.append(each)
-            said = f"{each.job.name}: {each.status} after {duration(each.seconds)}"
-            progress.end(each.job.path, said, each.status == "finished")
-    return ended
-
-
 def _show(comparison: Comparison) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -136,21 +123,3 @@ def _show(comparison: Comparison) -> None:
         console.print(table)
     for line in statements(comparison):
         console.print(f"- {line}", highlight=False, soft_wrap=True)
-
-
-def _end(jobs: list[Job], ended: list[Ended]) -> int:
-    """Say what is not done and why; the exit code."""
-    import shlex
-    import sys
-
-    of = {status: [each for each in ended if each.status == status] for status in ("failed", "busy", "interrupted")}
-    for each in of["failed"]:
-        print(f"crosstask: error: {each.job.name}: {each.message}", file=sys.stderr)
-    for each in of["busy"]:
-        print(f"{each.job.name}: another process is at work on {each.job.path}", file=sys.stderr)
-    if of["interrupted"] or len(ended) < len(jobs):
-        finished = len([each for each in ended if each.status == "finished"])
-        again = shlex.join(["crosstask", *sys.argv[1:]])
-        print(f"interrupted: {finished} of {len(jobs)} runs were finished; continue with: {again}")
-        return 130
-    return 1 if of["failed"] else 0

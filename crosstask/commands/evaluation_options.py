@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from crosstask.evaluation.scale import AtScale
     from crosstask.trained import TrainedRun
 
@@ -33,12 +35,16 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
         "--scales", default="1", metavar="S,S,...", help="resolutions to average over, times --size: 0.75,1,1.25 say"
     )
     parser.add_argument("--flip", action="store_true", help="also average over the mirrored image")
+    parser.add_argument(
+        "--mean-field", type=int, metavar="STEPS", help="draw segmentations to the edges of the image (papers: 10)"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
 
 
 def inference(run: TrainedRun, arguments: argparse.Namespace) -> AtScale:
     """The network of a run as the options say it should be run, on its device."""
     from crosstask.errors import UserError
+    from crosstask.evaluation.boundary import DrawnToEdges
     from crosstask.evaluation.inference import Inference
     from crosstask.evaluation.scale import AtScale
 
@@ -57,8 +63,14 @@ def inference(run: TrainedRun, arguments: argparse.Namespace) -> AtScale:
         )
     except ValueError as error:
         raise UserError(f"--scales, --tile or --overlap: {error}") from error
+    network: nn.Module = wrapped
+    if arguments.mean_field is not None:
+        try:
+            network = DrawnToEdges(wrapped, run.tasks, arguments.mean_field)
+        except ValueError as error:
+            raise UserError(f"--mean-field: {error}") from error
     size = run.recipe.data.shown_size if arguments.size is None else _size(arguments.size)
-    return AtScale(wrapped, run.tasks, size).to(device(arguments.device)).eval()
+    return AtScale(network, run.tasks, size).to(device(arguments.device)).eval()
 
 
 def shown(network: AtScale) -> str:
@@ -108,6 +120,8 @@ def settings(arguments: argparse.Namespace, network: AtScale, **more: str) -> di
         said["tile"] = str(arguments.tile)
     if arguments.scales != "1":
         said["scales"] = arguments.scales
+    if arguments.mean_field:
+        said["mean field"] = f"{arguments.mean_field} steps"
     if arguments.flip:
         said["flip"] = "averaged"
     return said

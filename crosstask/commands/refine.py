@@ -1,4 +1,9 @@
-"""Learn segmentation from image tags in rounds: train, label the training images anew, train again.
+"""Train, label the training images, train again on these labels: in rounds, for any task.
+
+    crosstask refine nyuv2_rounds --rounds 2 --out runs/rounds
+    crosstask refine recipe.yaml --refine.teachers.depth depth-anything/Depth-Anything-V2-Small-hf
+
+Or segmentation from image tags:
 
     crosstask refine tags.yaml --rounds 4 --out runs/tags
     crosstask refine tags.yaml --out runs/tags --refine.saliency_from runs/horses --refine.masks semantic
@@ -15,7 +20,7 @@ from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
 from crosstask.commands.trust import add_trust
 
-HELP = "learn segmentation from tags, in rounds of pseudo-labels"
+HELP = "label the training images and train again, in rounds; segmentation from tags"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.errors import RecipeError
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
-    from crosstask.rounds.refinement import Interrupted, Refinement
+    from crosstask.rounds.plans import plan
+    from crosstask.rounds.steps import Interrupted
 
     if (arguments.recipe is None) == (arguments.resume is None):
         raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
@@ -65,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
     show = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    refinement = Refinement(recipe, layout, device(arguments.device), arguments.quiet, show, say)
+    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, show, say)
     if not arguments.resume:
         layout.begin(recipe)
     try:
@@ -74,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"interrupted; continue with: crosstask refine --resume {layout.folder}", file=sys.stderr)
         return 130
     Console().print(record.table())
+    print(f"{record.total_steps} optimiser steps in all, of {len(record.steps)} trainings")
     if record.status == "unchanged":
         print(f"the pseudo-labels no longer change; {layout.round(len(record.rounds) - 2)} is the last round")
     return 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from crosstask.compare.comparison import Comparison
-from crosstask.compare.entries import SUPERVISED
+from crosstask.compare.entries import FULL, SUPERVISED
 from crosstask.compare.rows import Gain, Score
 from crosstask.compare.statistics import LEVEL
-from crosstask.evaluation.results import show
+from crosstask.evaluation.results import NOT_MEASURED, show
 
 
 def statements(comparison: Comparison) -> list[str]:
@@ -18,8 +19,8 @@ def statements(comparison: Comparison) -> list[str]:
 
 
 def findings(comparison: Comparison) -> dict[str, list[str]]:
-    """A sentence per method, by label setting."""
-    found: dict[str, list[str]] = {}
+    """What the missing labels cost, and a sentence per method, by label setting."""
+    found = prices(comparison)
     for gain in comparison.gains:
         if gain.difference.baseline == SUPERVISED:
             own = [
@@ -29,6 +30,48 @@ def findings(comparison: Comparison) -> dict[str, list[str]]:
             ]
             found.setdefault(gain.labels, []).append(_finding(gain, own))
     return found
+
+
+def prices(comparison: Comparison) -> dict[str, list[str]]:
+    """By label setting, what its missing labels cost and how much of that each method wins back; only for comparisons
+    that have ``supervised`` with all labels, too."""
+    rows = [row for row in comparison.scores if row.primary]
+    full = {row.task: row for row in rows if row.method == SUPERVISED and row.labels in FULL}
+    found = {}
+    for labels in dict.fromkeys(row.labels for row in rows if row.labels not in FULL):
+        own = {row.task: row for row in rows if row.method == SUPERVISED and row.labels == labels and row.task in full}
+        if not own:
+            continue
+        lines = [f"The missing labels cost {listed([_lost(row, full[task]) for task, row in own.items()])}."]
+        for method in dict.fromkeys(row.method for row in rows if row.labels == labels and row.method != SUPERVISED):
+            parts = [row for row in rows if (row.labels, row.method) == (labels, method) and row.task in own]
+            won = [f"{_won(row, own[row.task], full[row.task])} in {row.task}" for row in parts]
+            lines.append(f"Of that, {method} wins back {listed(won)}.")
+        if all(len(row.seeds) < 2 for row in own.values()):
+            lines.append("One seed is an example, not a proof.")
+        found[labels] = [" ".join(lines)]
+    return found
+
+
+def _lost(own: Score, full: Score) -> str:
+    lost = own.better * (full.mean - own.mean)
+    return f"{show(lost)} {own.metric} of {own.task} ({show(full.mean)} with all labels, {show(own.mean)} without)"
+
+
+def _won(method: Score, own: Score, full: Score) -> str:
+    gap = full.better * (full.mean - own.mean)
+    gain = full.better * (method.mean - own.mean)
+    return f"{gain / gap:.0%}" if gap > 0 else NOT_MEASURED
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a person lists them.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def cautions(comparison: Comparison) -> list[str]:

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from crosstask.errors import nearest
 from crosstask.networks.attention import Affinity, Attention, Constraint
-from crosstask.networks.heads import Decoder, TaskModules, starting_at
+from crosstask.networks.heads import Decoder, TaskModules, initial, starting_at
 from crosstask.ranges import Size
 from crosstask.tasks.base import Task
 
@@ -34,11 +34,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "normalised": {"dilations": [6, 12], "normalise": True, "transposed": False},
 }
 """What paper and released code do differently, and what neither does but makes every refined value an average."""
-
-
-def initial(task: str) -> str:
-    """The name of a task's prediction before it is refined, beside the refined one while training."""
-    return f"{task}/initial"
 
 
 class AffinityDecoder(Decoder):

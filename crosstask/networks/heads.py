@@ -38,10 +38,13 @@ class Decoder(nn.Module):
     Attributes:
         channels: channels of the refined feature maps, finest first.
         strides: their strides.
+        refined: groups of tasks whose predictions are refined; while training their first ones are there too, named by
+            :func:`initial`.
     """
 
     channels: list[int]
     strides: list[int]
+    refined: Sequence[Sequence[str]] = ()
 
     def __init__(self, channels: Sequence[int], strides: Sequence[int], tasks: Mapping[str, Task]) -> None:
         super().__init__()
@@ -61,6 +64,11 @@ class Decoder(nn.Module):
     def spread(self, features: list[Tensor], maps: Tensor) -> Tensor:
         """Maps (B, C, h, w) of the size of the finest features, refined as predictions are; as they are by default."""
         return maps
+
+
+def initial(task: str) -> str:
+    """The name of a task's prediction before it is refined, beside the refined one while training."""
+    return f"{task}/initial"
 
 
 class MultiScale(Decoder):

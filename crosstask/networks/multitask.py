@@ -13,6 +13,7 @@ from crosstask.errors import RecipeError, nearest
 from crosstask.networks.affinity import AffinityDecoder
 from crosstask.networks.blocks import fit, resize
 from crosstask.networks.deeplab import DeepLabV3Plus
+from crosstask.networks.denoising import Denoising
 from crosstask.networks.encoders import build_encoder
 from crosstask.networks.heads import Decoder, Finest, MultiScale, PooledHeads
 from crosstask.networks.task_expert import TaskExpert
@@ -26,6 +27,7 @@ DECODERS: dict[str, type[Decoder]] = {
     "deeplabv3plus": DeepLabV3Plus,
     "affinity": AffinityDecoder,
     "task_expert": TaskExpert,
+    "denoising": Denoising,
 }
 
 
@@ -44,7 +46,7 @@ class MultiTaskNetwork(nn.Module):
         weights: start from the encoder weights in this file (``.safetensors`` or ``.pth``) instead.
         encoder_options: further options of the encoder, such as ``width`` (small) or ``output_stride`` (timm).
         decoder: how dense predictions are made of the encoder's feature maps: ``multiscale``, ``finest``,
-            ``deeplabv3plus``, ``affinity`` or ``task_expert``.
+            ``deeplabv3plus``, ``affinity``, ``task_expert`` or ``denoising``.
         decoder_options: further options of the decoder, such as ``width``.
         dropout: probability with which a feature of an image-level head is dropped while training.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
-from crosstask.networks.affinity import AffinityDecoder, initial
+from crosstask.networks.heads import initial
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.tasks.base import Task
@@ -36,8 +36,7 @@ class Initial(Objective):
 
     def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
         super().__init__()
-        decoder = network.decoder
-        names = [name for group in decoder.refined for name in group] if isinstance(decoder, AffinityDecoder) else []
+        names = [name for group in network.decoder.refined for name in group]
         if not names:
             raise RecipeError(
                 "objectives.initial: the network refines no prediction: set network.decoder: affinity (with an "

@@ -13,6 +13,7 @@ cosines along channels averaged over positions. The second part keeps the joint 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from crosstask.data.sample import Batch
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
+from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs, images_with_a_pair
 from crosstask.ranges import Factor, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
@@ -47,11 +48,12 @@ def consistency(source: Tensor, target: Tensor, features: Tensor, regularisation
 class PairwiseConsistency(Objective):
     """Agreement of predictions with other tasks' labels in a learned joint space per pair of tasks.
 
-    The term sums over the pairs of an image and averages over the images that have any. The last stage of the mapping
+    The term sums over the pairs of an image and averages over images. The last stage of the mapping
     network has as many channels as the network's coarsest features, which are pooled to its resolution. Segmentation
     enters as probabilities; the released code draws a hard Gumbel sample instead.
 
-    Published weight: 2 on NYU-v2, 1 on Cityscapes. The released mapping network has stem 64, widths 64, 128, 256, 512
+    Published weight: 2 on NYU-v2, 1 on Cityscapes, beside supervision that is averaged over images as well
+    (``objectives.supervised.average: images``). The released mapping network has stem 64, widths 64, 128, 256, 512
     and layers 2, 2, 3, 3, 3.
 
     >>> from crosstask.objectives.example import example
@@ -67,7 +69,9 @@ class PairwiseConsistency(Objective):
         widths: channels of all its stages but the last.
         layers: layers of each of its stages.
         kernel: side of its convolutions, 3 or 1.
-        every_pair: also learn from pairs whose source task is labelled itself.
+        every_pair: also learn from pairs whose source task is labelled itself; where not given, on images that have all
+            labels.
+        average: over which images of the step, those that have any pair (labels) or all (images).
 
     Raises:
         RecipeError: fewer than two dense tasks.
@@ -82,7 +86,8 @@ class PairwiseConsistency(Objective):
         widths: Sequence[Size] = (16, 24, 32),
         layers: Sequence[Size] = (2, 2, 3, 3),
         kernel: Size = 3,
-        every_pair: bool = False,
+        every_pair: bool | None = None,
+        average: Literal["labels", "images"] = "labels",
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "pairwise")
@@ -90,6 +95,7 @@ class PairwiseConsistency(Objective):
         self.mapper = MappingNetwork(channels, stem, (*widths, network.channels[-1]), layers, kernel)
         self.regularisation = regularisation
         self.every_pair = every_pair
+        self.average = average
 
     def term_names(self) -> list[str]:
         return ["consistency"]
@@ -98,7 +104,7 @@ class PairwiseConsistency(Objective):
         pairs = find_pairs(step.batch, self.tasks, self.every_pair)
         nothing = Term.zero(*self.mapper.parameters(), *step.predictions.values())
         if not pairs:
-            return {"consistency": nothing}
+            return {"consistency": Term(nothing.total, self._count(pairs, step.batch))}
         embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets)
         height, width = embedded[0][0].shape[-2:]
         features = F.adaptive_avg_pool2d(step.features[-1].detach(), (height, width))
@@ -106,14 +112,12 @@ class PairwiseConsistency(Objective):
             consistency(source, target, features[pair.images], self.regularisation).sum()
             for pair, (source, target) in zip(pairs, embedded, strict=True)
         ]
-        return {"consistency": Term(nothing.total + torch.stack(losses).sum(), _images(pairs, step.batch))}
+        return {"consistency": Term(nothing.total + torch.stack(losses).sum(), self._count(pairs, step.batch))}
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        return {"consistency": _images(find_pairs(batch, self.tasks, self.every_pair), batch)}
+        return {"consistency": self._count(find_pairs(batch, self.tasks, self.every_pair), batch)}
 
-
-def _images(pairs: list[Pair], batch: Batch) -> Tensor:
-    any_pair = torch.zeros(len(batch), device=batch.images.device)
-    for pair in pairs:
-        any_pair[pair.images] = 1
-    return any_pair.sum()
+    def _count(self, pairs: list[Pair], batch: Batch) -> Tensor:
+        if self.average == "images":
+            return torch.tensor(float(len(batch)), device=batch.images.device)
+        return images_with_a_pair(pairs, batch)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
+import torch
 from torch import Tensor
 
 from crosstask.data.sample import Batch
+from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.averages import per_image
 from crosstask.objectives.shared.whole_batch import whole_loss
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
@@ -17,10 +21,26 @@ from crosstask.tasks.term import Term
 class Supervised(Objective):
     """Each task's own loss on its known labels; one term per task.
 
-    Every known entry counts once over the whole step, so a task labelled on a third of the images is averaged over
-    those. (The released codes of several papers average per image first, which gives an image with few known pixels
-    the same say as a full one.) A loss that compares samples (``Task.additive`` is false) compares those of all
-    processes.
+    With ``average: labels`` every known entry counts once over the whole step, so a task labelled on a third of the
+    images is averaged over those. With ``average: images`` a term is
+
+        1/B sum_b (mean of the loss over the known entries of image b, 0 without any),
+
+    over all B images of the step: what the released codes of Li et al. (CVPR 2022), joint-task regularisation and
+    region contrast minimise. An image with few known pixels then has the same say as a full one, and with one label of
+    K tasks per image a term is K times smaller than with ``labels``, so that whatever is added weighs K times as much.
+    A loss that compares samples (``Task.additive`` is false) compares those of all processes.
+
+    Args:
+        only: the tasks that are learned from their labels; all where null. One name makes a single-task baseline of a
+            recipe of many tasks, whose label protocol stays what it is.
+        average: over what a term is averaged, labels or images.
+        made: also learn from labels that a network made (``TASK.source``), by their weight; without, they are left to
+            another objective.
+
+    Raises:
+        RecipeError: ``only`` names no task; or terms are averaged over images, and the loss of a task is not one of
+            single samples.
 
     >>> from crosstask.objectives.example import example
     >>> tasks, network, step = example()
@@ -32,19 +52,53 @@ class Supervised(Objective):
 
     first_view = True
 
-    def __init__(self, tasks: Mapping[str, Task], network: MultiTaskNetwork) -> None:
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        network: MultiTaskNetwork,
+        only: list[str] | None = None,
+        average: Literal["labels", "images"] = "labels",
+        made: bool = True,
+    ) -> None:
         super().__init__()
-        self.tasks = tasks
+        for name in only or []:
+            if name not in tasks:
+                raise RecipeError(f"objectives.supervised.only: there is no task {name!r}; {nearest(name, tasks)}")
+        if only is not None and not only:
+            raise RecipeError("objectives.supervised.only: expected the names of tasks, found []: null for all")
+        self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
+        for name, task in self.tasks.items():
+            if average == "images" and not task.additive:
+                raise RecipeError(
+                    f"objectives.supervised.average: images, but the loss of {name} describes a batch, not an image; "
+                    f"set tasks.{name}.loss to smooth_l1, or average: labels"
+                )
+        self.average, self.made = average, made
 
     def term_names(self) -> list[str]:
         return list(self.tasks)
 
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
-        return {
-            name: whole_loss(task, step.predictions[name], batch.targets[name], batch.weights.get(name))
+        terms = {
+            name: self._term(task, step.predictions[name], batch.targets[name], self._weight(batch, name))
             for name, task in self.tasks.items()
         }
+        if others := [prediction for name, prediction in step.predictions.items() if name not in terms]:
+            first, (total, count) = next(iter(terms.items()))  # no parameter goes unused on any process
+            terms[first] = Term(total + Term.zero(*others).total, count)
+        return terms
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        return {name: task.count(batch.targets[name], batch.weights.get(name)) for name, task in self.tasks.items()}
+        if self.average == "images":
+            return dict.fromkeys(self.tasks, torch.tensor(float(len(batch)), device=batch.images.device))
+        return {name: task.count(batch.targets[name], self._weight(batch, name)) for name, task in self.tasks.items()}
+
+    def _weight(self, batch: Batch, name: str) -> Tensor | None:
+        return batch.weights.get(name) if self.made else batch.weight_of(name, made=False)
+
+    def _term(self, task: Task, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Term:
+        if self.average == "labels":
+            return whole_loss(task, prediction, target, weight)
+        total, count = task.loss(prediction, target, per_image(task, target, weight))
+        return Term(total, torch.full_like(count, len(target)))

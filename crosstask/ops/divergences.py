@@ -61,6 +61,11 @@ def diagonal_kl(
 
     Unlike that of full Gaussians it means something where a region has fewer pixels than channels.
 
+    >>> mean, covariance = torch.tensor([[0.0, 0.0], [2.0, 0.0]]), torch.eye(2).expand(2, 2, 2)
+    >>> diagonal_kl(mean, covariance, mean, covariance, ridge=0.0)
+    tensor([[0., 2.],
+            [2., 0.]])
+
     Args:
         mean_a, covariance_a: (A, C) and (A, C, C), of which only the diagonal is looked at.
         mean_b, covariance_b: (B, C) and (B, C, C).

@@ -26,6 +26,7 @@ import yaml
 
 from crosstask.data.table.formats import format_of
 from crosstask.errors import DataError, nearest
+from crosstask.reading import regular
 from crosstask.relatedness.table import Relatedness
 from crosstask.writing import write
 
@@ -100,7 +101,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def _read_yaml(path: Path) -> Relatedness:
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+        content = yaml.load(regular(path).read_text(encoding="utf-8"), _UniqueKeys)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise DataError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())[:200]}") from None
     if not isinstance(content, dict) or not all(row is None or isinstance(row, dict) for row in content.values()):

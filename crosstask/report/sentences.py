@@ -11,6 +11,7 @@ from typing import Any
 from crosstask.alignment.table import FILE as ALIGNED
 from crosstask.alignment.table import read, statements
 from crosstask.compare.entries import FULL
+from crosstask.compare.statements import listed
 from crosstask.evaluation.results import Results, TaskResults, show
 from crosstask.report.subject import Subject
 from crosstask.training.run import Run
@@ -56,7 +57,7 @@ def sentences(subject: Subject) -> Sentences | None:
             failing.append(f"{name} is no better than a predictor that never looks at the image.")
         lost = [label for label, value in task.per_class.items() if value < _NEVER]
         if lost:
-            failing.append(f"{name} does not find {_listed(lost)}.")
+            failing.append(f"{name} does not find {listed(lost)}.")
             missed.append(name)
     environment = next(iter(subject.environments()), {})
     return Sentences(_trained(subject, environment), good, failing, _next(subject, path, prior, missed))
@@ -68,16 +69,16 @@ def _trained(subject: Subject, environment: dict[str, Any]) -> list[str]:
     size = f" of {network['parameters'] / 1e6:.1f} million parameters" if "parameters" in network else ""
     images = environment.get("training_samples")
     on = f", trained on {images:,} images" if images else ""
-    lines = [f"One network{size} for {_listed(subject.tasks)}{on}."]
+    lines = [f"One network{size} for {listed(subject.tasks)}{on}."]
     if labels and images:
-        counts = _listed([f"{count:,} have {name}" for name, count in labels.items()])
+        counts = listed([f"{count:,} have {name}" for name, count in labels.items()])
         lines.append(f"Of these images {counts} (label setting {recipe.data.labels}).")
     objectives = list(recipe.sections["objectives"])
     steps = environment.get("iterations")
     length = f" for {steps:,} steps" if steps else ""
     encoder = recipe.sections["network"].get("encoder")
     begun = f", with the encoder {encoder}" if encoder else ""
-    lines.append(f"It learned{length} by {_listed(objectives)}{begun}.")
+    lines.append(f"It learned{length} by {listed(objectives)}{begun}.")
     return lines
 
 
@@ -137,13 +138,3 @@ def _prior(path: Path, results: Results | None) -> Results | None:
 def _better(task: TaskResults, prior: TaskResults) -> bool:
     better = task.numbers[task.primary].better
     return math.isnan(task.score) or math.isnan(prior.score) or better * (task.score - prior.score) > 0
-
-
-def _listed(words: Sequence[str]) -> str:
-    """Words as a person lists them.
-
-    >>> _listed(["a", "b", "c"])
-    'a, b and c'
-    """
-    words = list(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"

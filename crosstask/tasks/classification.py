@@ -109,6 +109,10 @@ class Classification(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.classes(views)
 
+    def strata(self, value: Tensor) -> Tensor:
+        """The classes themselves."""
+        return value
+
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C, ...)."""
         return self.activate(prediction)

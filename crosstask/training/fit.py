@@ -30,6 +30,7 @@ from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
 from crosstask.training.runtime import compile_network
 from crosstask.training.selection import Selection
+from crosstask.training.silent import SilentTerms
 from crosstask.training.state import TrainingState
 from crosstask.training.step import accumulate_gradients
 
@@ -101,6 +102,7 @@ class Trainer:
             ema.to(fabric.device)
         self.state = TrainingState(fabric, self.learner, self.optimiser, ema, Selection(options.monitor))
         self.journal = Journal(run, fabric.global_rank == 0, options.tensorboard)
+        self.silent = SilentTerms(iterations)
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -230,6 +232,7 @@ class Trainer:
         )
         if self.fabric.is_global_zero:
             self.state.idle.look(self.state.iteration, measures)
+            self.silent.look(watch.steps, means, learner.factors(self.state.iteration - 1))
         self.bar.show(means, images / watch.seconds)
 
     def _evaluate(self, interrupt: Interrupt) -> bool:

@@ -110,6 +110,10 @@ class Learner(nn.Module):
         numbers = {f"{name}/{key}": value for name, each in self._named() for key, value in each.measures().items()}
         return numbers | {f"balancing/{name}": weight for name, weight in self.balancer.weights().items()}
 
+    def factors(self, iteration: int) -> dict[str, float]:
+        """What each objective weighs at ``iteration``."""
+        return {name: weighting.at(iteration) for name, weighting in self.weightings.items()}
+
     def chance(self) -> dict[str, float]:
         """Chance levels of contrastive terms, named like the terms."""
         return {

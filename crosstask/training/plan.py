@@ -73,7 +73,9 @@ class Plan:
             CachedDataset(self.splits.train) if data.cache else self.splits.train,
             Compose(
                 self.derived,
-                augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view),
+                augmentation(
+                    data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view, data.strong
+                ),
             ),
             batch_size=options.batch_size,
             seed=derive(options.seed, "data"),

@@ -61,7 +61,7 @@ def accumulate_gradients(
             # DDP averages gradients over ranks; the counts are already global
             shares = {name: share(term, counts[name]) * fabric.world_size for name, term in terms.items()}
             if watched:
-                module.balancer.look(_gradients(fabric, module.balancer, shares, counts, watched))
+                module.balancer.look(_gradients(fabric, module.balancer, shares, watched))
             loss = module.balancer(shares)
             _require_finite(loss, shares, batch)
             fabric.backward(loss)
@@ -80,23 +80,26 @@ def _known_counts(fabric: Fabric, module: Learner, batches: Sequence[Batch]) -> 
 
 
 def _means(fabric: Fabric, seen: Sequence[dict[str, Term]]) -> dict[str, float]:
-    """The mean of each present term over all micro-batches and ranks."""
+    """The mean of each present term over all micro-batches and ranks. An exact 0 is as good as absent: where terms are
+    averaged over all images, those without labels count."""
     names = list(seen[0])
     local = torch.stack([torch.stack([part.float() for name in names for part in terms[name]]) for terms in seen])
     pairs = zip(names, reduced(fabric, local.sum(0).unflatten(0, (-1, 2))).tolist(), strict=True)
-    return {name: total / count for name, (total, count) in pairs if count > 0}
+    return {name: total / count for name, (total, count) in pairs if count > 0 and total != 0}
 
 
 def _gradients(
     fabric: Fabric,
     balancer: Balancer,
     shares: dict[str, Tensor],
-    counts: dict[str, Tensor],
     parameters: Sequence[nn.Parameter],
 ) -> dict[str, Tensor]:
     """The gradient of each present term that is balanced, over all ranks, as one vector."""
     names = [name for name, share in shares.items() if balancer.balanced(name) and share.requires_grad]
-    present = torch.stack([counts[name] > 0 for name in names]).tolist() if names else []
+    present = []
+    if names:
+        nonzero = torch.stack([(shares[name].detach() != 0).float() for name in names])
+        present = (reduced(fabric, nonzero) > 0).tolist()
     gradients = {}
     for name in (name for name, there in zip(names, present, strict=True) if there):
         parts = torch.autograd.grad(shares[name], parameters, retain_graph=True, materialize_grads=True)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from crosstask.networks import MultiTaskNetwork
-from crosstask.networks.affinity import AffinityDecoder, initial
+from crosstask.networks.affinity import AffinityDecoder
 from crosstask.networks.blocks import resize
-from crosstask.networks.heads import PooledHeads
+from crosstask.networks.heads import PooledHeads, initial
 from crosstask.ops.activations import normalised
 from crosstask.tasks import KINDS
 from tests.shared import shared

@@ -47,10 +47,16 @@ SMALL_REGENERATION = {"stride": 1, "widths": [4, 6], "redaction": {"cell": 2}}
 SMALL_SPACES = {"representation": {"width": 4, "dimension": 4}, "contrast": {"anchors": 4, "negatives": 4}}
 CASES = {
     "supervised": Case("supervised"),
+    "made_labels": Case("made_labels"),
+    "single-task": Case("supervised", {"only": ["depth"]}),
     "pairwise": Case("pairwise", {**MAPPING, "layers": [1, 1]}),
     "region_contrast": Case("region_contrast", {**MAPPING, "minimum": 1, "reduce": 1}),
     "joint_task": Case("joint_task", {"widths": [4, 6], "sample": False}),
     "joint_task, drawn": Case("joint_task", {"widths": [4]}, random=True),
+    "consistency": Case("consistency", unlabelled=True, random=True),
+    "direct map": Case("cross_map", {"widths": [4], "reduce": 1}),
+    "perceptual map": Case("cross_map", {"mode": "perceptual", "widths": [4], "reduce": 1}),
+    "hard_pixels": Case("hard_pixels", {"kept": 20}),
     "geometry": Case("geometry"),
     "geometry of predictions": Case("geometry", {"predictions": True, "detach": False}, unlabelled=True),
     "mean_teacher": Case("mean_teacher", unlabelled=True),

@@ -8,6 +8,7 @@ from torch import nn
 from crosstask.networks.mapping import pair_slot
 from crosstask.objectives import PairwiseConsistency, Step
 from crosstask.objectives.pairwise import consistency
+from crosstask.objectives.shared.pairs import find_pairs
 from tests.shared import shared
 from tests.training.toys import ToyNetwork, toy_batch, toy_tasks
 
@@ -45,7 +46,7 @@ def slow(objective, step) -> tuple[float, int]:
             name: bool(task.known(step.batch.targets[name][index : index + 1]).any())
             for name, task in objective.tasks.items()
         }
-        pairs = [(s, t) for s in names for t in names if s != t and known[t] and not known[s]]
+        pairs = [(s, t) for s in names for t in names if s != t and known[t] and (all(known.values()) or not known[s])]
         images += bool(pairs)
         for s, t in pairs:
             slot = torch.tensor([pair_slot(names.index(s), names.index(t), len(names))])
@@ -63,7 +64,7 @@ def test_all_pairs_in_one_call_equal_a_loop_over_images_and_pairs():
     objective.eval()
     term = objective(step)["consistency"]
     total, images = slow(objective, step)
-    assert images == 2
+    assert images == 3
     torch.testing.assert_close(float(term.total.detach()), total, rtol=1e-4, atol=1e-4)
     assert term.count == images == objective.counts(step.batch)["consistency"]
 
@@ -80,19 +81,30 @@ def test_gradient_reaches_unlabelled_predictions_and_every_mapping_parameter():
             assert parameter.grad.any(), name
 
 
-@pytest.mark.parametrize("labelled", [[set(), set()], [{"semantic", "depth", "normals"}] * 2])
-def test_nothing_to_learn_is_an_exact_zero_attached_to_everything(labelled):
-    objective, step = setting(labelled)
+def test_nothing_to_learn_is_an_exact_zero_attached_to_everything():
+    objective, step = setting([set(), set()])
     term = objective(step)["consistency"]
     term.mean().backward()
     assert (term.total, term.count) == (0, 0)
     assert all(p.grad is not None and not p.grad.any() for p in objective.mapper.parameters())
 
 
-def test_every_pair_also_compares_labelled_sources():
-    objective, step = setting([{"semantic", "depth", "normals"}] * 2)
-    objective.every_pair = True
+def test_images_with_all_labels_offer_every_ordered_pair_unless_told_otherwise():
+    full, partial = {"semantic", "depth", "normals"}, {"semantic", "depth"}
+    batch = setting([full, partial])[1].batch
+    tasks = PairwiseConsistency(toy_tasks(), setting([full])[1].network, **OPTIONS).tasks
+    found = {every: find_pairs(batch, tasks, every) for every in (None, False, True)}
+    at = {
+        every: sorted((p.source, p.target, int(i)) for p in pairs for i in p.images) for every, pairs in found.items()
+    }
+    ordered = [(s, t, 0) for s in tasks for t in tasks if s != t]
+    assert at[None] == sorted([*ordered, ("normals", "semantic", 1), ("normals", "depth", 1)])
+    assert at[False] == sorted([("normals", "semantic", 1), ("normals", "depth", 1)])
+    assert at[True] == sorted([*at[None], ("semantic", "depth", 1), ("depth", "semantic", 1)])
+    objective, step = setting([full] * 2)
     assert objective(step)["consistency"].count == 2
+    objective.every_pair = False
+    assert objective(step)["consistency"].count == 0
 
 
 def test_a_single_dense_task_is_refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -105,6 +106,55 @@ def test_it_fits_and_can_be_read(opened, tmp_path, scheme, width):
     assert contrast(opened) >= 4.5
     screenshot(opened, tmp_path / "page.png")
     assert (tmp_path / "page.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(opened, scheme):
+    axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python: pip install 'crosstask[dev]'")
+    emulate(opened, scheme)
+    opened.execute_script((files(axe) / "axe.min.js").read_text(encoding="utf-8"))
+    found = opened.execute_async_script("axe.run(document, {resultTypes: ['violations']}).then(arguments[0])")
+    serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
+    assert [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in serious] == []
+    assert found["testEngine"]["name"] == "axe-core"
+
+
+def test_a_picture_is_enlarged_and_closed_by_keyboard(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    button = opened.find_element("css selector", ".card .zoom")
+    button.send_keys(Keys.ENTER)
+    dialog = opened.find_element("id", "large")
+    assert dialog.is_displayed()
+    assert len(dialog.find_elements("css selector", ".large img")) == 1
+    assert dialog.find_element("css selector", "p").text
+    opened.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert not dialog.is_displayed()
+
+
+def test_cards_are_found_by_id_and_ordered_by_error(opened):
+    visible = "return [...document.querySelectorAll('.cards')][0].querySelectorAll('.card:not([hidden])').length"
+    assert script(opened, visible) > 1
+    opened.find_element("id", "find").send_keys(BLANK)
+    assert errors(opened) == []
+    assert script(opened, visible) == 1
+    assert BLANK in opened.find_element("id", "count").text
+    opened.find_element("id", "find").clear()
+    opened.execute_script(
+        "const s = document.querySelector('#order'); s.value = 'worst'; s.dispatchEvent(new Event('change'))"
+    )
+    ids = script(opened, "return [...document.querySelectorAll('.cards')[0].children].map(c => c.dataset.image)")
+    data = script(opened, "return JSON.parse(document.getElementById('data').textContent)")
+    means = [sum(each["semantic"][name] for each in data["scores"].values()) / len(data["scores"]) for name in ids]
+    assert means == sorted(means)
+
+
+def test_image_level_tasks_are_chips(opened):
+    choose(opened, "input[name=task][value=tags]")
+    card = opened.find_element("css selector", ".card")
+    assert not card.find_element("css selector", ".stack").is_displayed()
+    assert [chip.text for chip in card.find_elements("css selector", ".twins li")]
+    assert not card.find_element("css selector", ".slide").is_displayed()
 
 
 def contrast(browser: Any) -> float:

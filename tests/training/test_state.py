@@ -33,8 +33,8 @@ class Faulty(Supervised):
         terms = super().forward(step)
         if step.iteration != self.at:
             return terms
-        if self.happens == "stop":
-            os.kill(os.getpid(), signal.SIGTERM)
+        if self.happens in ("stop", "requeue"):
+            os.kill(os.getpid(), signal.SIGTERM if self.happens == "stop" else signal.SIGUSR1)
             return terms
         terms = {name: Term(total * 1.0, count) for name, (total, count) in terms.items()}
         for total, _ in terms.values():

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from crosstask.data.labels.assignments import read_assignment
 from crosstask.errors import DataError, RecipeError, nearest
+from crosstask.reading import regular
 from crosstask.seeding import derive
 
 
@@ -183,7 +184,7 @@ def read_lists(path: Path) -> dict[str, list[str]]:
         DataError: the file is missing or holds something else.
     """
     try:
-        lists = json.loads(path.read_text("utf-8"))
+        lists = json.loads(regular(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f'{path}: cannot read the lists of labels ({error}): write {{"task": ["id", ...]}}') from None
     if not isinstance(lists, dict) or not all(isinstance(ids, list) for ids in lists.values()):

@@ -16,7 +16,7 @@ depth, 1 - cosine of normals. The cost is linear in the number of tasks, where t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,7 +52,7 @@ class Known(NamedTuple):
 class JointTask(Objective):
     """Predictions and labels of all dense tasks meet in the latent space of an autoencoder.
 
-    Three terms, each averaged over the images with labels: ``distance`` trains the network; ``latent`` and
+    Three terms, each averaged over images: ``distance`` trains the network; ``latent`` and
     ``reconstruction``, which come with their factors, the autoencoder. Published: 4 times the whole for the network,
     with the factors below. Pixels that a labelled task of the image does not know are 0 in all maps of both stacks.
 
@@ -70,8 +70,9 @@ class JointTask(Objective):
         sample: classes predicted in place of a label are drawn, not given as probabilities.
         depth_mean: mean depth in metres; with the next, what squashes depth into (0, 1). That of NYU-v2 by default.
         depth_deviation: standard deviation of depth in metres.
-        widths: Sequence[Size],
+        widths: channels of the stages of the autoencoder, each at half the resolution; published: a SegNet of 64, 128,
             256, 512, 512.
+        average: over which images of the step, those with labels (labels) or all (images).
 
     Raises:
         RecipeError: fewer than two dense tasks, or an option that is not valid.
@@ -87,6 +88,7 @@ class JointTask(Objective):
         depth_mean: Positive = 2.3618,
         depth_deviation: Positive = 1.5876,
         widths: Sequence[Size] = (16, 32, 64),
+        average: Literal["labels", "images"] = "labels",
     ) -> None:
         super().__init__()
         if depth_deviation <= 0:
@@ -103,6 +105,7 @@ class JointTask(Objective):
         self.channels = [task.channels for task in self.tasks.values()]
         self.autoencoder = Autoencoder(sum(self.channels), widths)
         self.factors = {"distance": 1.0, "latent": latent, "reconstruction": reconstruction}
+        self.average = average
         self.sample, self.additive = sample, not sample
 
     def term_names(self) -> list[str]:
@@ -112,7 +115,7 @@ class JointTask(Objective):
         known = self._known(step.batch)
         zero = Term.zero(*self.autoencoder.parameters(), *(step.predictions[name] for name in self.tasks))
         if not len(known.images):
-            return dict.fromkeys(self.factors, zero)
+            return dict.fromkeys(self.factors, Term(zero.total, self._count(step.batch, known)))
         stacks = torch.cat(self._stacks(step, known))
         size = (stacks.shape[-2], stacks.shape[-1])
         constant = stacks.detach()
@@ -122,12 +125,15 @@ class JointTask(Objective):
             "latent": distance(latents),
             "reconstruction": self._reconstruction(self.autoencoder.decode(latents, size), constant, known.mask),
         }
-        count = zero.count + len(known.images)
+        count = self._count(step.batch, known)
         return {name: Term(zero.total + self.factors[name] * loss, count) for name, loss in losses.items()}
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        count = len(self._known(batch).images)
-        return dict.fromkeys(self.factors, torch.tensor(float(count), device=batch.images.device))
+        return dict.fromkeys(self.factors, self._count(batch, self._known(batch)))
+
+    def _count(self, batch: Batch, known: Known) -> Tensor:
+        count = len(batch) if self.average == "images" else len(known.images)
+        return torch.tensor(float(count), device=batch.images.device)
 
     def _known(self, batch: Batch) -> Known:
         tasks = labelled(batch, self.tasks)

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
@@ -47,10 +48,11 @@ SHARPEST = 0.02
 class RegionContrast(Objective):
     """Contrast of regions between predictions and other tasks' labels.
 
-    The term averages eq. 6 over the pairs (image, unlabelled task, labelled task) that have two regions or more. It is
-    logged beside its chance level: a loss far below that in the first epochs means that a shortcut was found. Features
-    of padded convolutions carry position and outline, by which regions of one image can be told apart without looking
-    at their values: ``kernel: 1`` removes it, ``across: true`` makes it worth less.
+    For one pair of maps eq. 6 is the mean over both maps and all regions; see ``pairs`` for how those of an image and
+    of a step come together. A pair takes part where it has two regions or more. The term is logged beside its chance
+    level: a loss far below that in the first epochs means that a shortcut was found. Features of padded convolutions
+    carry position and outline, by which regions of one image can be told apart without looking at their values:
+    ``kernel: 1`` removes it, ``across: true`` makes it worth less.
 
     Needs regions in the data (``data.regions: true`` and a column made by ``crosstask regions``).
 
@@ -81,7 +83,7 @@ class RegionContrast(Objective):
             which both sides share).
         pixels: most pixels sampled in a step, the same number from every region but at least one; memory grows with
             the square. With ``distance: pixel`` only.
-        minimum: Steps,
+        minimum: pixels at the resolution of the contrast (that of the images divided by ``reduce`` and the pooling,
             times ``enlarge``) below which a region is left out. The part of the regions' pixels that is kept is logged
             as ``kept``; people are told where it is less than half.
         reduce: predictions and labels are averaged over squares of this side before they are mapped.
@@ -91,7 +93,11 @@ class RegionContrast(Objective):
         layers: layers of each of its stages.
         kernel: side of its convolutions, 3 or 1.
         pool: halve the resolution after each stage.
-        every_pair: also learn from pairs whose source task is labelled itself.
+        every_pair: also learn from pairs whose source task is labelled itself; where not given, on images that have all
+            labels.
+        pairs: ``mean`` averages over the pairs (image, unlabelled task, labelled task) of the step. The others are
+            means over all images of the step: of the sum over an image's pairs (``sum``, as released), or of eq. 6 with
+            its K tasks and its sum over positives (``positives``), which is 2 / K times that sum.
 
     Raises:
         RecipeError: fewer than two dense tasks, or an option out of range.
@@ -128,7 +134,8 @@ class RegionContrast(Objective):
         layers: Sequence[Size] = (2,),
         kernel: Size = 3,
         pool: bool = False,
-        every_pair: bool = False,
+        every_pair: bool | None = None,
+        pairs: Literal["mean", "sum", "positives"] = "mean",
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "region_contrast")
@@ -141,6 +148,7 @@ class RegionContrast(Objective):
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature))) if learn_temperature else None
         self.normalise, self.negatives, self.across, self.detach_labels = normalise, negatives, across, detach_labels
         self.minimum, self.reduce, self.enlarge, self.every_pair = minimum, reduce, enlarge, every_pair
+        self.pairs = pairs
         self.exclude_same = None if exclude_same is None else _segmentation(self.tasks, exclude_same)
         channels = [task.channels for task in self.tasks.values()]
         self.mapper = MappingNetwork(channels, stem, widths, layers, kernel, pool)
@@ -167,12 +175,12 @@ class RegionContrast(Objective):
         self._chance = None
         pairs = find_pairs(step.batch, self.tasks, self.every_pair)
         if not pairs:
-            return {"regions": nothing}
+            return {"regions": self._term(nothing, step.batch)}
         embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets, self.reduce)
         source, target = (self._prepared(torch.cat(maps)) for maps in zip(*embedded, strict=True))
         index, rows = self._rows(step, step.batch.regions, pairs, source)
         if not len(index):
-            return {"regions": nothing}
+            return {"regions": self._term(nothing, step.batch)}
         predicted = self.comparison.describe(source, index)
         labelled = self.comparison.describe(target.detach() if self.detach_labels else target, index)
         contrast = contrast_regions(
@@ -188,7 +196,12 @@ class RegionContrast(Objective):
         if self.bank is not None:
             self.bank.add(predicted, labelled, rows)
         self._chance = contrast.chance
-        return {"regions": Term(nothing.total + contrast.loss.sum(), nothing.count + len(contrast.loss))}
+        return {"regions": self._term(nothing, step.batch, contrast.loss)}
+
+    def counts(self, batch: Batch) -> dict[str, Tensor] | None:
+        if self.pairs == "mean":
+            return None
+        return {"regions": torch.tensor(float(len(batch)), device=batch.images.device)}
 
     def chance(self) -> dict[str, float]:
         return {} if self._chance is None or not len(self._chance) else {"regions": float(self._chance.mean())}
@@ -200,6 +213,14 @@ class RegionContrast(Objective):
     def after_step(self, network: MultiTaskNetwork, iteration: int) -> None:
         if self.log_temperature is not None:
             self.log_temperature.clamp_(min=math.log(SHARPEST))
+
+    def _term(self, nothing: Term, batch: Batch, losses: Tensor | None = None) -> Term:
+        """The term, given eq. 6 of each pair of maps, (P,)."""
+        if self.pairs == "mean":
+            return nothing if losses is None else Term(nothing.total + losses.sum(), nothing.count + len(losses))
+        factor = 1.0 if self.pairs == "sum" else 2.0 / len(self.tasks)
+        total = nothing.total if losses is None else nothing.total + factor * losses.sum()
+        return Term(total, nothing.count + len(batch))
 
     def _prepared(self, maps: Tensor) -> Tensor:
         if self.enlarge > 1:

@@ -53,23 +53,34 @@ def labelled(batch: Batch, tasks: Mapping[str, Task]) -> dict[str, Tensor]:
     return {name: task.known(batch.targets[name]).flatten(1).any(1) for name, task in tasks.items()}
 
 
-def find_pairs(batch: Batch, tasks: Mapping[str, Task], every: bool = False) -> list[Pair]:
+def find_pairs(batch: Batch, tasks: Mapping[str, Task], every: bool | None = None) -> list[Pair]:
     """All ordered pairs of dense tasks that some image of the batch offers.
 
     Args:
         batch: the batch.
         tasks: the dense tasks.
-        every: also pairs whose source is labelled itself; then full labels give all K (K - 1) pairs.
+        every: also pairs whose source is labelled itself. By default only on images that have all labels, which offer
+            nothing else: these give all K (K - 1) pairs, as in the papers' tables of full labels.
     """
     known = labelled(batch, tasks)
+    full = torch.stack(list(known.values())).all(0)
     pairs = []
     for i, source in enumerate(tasks):
         for j, target in enumerate(tasks):
             if i != j:
-                images = (known[target] & (every | ~known[source])).nonzero()[:, 0]
+                allowed = ~known[source] | (full if every is None else every)
+                images = (known[target] & allowed).nonzero()[:, 0]
                 if len(images):
                     pairs.append(Pair(source, target, images, pair_slot(i, j, len(tasks))))
     return pairs
+
+
+def images_with_a_pair(pairs: list[Pair], batch: Batch) -> Tensor:
+    """How many images of the batch have any of the pairs."""
+    any_pair = torch.zeros(len(batch), device=batch.images.device)
+    for pair in pairs:
+        any_pair[pair.images] = 1
+    return any_pair.sum()
 
 
 def embed_pairs(

@@ -75,10 +75,9 @@ def test_gradient_reaches_predictions_and_every_parameter(name):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.parametrize("labelled", [[set(), set()], [{"semantic", "depth", "normals"}] * 2])
-def test_nothing_to_learn_is_an_exact_zero_attached_to_everything(name, labelled):
+def test_nothing_to_learn_is_an_exact_zero_attached_to_everything(name):
     objective = objective_of(**VARIANTS[name])
-    term = objective(step_of(labelled))["regions"]
+    term = objective(step_of([set(), set()]))["regions"]
     term.mean().backward()
     assert (term.total, term.count) == (0, 0)
     assert all(p.grad is not None and not p.grad.any() for p in objective.parameters())
@@ -106,7 +105,7 @@ def slow(objective, step, distance) -> list[float]:
         one = slice(image, image + 1)
         known = [name for name in names if objective.tasks[name].known(step.batch.targets[name][one]).any()]
         for target in known:
-            for source in (name for name in names if name not in known):
+            for source in (name for name in names if name != target and (name not in known or known == names)):
                 slot = torch.tensor([pair_slot(names.index(source), names.index(target), len(names))])
                 maps = (
                     (source, objective.tasks[source].embed(step.predictions[source][one])),
@@ -137,7 +136,7 @@ def test_all_pairs_in_one_call_equal_a_loop_over_images_pairs_and_regions(name):
         "vector": lambda a, _, b, __: (a[:, None] - b).square().sum(-1),
     }[name]
     losses = slow(objective, step, reference)
-    assert term.count == 4
+    assert term.count == len(losses) // 2 == 10
     torch.testing.assert_close(float(term.total), sum(losses), rtol=1e-4, atol=1e-4)
 
 

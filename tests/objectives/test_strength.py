@@ -1,0 +1,290 @@
+"""How strong each objective of a preset is beside supervision: the loss of a whole step against a loop over its images
+and tasks, written down from the papers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from lightning_fabric import Fabric
+
+from crosstask.data.sample import Batch
+from crosstask.networks import MultiTaskNetwork
+from crosstask.recipe import Recipe, read_recipe
+from crosstask.shipped import SHIPPED
+from crosstask.tasks import KINDS
+from crosstask.training.step import accumulate_gradients
+
+SIZE = (64, 96)
+KINDS_OF = {
+    "semantic": {"kind": "segmentation", "classes": 3},
+    "depth": {"kind": "depth"},
+    "normals": {"kind": "normals"},
+}
+LABELS = {
+    (3, "one"): [{"semantic"}, {"depth"}, {"normals"}, {"depth"}],
+    (3, "random"): [{"semantic", "depth"}, {"depth"}, {"normals", "semantic"}, {"normals"}],
+    (3, "full"): [{"semantic", "depth", "normals"}] * 2,
+    (2, "one"): [{"semantic"}, {"depth"}, {"depth"}],
+    (2, "random"): [{"semantic", "depth"}, {"depth"}, {"semantic"}],
+    (2, "full"): [{"semantic", "depth"}] * 2,
+}
+
+
+def make_batch(labelled: list[set[str]], names: list[str], seed: int = 1) -> Batch:
+    rng = torch.Generator().manual_seed(seed)
+    count = len(labelled)
+    depth = 1 + 3 * torch.rand(count, 1, *SIZE, generator=rng)
+    normals = torch.randn(count, 3, *SIZE, generator=rng)
+    targets = {
+        "semantic": torch.randint(0, 3, (count, *SIZE), generator=rng),
+        "depth": depth,
+        "normals": torch.nn.functional.normalize(normals, dim=1),
+    }
+    for index, present in enumerate(labelled):  # as much as a third of the label of an image is unknown
+        rows = int(torch.randint(20, (), generator=rng))
+        for name in names:
+            unknown = -1 if name == "semantic" else math.nan
+            if name in present:
+                targets[name][index, ..., :rows, :] = unknown
+            else:
+                targets[name][index] = unknown
+    regions = torch.zeros(count, *SIZE, dtype=torch.int32)
+    regions[:, 32:] += 1
+    regions[:, :, 48:] += 2
+    images = torch.rand(count, 3, *SIZE, generator=rng)
+    ids = [str(index) for index in range(count)]
+    targets = {name: targets[name] for name in names}
+    return Batch(images, targets, ids, regions, torch.full((count, 4), math.nan), {})
+
+
+def make_learner(preset: str, names: list[str]):
+    torch.manual_seed(0)
+    tasks = {
+        name: KINDS[KINDS_OF[name]["kind"]](name, **{k: v for k, v in KINDS_OF[name].items() if k != "kind"})
+        for name in names
+    }
+    network = MultiTaskNetwork(tasks, encoder_options={"width": 4, "output_stride": 8})
+    given = {"data": {"table": "none.csv"}, "tasks": {name: KINDS_OF[name] for name in names}}
+    objectives = read_recipe(SHIPPED / "patches" / f"{preset}.yaml")["objectives"]
+    if "pairwise" in objectives:
+        objectives["pairwise"] |= {
+            "stem": 4,
+            "widths": [4, 4, 4, 4],
+            "layers": [1, 1, 1, 1, 1],
+        }  # its size changes no strength
+    if "joint_task" in objectives:
+        objectives["joint_task"] |= SMALL_JOINT_TASK
+    return Recipe.of(given | {"objectives": objectives}).learner(tasks, network).eval()
+
+
+SMALL_JOINT_TASK = {"widths": [4, 4], "sample": False}
+"""Its size changes no strength, nor do its draws."""
+
+
+# -- by hand ----------------------------------------------------------------------------------------------------
+
+
+def known_of(batch: Batch, name: str, index: int) -> np.ndarray:
+    target = batch.targets[name][index].numpy()
+    return target >= 0 if name == "semantic" else ~np.isnan(target[0])
+
+
+def supervised(predictions, batch, index) -> float:
+    total = 0.0
+    for name, prediction in predictions.items():
+        known = known_of(batch, name, index)
+        if not known.any():
+            continue
+        raw, label = prediction[index].numpy(), batch.targets[name][index].numpy()
+        if name == "semantic":
+            logits = raw - raw.max(0)
+            log = logits - np.log(np.exp(logits).sum(0))
+            losses = -np.take_along_axis(log, np.maximum(label, 0)[None], 0)[0]
+        elif name == "depth":
+            losses = np.abs(raw - label)[0]
+        else:
+            losses = 1 - (raw * label).sum(0) / np.sqrt((raw**2).sum(0))
+        total += losses[known].mean()
+    return total
+
+
+def pairs_of(batch, names, index):
+    labelled = {name for name in names if known_of(batch, name, index).any()}
+    everything = labelled == set(names)
+    return [(s, t) for s in names for t in names if s != t and t in labelled and (everything or s not in labelled)]
+
+
+def mapped(objective, predictions, batch, names, index, s, t):
+    """The prediction of s and the label of t in the joint space, each mapped alone."""
+    i, j = names.index(s), names.index(t)
+    slot = torch.tensor([i * (len(names) - 1) + (j if j < i else j - 1)])
+    source = objective.tasks[s].embed(predictions[s][index : index + 1])
+    label = objective.tasks[t].embed_target(batch.targets[t][index : index + 1])
+    return [objective.mapper([(k, each, slot)])[0][0] for k, each in ((i, source), (j, label))]
+
+
+def cosine(a, b) -> float:
+    a, b = a.numpy(), b.numpy()
+    norms = np.sqrt((a**2).sum(0) * (b**2).sum(0))
+    return 1 - (np.where(norms > 1e-12, (a * b).sum(0) / np.maximum(norms, 1e-12), 0)).mean()
+
+
+def pairwise(objective, predictions, features, batch, names, index) -> float:
+    total = 0.0
+    for s, t in pairs_of(batch, names, index):
+        source, label = mapped(objective, predictions, batch, names, index, s, t)
+        phi = torch.nn.functional.adaptive_avg_pool2d(features[-1][index], source.shape[-2:])
+        total += cosine(source, label) + 0.5 * (cosine(source, phi) + cosine(label, phi))
+    return total
+
+
+def gaussians(maps, regions):
+    maps = maps.double().numpy()
+    return [(maps[:, regions == i].mean(1), np.cov(maps[:, regions == i])) for i in range(4)]
+
+
+def wasserstein(p, q) -> float:
+    root = np.sqrt(np.linalg.eigvals(p[1] @ q[1]).real.clip(0)).sum()
+    return ((p[0] - q[0]) ** 2).sum() + np.trace(p[1]) + np.trace(q[1]) - 2 * root
+
+
+def region_pair(source, label, regions) -> float:
+    """The sum over both maps and all regions of eq. 3 with one positive, and its number of regions."""
+    maps = [gaussians(each, regions) for each in (source, label)]
+    total = 0.0
+    for own, other in ((0, 1), (1, 0)):
+        for i, anchor in enumerate(maps[own]):
+            near = np.exp(-wasserstein(anchor, maps[other][i]) / 5.4)
+            far = sum(np.exp(-wasserstein(anchor, each[j]) / 5.4) for each in maps for j in range(4) if j != i)
+            total -= np.log(near / (near + far))
+    return total
+
+
+def region_contrast(objective, predictions, batch, names, index, published: bool) -> float:
+    regions = batch.regions[index].numpy()[1::2, 1::2]
+    total = 0.0
+    for s, t in pairs_of(batch, names, index):
+        source, label = (
+            torch.nn.functional.interpolate(each[None], scale_factor=8, mode="bilinear")[0]
+            for each in mapped(objective, predictions, batch, names, index, s, t)
+        )
+        # eq. 6 divides by all K maps and M regions; the code by the anchors of its two maps, per pair
+        total += region_pair(source, label, regions) / ((len(names) if published else 2) * 4)
+    return total
+
+
+def joint_task(objective, predictions, batch, names, index) -> float:
+    from scipy.stats import norm
+
+    known = np.ones(SIZE, bool)
+    for name in names:
+        own = known_of(batch, name, index)
+        known &= own | ~own.any()
+    stacks = []
+    for labels in (True, False):
+        stack = []
+        for name in names:
+            own, raw = known_of(batch, name, index), predictions[name][index].numpy()
+            if labels and own.any():
+                label = batch.targets[name][index].numpy()
+                if name == "semantic":
+                    values = np.stack([label == k for k in range(3)]).astype(float)
+                else:
+                    values = norm.cdf(label, 2.3618, 1.5876) if name == "depth" else label
+            elif name == "semantic":
+                values = np.exp(raw - raw.max(0)) / np.exp(raw - raw.max(0)).sum(0)
+            elif name == "depth":
+                values = norm.cdf(raw, 2.3618, 1.5876)
+            else:
+                values = raw / np.sqrt((raw**2).sum(0))
+            stack.append((values + 1) / 2 if name == "normals" else values)
+        stacks.append(torch.from_numpy(np.where(known, np.concatenate(stack), 0)).float())
+    latents = [objective.autoencoder.encoder(each[None]) for each in stacks]
+    total = (1 + 2) * cosine(latents[0][0], latents[1][0])
+    for stack, latent in zip(stacks, latents, strict=True):
+        output, at = objective.autoencoder.decode(latent, SIZE)[0].numpy(), 0
+        for name in names:
+            channels = objective.tasks[name].channels
+            own, values = output[at : at + channels], stack.numpy()[at : at + channels]
+            at += channels
+            if name == "semantic":
+                error = (np.log1p(np.exp(own)) - values * own).mean(0)
+            elif name == "depth":
+                error = np.abs(1 / (1 + np.exp(-own)) - values)[0]
+            else:
+                n = 2 * values - 1
+                error = 1 - (own * n).sum(0) / np.sqrt((own**2).sum(0) * (n**2).sum(0)).clip(1e-9)
+            total += 0.5 * error[known].mean()
+    return total
+
+
+def by_hand(preset, learner, batch, names) -> float:
+    """1/B sum_b ( sum over labelled tasks of the mean loss + weight x consistency )."""
+    with torch.no_grad():
+        features = learner.network.features(batch.images)
+        predictions = learner.network.heads_forward(features, SIZE)
+        total = 0.0
+        for index in range(len(batch)):
+            total += supervised(predictions, batch, index)
+            if preset == "pairwise_as_published":
+                total += 2 * pairwise(learner.objectives["pairwise"], predictions, features, batch, names, index)
+            elif preset == "joint_task_as_published":
+                total += 4 * joint_task(learner.objectives["joint_task"], predictions, batch, names, index)
+            else:
+                published = preset == "region_contrast_as_published"
+                weight = 1 if published else 2 * 0.075
+                objective = learner.objectives["region_contrast"]
+                total += weight * region_contrast(objective, predictions, batch, names, index, published)
+    return total / len(batch)
+
+
+PRESETS = [
+    "pairwise_as_published",
+    "region_contrast_as_published",
+    "region_contrast_as_released",
+    "joint_task_as_published",
+]
+
+
+def loss_of(learner, batches: list[Batch]) -> float:
+    """As the loop makes it, at the end of all ramps: the sum of the terms' totals over their counts in the step."""
+    totals, counts = {}, {}
+    for batch in batches:
+        for name, (total, count) in learner(batch, 10**6, 10**6 + 1, torch.Generator()).items():
+            totals[name] = totals.get(name, 0) + total
+            counts[name] = counts.get(name, 0) + count
+    return float(sum(total / max(counts[name], 1) for name, total in totals.items()).detach())
+
+
+@pytest.mark.parametrize("labels", ["one", "random", "full"])
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_as_strong_as_its_source(preset, count, labels):
+    names = ["semantic", "depth", "normals"][:count]
+    learner = make_learner(preset, names)
+    batch = make_batch(LABELS[count, labels], names)
+    assert loss_of(learner, [batch]) == pytest.approx(by_hand(preset, learner, batch, names), rel=1e-5)
+
+
+def cut(batch: Batch, part: slice) -> Batch:
+    targets = {name: target[part] for name, target in batch.targets.items()}
+    return Batch(batch.images[part], targets, batch.ids[part], batch.regions[part], batch.intrinsics[part], {})
+
+
+@pytest.mark.parametrize("preset", ["pairwise_as_published", "region_contrast_as_published", "joint_task_as_published"])
+def test_the_strength_does_not_depend_on_how_a_step_is_cut(preset):
+    """Micro-batches and processes: the counts are the same sums."""
+    names = ["semantic", "depth", "normals"]
+    batch = make_batch([set(), {"depth"}, {"semantic", "normals"}, {"semantic"}], names)
+    gradients = []
+    for parts in ([batch], [cut(batch, slice(0, 1)), cut(batch, slice(1, 4))]):
+        learner = make_learner(preset, names)
+        fabric = Fabric(accelerator="cpu", devices=1)
+        module = fabric.setup(learner)
+        accumulate_gradients(fabric, module, parts, iteration=10**6, iterations=10**6 + 1, seed=0)
+        gradients.append({name: parameter.grad for name, parameter in learner.named_parameters()})
+    for name, expected in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], expected, rtol=1e-4, atol=1e-7)
