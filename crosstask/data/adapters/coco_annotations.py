@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from crosstask.data.adapters.runs import runs_of, to_mask
 from crosstask.data.decode.files import load_label
 from crosstask.errors import DataError, nearest
+from crosstask.reading import regular
 
 Boxes = Literal["refuse", "unknown", "fill"]
 BACKGROUND = "background"
@@ -27,7 +28,7 @@ def read_annotations(path: Path) -> dict[str, Any]:
         DataError: it is none.
     """
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(regular(path).read_text("utf-8-sig"))
         for key in ("images", "annotations", "categories"):
             content[key]
         for image in content["images"]:
