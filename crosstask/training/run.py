@@ -61,7 +61,7 @@ class Run:
         """
         if self.exists() and self.checkpoints.has("last"):
             raise UserError(f"{self.path} already holds a run: continue it with --resume, or choose another folder")
-        if not self.exists() and self._occupied():
+        if self._occupied():
             raise UserError(f"{self.path} is not empty and not a run: choose another folder")
         for name in OWN:
             (self.path / name).unlink(missing_ok=True)
@@ -71,7 +71,8 @@ class Run:
         """Whether anything is there that is not our own, or left over of our own."""
         if not self.path.exists():
             return False
-        return any(path.name not in OWN and not path.name.startswith(".") for path in self.path.iterdir())
+        own = (*OWN, self.checkpoints.folder.name)
+        return any(path.name not in own and not path.name.startswith(".") for path in self.path.iterdir())
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
