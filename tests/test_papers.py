@@ -6,6 +6,7 @@ with ``-m slow``.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shlex
@@ -28,6 +29,7 @@ ALWAYS = [
     "crosstask train cityscapes_npy+segnet --data.table cityscapes_npy.csv --training.batch_size 8 --data.flip true",
     "crosstask train coupling_affect+coupling_as_published --data.table faces.csv",
 ]
+PARSER = functools.cache(parser)
 TABLES = {
     "nyuv2": ("nyuv2.csv", "nyuv2_patches.csv", "nyuv2_masks.csv"),
     "cityscapes_npy": ("cityscapes_npy.csv",),
@@ -165,7 +167,7 @@ def test_the_page_has_the_rows_of_all_papers_and_every_table_is_made_on_it():
 @pytest.mark.parametrize("command", ROWS)
 def test_a_row_is_understood(command):
     _, *typed = shlex.split(command)
-    top, each = parser()
+    top, each = PARSER()
     typed, overrides = separate(typed, set(each[typed[0]]._option_string_actions))
     recipe = Recipe.load(top.parse_args(typed).recipe, overrides)
     assert recipe.sections["objectives"]
