@@ -76,8 +76,8 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
     tensors = read_weights(weights) if weights is not None else packaged_weights(name) if pretrained else None
     if odd := next((key for key in options if key in OURS), None):
         raise RecipeError(
-            f"network.encoder_options.{odd}: is none of the encoder's own (found {options[odd]!r:.80}): say where weights "
-            "come from with network.pretrained and network.weights"
+            f"network.encoder_options.{odd}: is none of the encoder's own (found {options[odd]!r:.80}): say where "
+            "weights come from with network.pretrained and network.weights"
         )
     arguments = {"features_only": True, **options}
     if tensors is not None:
