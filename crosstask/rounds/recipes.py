@@ -18,9 +18,11 @@ def classifier_recipe(recipe: Recipe, roles: Roles, table: Path) -> Recipe:
         RecipeError: ``refine.classifier_recipe`` does not fit.
     """
     sections = _ordinary(recipe, table, [roles.tags.name], start=None)
-    return Recipe.of(
-        merge({**sections, "objectives": {"supervised": {}}}, recipe.refine.classifier_recipe), recipe.trust
-    )
+    sections = merge({**sections, "objectives": {"supervised": {}}}, recipe.refine.classifier_recipe)
+    try:
+        return Recipe.of(sections, recipe.trust)
+    except RecipeError as error:
+        raise RecipeError(f"refine.classifier_recipe: {error}") from error
 
 
 def round_recipe(recipe: Recipe, roles: Roles, table: Path, start: Path) -> Recipe:
