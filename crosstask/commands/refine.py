@@ -38,13 +38,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from crosstask.errors import UserError
+
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
+    if arguments.resume is not None and not (Path(arguments.resume) / "recipe.yaml").is_file():
+        raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys
     from functools import partial
-    from pathlib import Path
 
     from rich.console import Console
 
@@ -58,10 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     if (arguments.recipe is None) == (arguments.resume is None):
         raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
-    if arguments.resume and (arguments.overrides or arguments.rounds is not None):
+    if arguments.resume is not None and (arguments.overrides or arguments.rounds is not None):
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
-    layout = Layout(Path(arguments.resume or arguments.out or Path("runs") / Path(arguments.recipe).stem))
-    if arguments.resume:
+    folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
+    layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
+    if arguments.resume is not None:
         recipe = layout.load(arguments.trust)
     else:
         rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
@@ -72,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     show = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
     refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, show, say)
-    if not arguments.resume:
+    if arguments.resume is None:
         layout.begin(recipe)
     try:
         record = refinement.run()

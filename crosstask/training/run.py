@@ -59,7 +59,7 @@ class Run:
         """
         if self.exists() and self.checkpoints.has("last"):
             raise UserError(f"{self.path} already holds a run: continue it with --resume, or choose another folder")
-        if not self.exists() and self._occupied():
+        if self._occupied():
             raise UserError(f"{self.path} is not empty and not a run: choose another folder")
         for name in OWN:
             (self.path / name).unlink(missing_ok=True)
@@ -69,7 +69,8 @@ class Run:
         """Whether anything is there that is not our own, or left over of our own."""
         if not self.path.exists():
             return False
-        return any(not is_part(path.name) and path.name not in (*OWN, LOCK) for path in self.path.iterdir())
+        own = (*OWN, LOCK, self.checkpoints.folder.name)
+        return any(not is_part(path.name) and path.name not in own for path in self.path.iterdir())
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
