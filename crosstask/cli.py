@@ -12,11 +12,12 @@ import sys
 from collections.abc import Sequence
 
 from crosstask import __version__
+from crosstask.data.loading.faults import explained
 from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
-    "demo", "table", "merge", "convert", "check", "regions", "relate", "train", "align", "refine", "eval", "compare",
-    "report", "predict", "export", "rooms", "recipes",
+    "demo", "table", "merge", "convert", "check", "start", "regions", "relate", "train", "align", "refine", "eval",
+    "compare", "report", "predict", "export", "rooms", "recipes",
 )  # fmt: skip
 
 _SMALLER = "choose a smaller batch, image or network, or fewer workers"
@@ -73,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if known.debug:
             raise
+        if cause := explained(error):
+            return _fail(cause, 1)
         return _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
     except MemoryError as error:
         if known.debug:
@@ -82,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if known.debug:
             raise
         text = " ".join(str(error).split())[:300]
+        if cause := explained(error):
+            return _fail(cause, 1)
         if _memory(error):
             return _fail(f"not enough memory ({text[:160]}): {_SMALLER}", 1)
         return _fail(f"{type(error).__name__}: {text} (this is a fault of crosstask: see it whole with --debug)", 1)

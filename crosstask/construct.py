@@ -13,8 +13,8 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from crosstask.errors import RecipeError, nearest
 from crosstask.ranges import check_range
-from crosstask.strict_yaml import require_plain
-from crosstask.typed import as_typed, hints_of
+from crosstask.strict_yaml import parse_yaml, require_plain
+from crosstask.typed import as_typed, hints_of, plain
 
 T = TypeVar("T")
 
@@ -65,9 +65,7 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
 
 class _Parser(ArgumentParser):
     def dump_dict(self, values: Any) -> dict[str, Any]:
-        import yaml
-
-        return yaml.safe_load(self.dump(values, skip_unset=False, skip_validation=True)) or {}
+        return plain(parse_yaml(self.dump(values, skip_unset=False, skip_validation=True))) or {}
 
 
 @cache
@@ -95,7 +93,11 @@ def _parse(
             raise RecipeError(f"{where}.{name}: missing; it has no default, add it to the recipe")
     typed = _typed(cls, options, where)
     try:
-        return parser.parse_object(typed)
+        parsed = parser.parse_object(typed)
+        for key, hint in hints_of(cls).items():
+            if isinstance(typed.get(key), dict) and "typing.Any" in str(hint):  # text in it would be read as YAML
+                parsed[key] = typed[key]
+        return parsed
     except (ArgumentError, TypeError, ValueError, OverflowError) as error:
         raise RecipeError(_one_line(str(error), where, options)) from error
 

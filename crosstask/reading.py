@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 from pathlib import Path
@@ -12,6 +13,38 @@ from crosstask.errors import UserError
 MOST_BYTES = 2**26
 
 
+def regular(path: Path) -> Path:
+    """The path itself, before it is opened: a pipe would wait for a writer, a device may never end.
+
+    Raises:
+        OSError: it is a pipe, a socket or a device.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return path  # whoever opens it says what is wrong
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, not a file", str(path))
+    return path
+
+
+def require_regular(path: Path | str, most: int = 2**40) -> None:
+    """Refuse what reading might never end of.
+
+    Raises:
+        UserError: there is no such file, or it is a folder, a device or a pipe, or larger than ``most`` bytes.
+    """
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read ({reason}): check the path") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise UserError(f"{path}: is a folder, a device or a pipe: give a file")
+    if status.st_size > most:
+        raise UserError(f"{path}: {status.st_size:,} bytes, more than the {most:,} allowed: is it this file?")
+
+
 def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
     """The text of a file.
 
@@ -19,12 +52,8 @@ def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
         UserError: there is no such file, it is none that can be read whole (a folder, a device, a pipe), larger than
             ``most`` bytes, or not UTF-8; one line.
     """
+    require_regular(path, most)
     try:
-        status = Path(path).stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise UserError(f"{path}: is a folder, a device or a pipe: give a file")
-        if status.st_size > most:
-            raise UserError(f"{path}: {status.st_size:,} bytes, more than the {most:,} allowed: is it this file?")
         return Path(path).read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start} is not UTF-8: save the file as UTF-8 text") from None
@@ -50,10 +79,14 @@ def parse_json(text: str, where: str, remedy: str) -> Any:
         UserError: it is not JSON, or a key is there twice; ends in ``remedy``.
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{where}: is not JSON ({reason}): {remedy}") from None
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

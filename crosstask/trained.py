@@ -11,7 +11,8 @@ from crosstask.data.labels.splits import Splits, load_splits, measurable
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.sample import Batch
-from crosstask.data.table.table import read_table
+from crosstask.data.table.sources import read_like, readers
+from crosstask.data.table.split_names import spelled
 from crosstask.data.transforms.chains import evaluation
 from crosstask.errors import DataError, UserError
 from crosstask.evaluation.scale import AtScale
@@ -63,18 +64,24 @@ class TrainedRun:
         except ValueError as error:
             raise DataError(str(error)) from None
         if table is not None:
-            given = read_table(table)
+            given = read_like(table, data.table)
             if not set(self.tasks) & set(given.columns):
                 raise DataError(f"{table}: no column of {', '.join(self.tasks)}: there is nothing to measure in it")
             columns = tuple(dict.fromkeys((*given.columns, *self.tasks)))  # no column is no label
-            whole = TableDataset(replace(given, columns=columns), self.tasks, name or None, confined=data.confined)
+            whole = TableDataset(
+                replace(given, columns=columns),
+                self.tasks,
+                spelled(name, given.splits) or name or None,
+                confined=data.confined,
+                readers=readers(data.table, self.tasks),
+            )
             return measurable(whole), name
         known = {
             data.test_split: self.splits.test,
             data.validation_split: self.splits.validation,
             data.train_split: self.splits.train,
         }
-        chosen = known.get(name)
+        chosen = known.get(name) or known.get(spelled(name, known) or "")
         if chosen is None:
             there = ", ".join(key for key, value in known.items() if value is not None)
             raise DataError(
@@ -90,7 +97,11 @@ class TrainedRun:
         """Batches of ``dataset``, images and labels at their own size."""
         data = self.recipe.data
         return evaluation_loader(
-            dataset, evaluation(), batch_size=self.recipe.training.batch_size, workers=data.workers, rank=0, world=1
+            dataset,
+            evaluation(),
+            batch_size=self.recipe.training.batch_size,
+            workers=data.workers,
+            timeout=data.timeout,
         )
 
     def training_batches(self) -> Iterator[Batch]:

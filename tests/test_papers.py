@@ -183,7 +183,9 @@ def test_a_row_runs_for_two_steps(command, prepared, tmp_path, monkeypatch):
     logs = [json.loads(line) for path in tmp_path.rglob("metrics.jsonl") for line in path.read_text().splitlines()]
     trained = [log for log in logs if log["kind"] == "train"]
     assert {log["iteration"] for log in trained} == {2}
+    counted = {name.split("/")[0] for log in trained for name, count in log["counts"].items() if count > 0}
     terms = {name.split("/")[0] for log in trained for name in log["terms"]}
     objectives = set(Recipe.load(arguments[1], separate(arguments, set())[1]).sections["objectives"])
+    assert objectives & {"pairwise", "region_contrast", "joint_task", "cross_map"} <= counted
     assert terms <= objectives | {"supervised"}
     assert terms

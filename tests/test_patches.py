@@ -31,7 +31,7 @@ def test_patches_lie_over_recipes(patch, base):
     with torch.device("cpu" if patch.stem in BASES else "meta"):  # tables of relatedness are looked at
         learner = recipe.learner(tasks, recipe.network(tasks, trained=True))
     assert "supervised" in learner.objectives
-    assert recipe.sections != Recipe.load(base).sections or (base, patch.stem) == ("demo", "from_scratch")
+    assert recipe.sections != Recipe.load(base).sections
 
 
 def test_patches_are_joined_to_the_name_of_a_recipe():

@@ -23,7 +23,7 @@ from crosstask.training.learner import Weighting
 from crosstask.training.options import TrainingOptions
 from crosstask.typed import hints_of, is_options
 
-NEGATIVE = {"training.seed", "data.labels_seed", "data.rooms.seed", "objectives.supervised.weight", "tasks.ignore"}
+NEGATIVE = {"training.seed", "data.labels_seed", "data.rooms.seed", "tasks.ignore"}
 """Where a negative number means something."""
 
 TASKS: dict[str, dict[str, object]] = {
@@ -71,7 +71,15 @@ def cases() -> Iterator[Case]:
 
 def _sections() -> Iterator[tuple[str, type, tuple[str, ...], tuple[str, ...]]]:
     yield "data", DataOptions, (), ()
-    yield "data.rooms", RoomsOptions, (), ("--data.table", "null")
+    rooms = (
+        "--data.table",
+        "null",
+        "--tasks",
+        "{depth: {kind: depth}}",
+        "--data.rooms",
+        "{train: 2, validation: 1, test: 1}",
+    )
+    yield "data.rooms", RoomsOptions, (), rooms
     yield "training", TrainingOptions, (), ()
     yield "refine", RefineOptions, (), ()
     yield "network", NETWORKS["multitask"], ("tasks",), ()
@@ -101,7 +109,9 @@ def _of_option(key: str, hint: Any, flags: tuple[str, ...]) -> Iterator[Case]:
         typed = train(*flags, f"--{key}", value.text)
         if key.startswith("refine."):
             typed = ("refine", "{work}/squares/recipe.yaml", "--out", "{work}/new", "--quiet", f"--{key}", value.text)
-        words = (key, key.split(".")[-1], key.removeprefix("objectives."))
+        words = (key.rpartition(".")[0].removeprefix("objectives."), key.split(".")[-1], value.text[:40])
+        if key.startswith("data.rooms"):  # is laid over tasks of other data, which may be what is wrong first
+            words = ()
         needs = ("squares",) if key.startswith("refine.") else ("data",)
         yield Case(
             "options", f"{key} = {value.text} ({value.what})", typed, needs=needs, must_fail=refused, mentions=words

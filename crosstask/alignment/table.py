@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from crosstask.alignment.cosines import PLACES, PREDICTIONS
-from crosstask.alignment.rows import Estimate, Row
+from crosstask.alignment.rows import Row
+from crosstask.schema import read_as
 from crosstask.training.run import plain
 
 FILE = "align.json"
@@ -58,19 +59,18 @@ def to_json(rows: Sequence[Row], settings: dict[str, Any]) -> str:
     return json.dumps(plain({"settings": settings, "rows": [asdict(row) for row in rows]}), indent=1)
 
 
+@dataclass(frozen=True)
+class Alignment:
+    """What the file holds."""
+
+    rows: list[Row]
+
+
 def read(path: Path) -> list[Row]:
     """The rows of a file that :func:`to_json` wrote.
 
     Raises:
-        ValueError, KeyError, TypeError: the file is of another version.
+        UserError: the file is broken or of another version; names key and value.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return [
-        Row(row["method"], row["task"], row["place"], *(_estimate(row[key]) for key in ("cosine", "control", "excess")))
-        for row in content["rows"]
-    ]
-
-
-def _estimate(values: dict[str, Any]) -> Estimate:
-    number = {key: float("nan") if value is None else float(value) for key, value in values.items()}
-    return Estimate(number["mean"], number["error"], int(number["batches"]))
+    content: Alignment = read_as(path, Alignment, "remove the file, it is made again")
+    return content.rows

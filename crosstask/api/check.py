@@ -6,6 +6,7 @@ from pathlib import Path
 
 from crosstask.data.check.check import Report
 from crosstask.data.check.check import check as check_table
+from crosstask.data.table.sources import read_like, readers
 from crosstask.data.table.table import Table, read_table
 
 
@@ -19,7 +20,7 @@ def check(
 
     Args:
         table: the table, or its file.
-        recipe: take the tasks from this recipe; guessed from the columns for None.
+        recipe: take the tasks, splits and conventions from this recipe; tasks guessed from the columns for None.
         workers: processes that open files; 0 for this one alone.
         trust: run code that the recipe names by ``class_path``; refused otherwise.
 
@@ -27,12 +28,19 @@ def check(
         DataError: the table cannot be read.
         RecipeError: the recipe is not valid.
     """
-    opened = table if isinstance(table, Table) else read_table(table)
     if recipe is None:
-        return check_table(opened, workers=workers)
+        return check_table(table if isinstance(table, Table) else read_table(table), workers=workers)
     from crosstask.recipe import Recipe
 
-    read = Recipe.load(recipe, ["--data.table", str(opened.path)], trust)
+    read = Recipe.load(recipe, trust=trust)
+    data, tasks = read.data, read.tasks()
     return check_table(
-        opened, read.tasks(), training=read.data.train_split, workers=workers, confined=read.data.confined
+        table if isinstance(table, Table) else read_like(table, data.table),
+        tasks,
+        training=data.train_split,
+        validation=data.validation_split,
+        test=data.test_split,
+        workers=workers,
+        confined=data.confined,
+        readers=readers(data.table, tasks),
     )

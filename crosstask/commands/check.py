@@ -2,6 +2,7 @@
 
     crosstask check data.csv                        tasks guessed from the columns
     crosstask check data.csv --recipe recipe.yaml   tasks as the recipe says
+    crosstask check --recipe recipe.yaml            ... and its tables, with what it says of each
 
 Exits with 2 when something is broken.
 """
@@ -9,24 +10,29 @@ Exits with 2 when something is broken.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from crosstask.commands.numbers import workers
 from crosstask.commands.paths import require_recipe, require_table
 from crosstask.commands.trust import add_trust
 
+if TYPE_CHECKING:
+    from crosstask.tasks.base import Task
+
 HELP = "what is labelled, broken or mis-specified in a table"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("table", help="table of files")
-    parser.add_argument("--recipe", help="take the tasks from this recipe")
+    parser.add_argument("table", nargs="*", help="tables of files (default: those of the recipe)")
+    parser.add_argument("--recipe", help="take the tasks, splits and conventions from this recipe")
     add_trust(parser)
     parser.add_argument("--workers", type=workers, default=2, help="processes that open files (default: 2)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_table(arguments.table)
+    for name in arguments.table:
+        require_table(name)
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
     from rich.console import Console
@@ -34,15 +40,31 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.console_progress import progress
     from crosstask.data.check.check import check
     from crosstask.data.check.report import render
-    from crosstask.data.table.table import read_table
+    from crosstask.data.table.sources import alike, load_tables, readers
+    from crosstask.errors import UserError
 
-    tasks, training = None, "train"
+    if not (arguments.table or arguments.recipe):
+        raise UserError("name the tables to check, or a recipe with --recipe")
+    tasks, given = None, arguments.table
+    options: dict[str, Any] = {}
+    reading: dict[str, dict[str, Task]] = {}
     if arguments.recipe is not None:
         from crosstask.recipe import Recipe
 
-        recipe = Recipe.load(arguments.recipe, ["--data.table", arguments.table], arguments.trust)
-        tasks, training = recipe.tasks(), recipe.data.train_split
+        recipe = Recipe.load(arguments.recipe, trust=arguments.trust)
+        data = recipe.data
+        if data.table is None and not given:
+            raise UserError(f"{arguments.recipe}: trains on made-up rooms, there is no table to check: name one")
+        tasks, given = recipe.tasks(), alike(given, data.table) if given else data.table
+        reading = readers(given, tasks)
+        options = {
+            "training": data.train_split,
+            "validation": data.validation_split,
+            "test": data.test_split,
+            "confined": data.confined,
+        }
+    table = load_tables(given)
     with progress("checking", arguments.quiet) as report:
-        found = check(read_table(arguments.table), tasks, training=training, workers=arguments.workers, progress=report)
+        found = check(table, tasks, workers=arguments.workers, readers=reading, progress=report, **options)
     Console().print(render(found))
     return 2 if found.errors else 0

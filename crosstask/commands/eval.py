@@ -76,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
                 progress=report,
                 settings=described,
             )
-        console.print(results.table())
         path = run.run.path / f"{name}_{split or 'all'}"
         results.save(f"{path}.json")
         write(f"{path}.md", results.markdown())
+        console.print(results.table())
     return 0

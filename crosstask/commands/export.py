@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_run_options
+from crosstask.commands.numbers import real, whole
 from crosstask.commands.paths import require_out, require_run
 
 HELP = "write a run as a torch.export program, and ONNX"
@@ -17,6 +18,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
     parser.add_argument("--out", metavar="FILE", help="where to write (default: RUN/network.pt2)")
     parser.add_argument("--onnx", action="store_true", help="also write ONNX (needs the extra 'export')")
+    parser.add_argument("--opset", type=whole(17, 30), help="version of ONNX's operators (default: what torch prefers)")
+    parser.add_argument(
+        "--precision", choices=("32", "16"), default="32", help="of weights and arithmetic; 16 for devices faster so"
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=real(0, 1e6),
+        help="how much values may differ from the network's, relative to the largest (default: 1e-4, 2e-2 in 16 bits)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
 
 
@@ -24,6 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
     require_run(arguments.path)
     if arguments.out is not None:
         require_out(arguments.out)
+    from crosstask.errors import UserError
+
+    if arguments.opset is not None and not arguments.onnx:
+        raise UserError(f"--opset {arguments.opset}: says nothing without --onnx: add it, or leave --opset out")
     from crosstask.evaluation.export import export
     from crosstask.trained import load_run
 
@@ -36,6 +50,9 @@ def run(arguments: argparse.Namespace) -> int:
         size=size or run.recipe.data.size,
         fit=size is not None,
         onnx=arguments.onnx,
+        opset=arguments.opset,
+        half=arguments.precision == "16",
+        tolerance=arguments.tolerance,
         overwrite=arguments.overwrite,
     )
     for file in (written.program, written.onnx):
@@ -44,5 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     if size is not None:
         print(f"show it images scaled to fit {size[0]}x{size[1]}, as it was measured: docs/run_exported.py does so")
     print("any size of: " + (", ".join(written.dynamic) or "nothing, only the shape it was exported with"))
+    if "height" in written.dynamic:
+        print("least size: {}x{}".format(*written.least))
     print("largest difference to the network: " + ", ".join(f"{k} {v:.1e}" for k, v in written.difference.items()))
     return 0

@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.evaluation_options import device, inference, shown
     from crosstask.commands.zero_shot_options import zero_shot
     from crosstask.evaluation.predict import predict
+    from crosstask.evaluation.sources import passed_over
     from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights, arguments.trust)
@@ -63,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for reason in predicted.broken.values():
         print(f"crosstask: error: {reason}", file=sys.stderr)
+    for ending, count in passed_over(arguments.images).items():
+        print(
+            f"crosstask: warning: passed over {count} {ending} files, which are not read: convert them", file=sys.stderr
+        )
     print(f"predicted {len(predicted.done)} images into {arguments.out}" + _left_out(len(predicted.broken)))
     return predicted.exit_code
 

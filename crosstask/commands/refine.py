@@ -1,4 +1,9 @@
-"""Learn segmentation from image tags in rounds: train, label the training images anew, train again.
+"""Train, label the training images, train again on these labels: in rounds, for any task.
+
+    crosstask refine nyuv2_rounds --rounds 2 --out runs/rounds
+    crosstask refine recipe.yaml --refine.teachers.depth depth-anything/Depth-Anything-V2-Small-hf
+
+Or segmentation from image tags:
 
     crosstask refine tags.yaml --rounds 4 --out runs/tags
     crosstask refine tags.yaml --out runs/tags --refine.saliency_from runs/horses --refine.masks semantic
@@ -15,7 +20,7 @@ from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
 from crosstask.commands.trust import add_trust
 
-HELP = "learn segmentation from tags, in rounds of pseudo-labels"
+HELP = "label the training images and train again, in rounds; segmentation from tags"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,13 +38,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from crosstask.errors import UserError
+
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
+    if arguments.resume is not None and not (Path(arguments.resume) / "recipe.yaml").is_file():
+        raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys
     from functools import partial
-    from pathlib import Path
 
     from rich.console import Console
 
@@ -48,14 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.errors import RecipeError
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
-    from crosstask.rounds.refinement import Interrupted, Refinement
+    from crosstask.rounds.plans import plan
+    from crosstask.rounds.steps import Interrupted
 
     if (arguments.recipe is None) == (arguments.resume is None):
         raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
-    if arguments.resume and (arguments.overrides or arguments.rounds is not None):
+    if arguments.resume is not None and (arguments.overrides or arguments.rounds is not None):
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
-    layout = Layout(Path(arguments.resume or arguments.out or Path("runs") / Path(arguments.recipe).stem))
-    if arguments.resume:
+    folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
+    layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
+    if arguments.resume is not None:
         recipe = layout.load(arguments.trust)
     else:
         rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
@@ -65,8 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
     show = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    refinement = Refinement(recipe, layout, device(arguments.device), arguments.quiet, show, say)
-    if not arguments.resume:
+    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, show, say)
+    if arguments.resume is None:
         layout.begin(recipe)
     try:
         record = refinement.run()
@@ -74,6 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"interrupted; continue with: crosstask refine --resume {layout.folder}", file=sys.stderr)
         return 130
     Console().print(record.table())
+    print(f"{record.total_steps} optimiser steps in all, of {len(record.steps)} trainings")
     if record.status == "unchanged":
         print(f"the pseudo-labels no longer change; {layout.round(len(record.rounds) - 2)} is the last round")
     return 0

@@ -83,4 +83,8 @@ def _conventions(recipe: str, by: str, options: Mapping[str, Any]) -> dict[str, 
     if column not in tasks:
         raise RecipeError(f"regions --column: {recipe} has no segmentation task {column!r}; {nearest(column, tasks)}")
     task = tasks[column]
-    return {"none": task.ignore} if task.remap is None else {"remap": task.remap}
+    if task.remap is not None:
+        return {"remap": task.remap}
+    if task.offset or len(task.ignored) > 1:
+        return {"remap": {index + task.offset: index for index in range(task.channels)}}
+    return {"none": task.ignored[0]}

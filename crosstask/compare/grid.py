@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 from crosstask.compare.entries import Method
 from crosstask.errors import RecipeError, UserError
 from crosstask.recipe import Recipe, merge
+from crosstask.schema import read_as
 from crosstask.writing import write
 
 FREE = {("data", "labels"), ("data", "labels_seed"), ("training", "seed")}
@@ -40,6 +41,15 @@ class Cell(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.method}, labels {self.labels}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class GridFile:
+    """What ``grid.json`` holds; see :class:`Grid`."""
+
+    methods: list[Method]
+    cells: list[tuple[str, str, int]]
+    command: str
 
 
 @dataclass
@@ -76,12 +86,14 @@ class Grid:
         file = path / "grid.json"
         if not file.exists():
             raise UserError(f"{path} is not a comparison: there is no {file.name} in it")
-        content = json.loads(file.read_text(encoding="utf-8"))
-        try:
-            methods = {each["name"]: Method(**each) for each in content["methods"]}
-        except (TypeError, KeyError) as error:
-            raise UserError(f"{file} is of another version: remove it and give the command again") from error
-        return cls(path, methods, [Cell(*cell) for cell in content["cells"]], content["command"])
+        content: GridFile = read_as(file, GridFile, "restore the file, or remove it and give the command again")
+        methods = {each.name: each for each in content.methods}
+        for name, labels, seed in content.cells:
+            if name not in methods or seed < 0 or not labels:
+                raise UserError(
+                    f"{file}: cells: {[name, labels, seed]} is no cell of {', '.join(methods)}: restore the file"
+                )
+        return cls(path, methods, [Cell(*cell) for cell in content.cells], content.command)
 
     def joined(self, earlier: Grid) -> Grid:
         """This grid with the cells of an earlier one in the same folder.
@@ -197,4 +209,4 @@ def _slug(text: str) -> str:
     >>> _slug("fraction:0.1")
     'fraction_0.1'
     """
-    return re.sub(r"[^\w.+=-]+", "_", text)
+    return re.sub(r"[^\w.+=-]+|^\.+", "_", text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,18 @@ from pathlib import Path
 
 from crosstask.compare.cell import RESULTS, finished
 from crosstask.compare.grid import Cell, Grid
+from crosstask.errors import UserError
 from crosstask.evaluation.results import Results, TaskResults
 from crosstask.recipe import task_names
+from crosstask.schema import read_as
 from crosstask.training.run import Run
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What is needed of a run's ``environment.json``: with how many labels each task was trained."""
+
+    training_labels: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -68,17 +76,21 @@ def read_measured(grid: Grid) -> list[Measured]:
 
 def _read(cell: Cell, path: Path) -> Measured:
     results = Results.load(path / RESULTS)
-    environment = json.loads((path / "environment.json").read_text(encoding="utf-8"))
-    labels = environment["training_labels"]
+    file = path / "environment.json"
+    labels = read_as(file, Environment, "train the run again").training_labels
+    if missing := next((task for task in results.tasks if task not in labels), None):
+        raise UserError(f"{file}: training_labels.{missing}: missing: train the run again")
     settings = {"images": str(results.images), **results.settings}
     return Measured(cell, results.tasks, settings, labels, read_cost(Run(path)))
 
 
 def read_cost(run: Run) -> Cost:
     """What a run took; its first lines, in which things warm up, count where there are no others."""
-    lines = [record for record in run.records() if record["kind"] == "train"]
+    lines = [record for record in run.records() if record["kind"] == "train" and "seconds_per_step" in record]
+    if not lines:
+        raise UserError(f"{run.metrics_path}: no line of training in it: restore the file, or train the run again")
     steady = lines[1:] or lines
-    memory = [record["peak_memory"] for record in lines if record["peak_memory"] is not None]
+    memory = [record["peak_memory"] for record in lines if record.get("peak_memory") is not None]
     return Cost(
         seconds=statistics.median(record["seconds_per_step"] for record in steady),
         memory=max(memory) if memory else None,

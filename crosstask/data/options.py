@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from crosstask.names import require_name
 from crosstask.ranges import Count, Factor, Share, Size, Workers
@@ -32,7 +32,8 @@ class DataOptions:
     """Where samples come from, which of their labels may be used, and how training images are varied.
 
     Args:
-        table: the table of files (CSV, JSONL, Parquet), relative to the current folder; several are concatenated.
+        table: the table of files (CSV, JSONL, Parquet), relative to the current folder; several are concatenated. One
+            whose labels are stored otherwise says so: ``[a.csv, {path: b.csv, depth: {unit: 0.00390625}}]``.
         rooms: made-up rooms instead of a table.
         size: height and width of training images.
         evaluation_size: height and width at which the network is shown images when it is measured or used: whole,
@@ -51,15 +52,19 @@ class DataOptions:
         derive: tasks whose targets are derived while training from the label an image has of another task, where it has
             none of their own: ``{normals: depth}``, given the camera's intrinsics. Counted apart, never measured.
         validation_fraction: part of the training rows held out where the table has no validation split; 0 for none.
-        train_split: name of the training split in the table's split column.
-        validation_split: name of the validation split.
-        test_split: name of the test split.
+        train_split: name of the training split in the table's split column (training is taken for it where it is not
+            there), or several, joined by commas: 0,1,2,3 of a five-fold table.
+        validation_split: name of the validation split; valid, validation and dev are taken for it where it is not
+            there.
+        test_split: name of the test split; testing is taken for it where it is not there.
         zoom: zooms of random scale-crops: two numbers are the ends of a range, any other count is a list to choose from
             ([1.0, 1.2, 1.5]). Below 1 the image is smaller than its frame, black and unknown around it.
         second_view: each training image also as a scale-crop of the first one, with its labels and regions: the labels'
             own losses learn from the first view, all other objectives from the second. Doubles the cost of a step.
         flip: flip half of the training images.
         colour: strength of colour jitter, 0 for none.
+        strong: how often an image with a label that a network made is shown in a strong view (colours jittered more,
+            grey, blurred at times), as students of their own kind are.
         regions: also load the region ids.
         workers: processes that load data.
         timeout: seconds after which a batch that ``workers`` have not loaded ends the run (a file system that does not
@@ -69,7 +74,7 @@ class DataOptions:
         confined: refuse paths that leave the table's folder.
     """
 
-    table: str | list[str] | None = None
+    table: str | dict[str, Any] | list[str | dict[str, Any]] | None = None
     rooms: RoomsOptions | None = None
     size: tuple[Size, Size] = (192, 256)
     evaluation_size: tuple[Size, Size] | Literal["own"] | None = None
@@ -87,6 +92,7 @@ class DataOptions:
     second_view: bool = False
     flip: bool = True
     colour: Factor = 0.2
+    strong: Share = 0.0
     regions: bool = False
     workers: Workers = 2
     timeout: Count = 300
@@ -95,6 +101,8 @@ class DataOptions:
     confined: bool = False
 
     def __post_init__(self) -> None:
+        if self.table in ("", []):
+            raise ValueError(f"data.table: found {self.table!r}: give the path of a table")
         if (self.table is None) == (self.rooms is None):
             raise ValueError("data: give either table or rooms, for example  data: {table: data.csv}")
         for name in ("train_split", "validation_split", "test_split"):

@@ -89,6 +89,17 @@ class Batch:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def weight_of(self, task: str, made: bool) -> Tensor | None:
+        """The weights of the labels of a task that a network made, or of those that were given; the others have 0.
+
+        (B, H, W) or (B,); None where there are neither weights nor labels to leave out.
+        """
+        weight, marks = self.weights.get(task), self.made.get(task)
+        if marks is None:
+            return torch.zeros(len(self), device=self.images.device) if made else weight
+        chosen = (marks if made else ~marks).float()
+        return chosen if weight is None else weight * chosen.reshape(-1, *[1] * (weight.ndim - 1))
+
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The batch on another device."""
         move = lambda tensor: tensor.to(device, non_blocking=non_blocking)  # noqa: E731

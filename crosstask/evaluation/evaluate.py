@@ -38,7 +38,7 @@ def evaluate(
 
     Neither the order of the images, nor how they are batched or spread over ranks, changes the results: the rows of
     all images are brought into the order of their ids first. An image seen twice (by a sampler that fills its last
-    batch) counts once.
+    batch) counts once. Labels of weight 0 are left out, as they are of losses; all others count alike.
 
     Args:
         network: images (B, 3, H, W) to raw predictions by task, at the size of the images; an
@@ -65,7 +65,8 @@ def evaluate(
             with autocasting(device, autocast):
                 predictions = network(batch.images)
             for name, metric in metrics.items():
-                metric.update(predictions[name], batch.targets[name])
+                target = tasks[name].weighed(batch.targets[name], batch.weights.get(name))
+                metric.update(predictions[name], target)
             ids += batch.ids
             if progress is not None:
                 progress(done, total)
@@ -120,6 +121,7 @@ def _results(
         images=len(labelled),
         per_class=metric.per_class() if labelled else {},
         absent=metric.absent() if labelled else [],
+        alone=metric.alone() if labelled else "",
         scores=scores,
         scale=metric.scale,
     )

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config
+from torch.utils._sympy.value_ranges import ValueRanges
 
 import crosstask
 from crosstask.errors import RunError, UserError
@@ -38,16 +39,18 @@ class Natural(nn.Module):
     Args:
         network: images to raw predictions by task.
         tasks: the tasks whose ``activate`` turns the raw predictions into natural values.
+        dtype: of the network's weights and arithmetic; images and values are float32 all the same.
     """
 
-    def __init__(self, network: nn.Module, tasks: Mapping[str, Task]) -> None:
+    def __init__(self, network: nn.Module, tasks: Mapping[str, Task], dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.network = network
+        self.network = network.to(dtype)
         self.tasks = dict(tasks)
+        self.dtype = dtype
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        predictions = self.network(images)
-        return {name: task.activate(predictions[name]) for name, task in self.tasks.items()}
+        predictions = self.network(images.to(self.dtype))
+        return {name: task.activate(predictions[name].float()) for name, task in self.tasks.items()}
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,14 @@ class Export:
         program: the ``.pt2`` file.
         onnx: the ONNX file; None where none was asked for.
         dynamic: the axes that may have any length when the files are run.
+        least: the least height and width the files were found to take; those of ``size`` where they are fixed.
         difference: per task, the largest absolute difference to the network over all images it was checked on.
     """
 
     program: Path
     onnx: Path | None
     dynamic: tuple[str, ...]
+    least: tuple[int, int]
     difference: dict[str, float]
 
 
@@ -75,14 +80,17 @@ def export(
     size: tuple[int, int],
     fit: bool = True,
     onnx: bool = False,
-    tolerance: float = 1e-4,
+    opset: int | None = None,
+    half: bool = False,
+    tolerance: float | None = None,
     overwrite: bool = False,
 ) -> Export:
     """Write ``network`` to ``path`` (``.pt2``) and, on demand, to the same name with ``.onnx``.
 
     The files take ``images`` (B, 3, H, W), float32 RGB in [0, 1], and return the *natural values* of each task by name:
     class probabilities (B, C, H, W), metres, unit vectors, tag probabilities (B, C). Batch, height and width may be
-    anything where the network can be exported that way; otherwise one image of any size, any number of images of
+    anything (down to the least size the file says) where the network can be exported that way; otherwise one image of
+    any size, any number of images of
     ``size``, or one image of it. Names of tasks and
     classes, units and what the input has to be are inside, as JSON (see :func:`metadata`).
 
@@ -95,8 +103,10 @@ def export(
         size: height and width at which the network is shown images.
         fit: whether images of other sizes are to be scaled to fit into ``size``; the file says so, it does not do it.
         onnx: also write ONNX; needs the ``export`` extra.
-        tolerance: how much a value may differ from the network's, relative to the largest value of the task (or to 1
-            where that is below 1).
+        opset: version of ONNX's operators; what torch prefers where None.
+        half: weights and arithmetic in float16, for devices that are faster so; images and values stay float32.
+        tolerance: how much a value may differ from the network's in float32, relative to the largest value of the task
+            (or to 1 where that is below 1); 1e-4 where None, 2e-2 in float16.
         overwrite: replace files that are there.
 
     Raises:
@@ -111,10 +121,15 @@ def export(
     for file in files:
         if file.exists() and not overwrite:
             raise UserError(f"{file}: is there already: give another path, or --overwrite")
-    natural = Natural(copy.deepcopy(network).cpu().float(), tasks).requires_grad_(False)
-    with evaluating(natural), torch.no_grad():
-        exported, dynamic = _exported(natural, size)
-        content = metadata(tasks, size, dynamic, fit)
+    if tolerance is None:
+        tolerance = 2e-2 if half else 1e-4
+    natural = Natural(copy.deepcopy(network).cpu(), tasks).requires_grad_(False)
+    written = Natural(copy.deepcopy(natural.network), tasks, torch.float16) if half else natural
+    with evaluating(natural), evaluating(written), torch.no_grad():
+        exported, dynamic = _exported(written, size)
+        least = _least(natural, exported, size, dynamic, tolerance)
+        content = metadata(tasks, size, dynamic, fit) | {"weights": "float16" if half else "float32"}
+        content["input"]["least"] = list(least)
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
         with whole(program) as part:
@@ -122,10 +137,10 @@ def export(
             difference = _check(natural, load_exported(part), program, size, dynamic, tolerance)
         if model is not None:
             with whole(model) as part:
-                _write_onnx(exported, part, content)
+                _write_onnx(exported, part, content, opset)
                 other = _check(natural, load_exported(part), model, size, dynamic, tolerance)
             difference = {name: max(difference[name], other[name]) for name in difference}
-    return Export(program, model, dynamic, difference)
+    return Export(program, model, dynamic, least, difference)
 
 
 def metadata(
@@ -169,6 +184,8 @@ def _exported(natural: Natural, size: tuple[int, int]) -> tuple[ExportedProgram,
             example, *others = (_images(*shape) for shape in _shapes(size, dynamic))
             with _quiet(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
                 exported = torch.export.export(natural, (example,), dynamic_shapes=shapes, strict=False)
+            if "batch" in dynamic:
+                _take_one(exported)
             module = exported.module()
             for images in others:
                 natural(images), module(images)
@@ -180,14 +197,61 @@ def _exported(natural: Natural, size: tuple[int, int]) -> tuple[ExportedProgram,
     ) from reason
 
 
-def _write_onnx(exported: ExportedProgram, path: Path, content: dict[str, Any]) -> None:
+def _take_one(exported: ExportedProgram) -> None:
+    """Let a program take one image too, which was traced with two.
+
+    To be fast, kernels ask whether a batch of one is contiguous in another order too; torch.export ties the program to
+    the answer, though it computes the same either way. Whether it does is measured afterwards.
+    """
+    images = next(node for node in exported.graph.nodes if node.op == "placeholder" and node.name == "images")
+    symbol = str(images.meta["val"].shape[0])
+    guards = getattr(exported, "_guards_code", None)
+    if guards is not None:
+        exported._guards_code = [guard for guard in guards if "size()[0]" not in guard or "size()[0] ==" in guard]
+    for key, found in exported.range_constraints.items():
+        if str(key) == symbol:
+            exported.range_constraints[key] = ValueRanges(1, found.upper)
+
+
+def _least(
+    natural: Natural, exported: ExportedProgram, size: tuple[int, int], dynamic: tuple[str, ...], tolerance: float
+) -> tuple[int, int]:
+    """The least height and width that the program takes, one at a time, and for which it computes what it should."""
+    if "height" not in dynamic:
+        return size
+    module = exported.module()
+
+    def works(shape: tuple[int, int]) -> bool:
+        images = _images(1, shape)
+        try:
+            expected, found = natural(images), module(images)
+        except Exception:  # guards and kernels have errors of their own
+            return False
+        return all(_gap(expected[name], found[name])[1] <= tolerance for name in natural.tasks)
+
+    sides = [side for side in (1, 2, 4, 8, 16, 32, 33, 48, 64, 96, 128) if side < min(size)]
+    side = next((side for side in sides if works((side, side))), None)
+    return size if side is None else (side, side)
+
+
+def _gap(expected: Tensor, found: Tensor) -> tuple[float, float]:
+    """The largest difference, and how large it is beside the largest value (or 1)."""
+    gap = (expected - found).abs().max().item()
+    return gap, gap / max(1.0, expected.abs().max().item())
+
+
+def _write_onnx(exported: ExportedProgram, path: Path, content: dict[str, Any], opset: int | None) -> None:
     names = list(content["outputs"])
     try:
         with _quiet():
-            model = torch.onnx.export(exported, dynamo=True, input_names=["images"], output_names=names, verbose=False)
-    except torch.onnx.errors.OnnxExporterError as error:
+            model = torch.onnx.export(
+                exported, dynamo=True, input_names=["images"], output_names=names, verbose=False, opset_version=opset
+            )
+    except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError) as error:
+        asked = "" if opset is None else f" with operators of version {opset}"
         raise RunError(
-            f"the network cannot be written as ONNX ({_first_line(error)}): use the .pt2 file, or another encoder"
+            f"the network cannot be written as ONNX{asked} ({_first_line(error)}): use the .pt2 file, another --opset, "
+            "or another encoder"
         ) from error
     assert model is not None
     model.model.metadata_props[METADATA] = json.dumps(content)
@@ -203,9 +267,9 @@ def _check(
         images = _images(batch, shape)
         expected, found = natural(images), loaded(images)
         for name in natural.tasks:
-            gap = (expected[name] - found[name]).abs().max().item()
+            gap, relative = _gap(expected[name], found[name])
             difference[name] = max(difference[name], gap)
-            if not gap <= tolerance * max(1.0, expected[name].abs().max().item()):
+            if not relative <= tolerance:
                 raise RunError(
                     f"{path}: differs from the network by {gap:.3g} in {name} for {batch} images of "
                     f"{shape[0]}x{shape[1]}: do not use the file, or allow more with --tolerance (now {tolerance:g})"

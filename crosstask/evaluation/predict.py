@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from crosstask.data.decode.files import load_image
+from crosstask.data.decode.writing import label_suffix, write_label
 from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT, Table, write_table
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
@@ -228,7 +229,8 @@ class Writer:
                 row[key] = encoded["cell"]
                 said[key] = encoded
             else:
-                row[key] = self._save(Image.fromarray(encoded), f"{key}/{self.names[name]}.png")
+                row[key] = f"{key}/{self.names[name]}{label_suffix(encoded)}"
+                write_label(self.out / row[key], encoded)
         for key, confidence in sure.items():
             weight, row[key + SOURCE] = key + WEIGHT, self.source or ""
             if confidence.ndim:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,11 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif", ".jp2", ".npy", ".npz"}
 )
 """Endings of the files in a folder that are taken for images."""
+UNREAD = frozenset(
+    {".heic", ".heif", ".avif", ".exr", ".hdr", ".pfm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf",
+     ".raw", ".psd", ".svg", ".jxl", ".dcm", ".jfif", ".h5", ".mat", ".tga"}
+)  # fmt: skip
+"""Endings of images of kinds that are not read."""
 
 
 def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
@@ -38,8 +44,21 @@ def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
             images[_unused(name, path, images)] = path
     if not images:
         named = ", ".join(map(str, inputs)) or "nothing"
+        unread = ", ".join(f"{count} {ending}" for ending, count in passed_over(inputs).items())
+        if unread:
+            raise UserError(f"{named}: no image found but {unread} files, which are not read: convert them, to PNG say")
         raise UserError(f"{named}: no image found: give a folder of images, a table, a pattern or files")
     return images
+
+
+def passed_over(inputs: Sequence[Path | str]) -> dict[str, int]:
+    """How many files in the folders that ``inputs`` name look like images and are of a kind that is not read, by
+    ending."""
+    found: Counter[str] = Counter()
+    for given in map(Path, inputs):
+        if given.is_dir():
+            found.update(path.suffix.lower() for path in given.rglob("*") if path.suffix.lower() in UNREAD)
+    return dict(found)
 
 
 def file_name(name: str) -> str:

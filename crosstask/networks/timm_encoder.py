@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -73,7 +76,8 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
     elif pretrained:
         arguments["pretrained"] = True
     try:
-        body = _any_size(timm.create_model, name, arguments)
+        with _quiet(tensors is not None):
+            body = _any_size(timm.create_model, name, arguments)
     except RecipeError:
         raise
     except TypeError as error:
@@ -95,6 +99,19 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
     if tensors is not None:
         check_loaded(body, tensors, str(weights or "the package"))
     return body
+
+
+@contextmanager
+def _quiet(quiet: bool) -> Iterator[None]:
+    """Without timm's list of tensors an encoder has no use for (its head's): what was loaded is checked here."""
+    logger = logging.getLogger("timm.models._builder")
+    before = logger.level
+    if quiet:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _package(name: str) -> str:

@@ -11,6 +11,7 @@ from crosstask.objectives.geometry import Geometry
 from crosstask.objectives.hard_pixels import HardPixels
 from crosstask.objectives.initial import Initial
 from crosstask.objectives.joint_task.joint_task import JointTask
+from crosstask.objectives.made_labels import MadeLabels
 from crosstask.objectives.mean_teacher import MeanTeacher
 from crosstask.objectives.pairwise import PairwiseConsistency
 from crosstask.objectives.regeneration import Regeneration
@@ -20,6 +21,7 @@ from crosstask.objectives.supervised import Supervised
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "supervised": Supervised,
+    "made_labels": MadeLabels,
     "pairwise": PairwiseConsistency,
     "region_contrast": RegionContrast,
     "joint_task": JointTask,

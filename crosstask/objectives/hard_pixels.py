@@ -83,6 +83,7 @@ class HardPixels(Objective):
 def hard_ones(losses: Tensor, threshold: float, kept: int) -> Tensor:
     """Which pixels are kept, (N,) bool, of their cross-entropies (N,), -log p.
 
+    >>> import torch
     >>> hard_ones(torch.tensor([0.1, 1.0, 2.0]), threshold=0.2, kept=2)
     tensor([False,  True,  True])
     """

@@ -35,6 +35,8 @@ class Supervised(Objective):
         only: the tasks that are learned from their labels; all where null. One name makes a single-task baseline of a
             recipe of many tasks, whose label protocol stays what it is.
         average: over what a term is averaged, labels or images.
+        made: also learn from labels that a network made (``TASK.source``), by their weight; without, they are left to
+            another objective.
 
     Raises:
         RecipeError: ``only`` names no task; or terms are averaged over images, and the loss of a task is not one of
@@ -56,6 +58,7 @@ class Supervised(Objective):
         network: MultiTaskNetwork,
         only: list[str] | None = None,
         average: Literal["labels", "images"] = "labels",
+        made: bool = True,
     ) -> None:
         super().__init__()
         for name in only or []:
@@ -70,7 +73,7 @@ class Supervised(Objective):
                     f"objectives.supervised.average: images, but the loss of {name} describes a batch, not an image; "
                     f"set tasks.{name}.loss to smooth_l1, or average: labels"
                 )
-        self.average = average
+        self.average, self.made = average, made
 
     def term_names(self) -> list[str]:
         return list(self.tasks)
@@ -78,7 +81,7 @@ class Supervised(Objective):
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         terms = {
-            name: self._term(task, step.predictions[name], batch.targets[name], batch.weights.get(name))
+            name: self._term(task, step.predictions[name], batch.targets[name], self._weight(batch, name))
             for name, task in self.tasks.items()
         }
         if others := [prediction for name, prediction in step.predictions.items() if name not in terms]:
@@ -89,7 +92,10 @@ class Supervised(Objective):
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         if self.average == "images":
             return dict.fromkeys(self.tasks, torch.tensor(float(len(batch)), device=batch.images.device))
-        return {name: task.count(batch.targets[name], batch.weights.get(name)) for name, task in self.tasks.items()}
+        return {name: task.count(batch.targets[name], self._weight(batch, name)) for name, task in self.tasks.items()}
+
+    def _weight(self, batch: Batch, name: str) -> Tensor | None:
+        return batch.weights.get(name) if self.made else batch.weight_of(name, made=False)
 
     def _term(self, task: Task, prediction: Tensor, target: Tensor, weight: Tensor | None) -> Term:
         if self.average == "labels":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crosstask.errors import RecipeError, RunError, UserError
+from crosstask.reading import regular
 from crosstask.regions.provider import Provider
 from crosstask.regions.stored import Record, encode, read_record
 from crosstask.writing import write
@@ -125,7 +126,7 @@ class Maker:
 
     def __call__(self, job: Job) -> Outcome:
         try:
-            record = Record.of(self.provider, job.source.read_bytes())
+            record = Record.of(self.provider, regular(job.source).read_bytes())
             present = read_record(job.target)
             if present is not None and present.same(record):
                 return Outcome(job, made=False)

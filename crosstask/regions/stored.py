@@ -15,6 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from crosstask.errors import DataError
+from crosstask.reading import regular
 from crosstask.regions.provider import Provider
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def read_regions(path: Path | str) -> Regions:
     from crosstask.tasks.targets import Regions, as_target  # worker processes that only write do without torch
 
     try:
-        return as_target(Regions, decode(Path(path).read_bytes())[0])
+        return as_target(Regions, decode(regular(Path(path)).read_bytes())[0])
     except OSError as error:
         raise DataError(f"{path}: cannot read the regions ({error.strerror or error}): run crosstask regions") from None
     except ValueError as error:
@@ -120,6 +121,6 @@ def read_regions(path: Path | str) -> Regions:
 def read_record(path: Path | str) -> Record | None:
     """The record in a file of regions; None where the file is missing, broken or made by others."""
     try:
-        return decode(Path(path).read_bytes())[1]
+        return decode(regular(Path(path)).read_bytes())[1]
     except (OSError, ValueError):
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from crosstask.data.table.blanks import without_blanks
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError, RecipeError
 from crosstask.ranges import Factor, Share, Steps
@@ -83,6 +84,7 @@ def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None
             f"relatedness is of a category to tags, a category or scalars, not of {of.name} ({of.kind}) to {to.name} "
             f"({to.kind})"
         )
+    table, _ = without_blanks(table, {of.name: of, to.name: to}, {})
     both = [row for row in range(len(table)) if table.rows[row].get(of.name) and table.rows[row].get(to.name)]
     if not both:
         raise DataError(f"{table.path}: no row has a label of both {of.name} and {to.name}: nothing to count")

@@ -12,7 +12,7 @@ from crosstask.compare.comparison import Comparison
 from crosstask.compare.markdown import protocols
 from crosstask.evaluation.results import ARROWS, NOT_MEASURED, show
 from crosstask.report.subject import Subject
-from crosstask.rounds.record import PROTOCOL, Record
+from crosstask.rounds.record import Record
 
 
 class Facts(NamedTuple):
@@ -96,7 +96,7 @@ def _of_rounds(subject: Subject, record: Record) -> Facts:
     return Facts(
         {"rounds": str(len(record.rounds)), "status": record.status},
         [(subject.labels[0], "Pseudo-labels and networks of the rounds", record.cells())],
-        [PROTOCOL],
+        [record.protocol],
         f"crosstask refine {shlex.quote(str(subject.path))}/recipe.yaml --out again",
     )
 

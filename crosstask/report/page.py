@@ -135,12 +135,16 @@ def _environments(subject: Subject) -> list[tuple[str, str]]:
         for key, value in environment.items():
             if key in ("command", "training_labels", "derived_targets"):
                 continue
-            text = f"{value:,}" if isinstance(value, int) else str(value)
+            text = _amount(value)
             if isinstance(value, dict):
-                text = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in value.items())
+                text = ", ".join(f"{_amount(number)} {name.replace('_', ' ')}" for name, number in value.items())
             if text not in values.setdefault(key.replace("_", " "), []):
                 values[key.replace("_", " ")].append(text)
     return [(key, "; ".join(found)) for key, found in values.items()]
+
+
+def _amount(value: object) -> str:
+    return f"{value:,}" if isinstance(value, (int, float)) else str(value)
 
 
 def _data_for_script(shown: Gallery, subject: Subject) -> Markup:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,9 +18,11 @@ from crosstask.evaluation.results import Results, TaskResults
 from crosstask.recipe import Recipe
 from crosstask.rounds.layout import Layout
 from crosstask.rounds.record import Record
+from crosstask.schema import read_as
 from crosstask.tasks.base import Task
 from crosstask.training.run import Run
 
+REMOVE = "restore the file, or remove it"
 SIDE_BY_SIDE = "side by side"
 """What stands for the label setting of runs that were put side by side."""
 
@@ -111,7 +112,7 @@ class Subject:
     def environments(self) -> list[dict[str, Any]]:
         """What each run says about itself."""
         files = [path / "environment.json" for source in self.sources for path in source.runs]
-        return [json.loads(file.read_text(encoding="utf-8")) for file in files if file.exists()]
+        return [read_as(file, dict[str, Any], REMOVE) for file in files if file.exists()]
 
 
 def read_subject(path: str | Path, trust: bool = False) -> Subject:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import attrgetter
 
 import torch
 from torch import Tensor
@@ -117,33 +119,45 @@ def _places(task: Task, words: Sequence[str], what: str) -> list[int]:
 def _semantic(task: Task) -> Label:
     ids = torch.full((len(CLASSES),), -1)
     ids[_places(task, CLASSES, "class")] = torch.arange(task.channels)
-    return lambda room: ids[room.semantic]
+    return partial(_looked_up, ids, "semantic")
 
 
 def _category(task: Task) -> Label:
     places = _places(task, TYPES, "type")
     if len(places) < len(TYPES):
         raise RecipeError(f"tasks.{task.name}: rooms have {len(TYPES)} types, name all: {', '.join(TYPES)}")
-    ids = torch.tensor(places).argsort()
-    return lambda room: ids[room.kind]
+    return partial(_looked_up, torch.tensor(places).argsort(), "kind")
 
 
 def _tags(task: Task) -> Label:
-    places = _places(task, OBJECTS, "object")
-    return lambda room: room.tags[places]
+    return partial(_picked, _places(task, OBJECTS, "object"), "tags")
 
 
 def _measures(task: Task) -> Label:
-    places = _places(task, MEASURES, "measure")
-    return lambda room: room.measures[places]
+    return partial(_picked, _places(task, MEASURES, "measure"), "measures")
+
+
+# Functions of a module, not of one another: loading workers that are not forked are sent the data set as a pickle.
+
+
+def _looked_up(ids: Tensor, name: str, room: Room) -> Tensor:
+    return ids[getattr(room, name)]
+
+
+def _picked(places: list[int], name: str, room: Room) -> Tensor:
+    return getattr(room, name)[places]
+
+
+def _disparity(room: Room) -> Tensor:
+    return 1 / room.depth
 
 
 _LABELS: dict[str, Callable[[Task], Label]] = {
     "segmentation": _semantic,
-    "depth": lambda task: lambda room: room.depth,
-    "disparity": lambda task: lambda room: 1 / room.depth,
-    "normals": lambda task: lambda room: room.normals,
-    "saliency": lambda task: lambda room: room.saliency,
+    "depth": lambda task: attrgetter("depth"),
+    "disparity": lambda task: _disparity,
+    "normals": lambda task: attrgetter("normals"),
+    "saliency": lambda task: attrgetter("saliency"),
     "tags": _tags,
     "category": _category,
     "scalars": _measures,

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from crosstask.data.decode.writing import label_suffix, write_label
 from crosstask.data.sample import Sample
 from crosstask.data.table.table import INTRINSICS, RESERVED, Table, write_table
 from crosstask.errors import DataError, RecipeError
 from crosstask.rooms.dataset import RoomsDataset
 from crosstask.tasks.base import Task
-from crosstask.writing import whole
 
 
 def export_rooms(splits: Mapping[str, RoomsDataset], folder: Path | str) -> Table:
@@ -67,11 +66,10 @@ def _write_label(sample: Sample, task: Task, folder: Path) -> str:
 
 
 def _save(array: np.ndarray, folder: Path, kind: str, name: str) -> str:
-    """Write a PNG and return its path as a table holds it."""
-    path = folder / kind / f"{name}.png"
+    """Write a label or an image and return its path as a table holds it."""
+    path = folder / kind / f"{name}{label_suffix(array)}"
     try:
-        with whole(path) as part:
-            Image.fromarray(array).save(part)
+        write_label(path, array)
     except OSError as error:
         raise DataError(f"{path}: cannot write the file ({error.strerror or error})") from None
     return path.relative_to(folder).as_posix()

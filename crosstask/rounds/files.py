@@ -12,16 +12,17 @@ import numpy as np
 from crosstask.data.adapters.base import Output
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.sample import Sample
-from crosstask.errors import DataError, RunError
+from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.sources import file_names
+from crosstask.schema import parse_as
 from crosstask.training.ahead import ahead
 
 LOG = "made.jsonl"
 FAULT = "fault"
 
 Progress = Callable[[int, int | None], object]
-Make = Callable[[Sample], Mapping[str, np.ndarray]]
-"""The pictures made of a sample, by column; those of which nothing is known are left out."""
+Make = Callable[[Sample], Mapping[str, np.ndarray | str]]
+"""The pictures (or cells of text) made of a sample, by column; those of which nothing is known are left out."""
 
 
 def make_files(
@@ -54,7 +55,10 @@ def make_files(
         with open(folder / LOG, "a", encoding="utf-8") as log:
             for name, sample in ahead(_loaded(dataset, left)):
                 if isinstance(sample, Sample):
-                    cells = {key: output.save(f"{key}/{names[name]}", array) for key, array in make(sample).items()}
+                    cells = {
+                        key: value if isinstance(value, str) else output.save(f"{key}/{names[name]}", value)
+                        for key, value in make(sample).items()
+                    }
                 else:
                     cells = {FAULT: str(sample)}
                 log.write(json.dumps({"id": name, **cells}, ensure_ascii=False) + "\n")
@@ -87,7 +91,9 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         for line in file:
             if not line.endswith(b"\n"):
                 break
-            entry = json.loads(line)
+            entry = parse_as(line.decode("utf-8", "replace"), dict[str, str], str(path), "remove the line, or the file")
+            if "id" not in entry:
+                raise UserError(f"{path}: a line without id: remove the line, or the file")
             made[entry.pop("id")] = entry
             whole += len(line)
     os.truncate(path, whole)

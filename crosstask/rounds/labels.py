@@ -12,7 +12,7 @@ from torch import Tensor
 
 from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.options import DataOptions
-from crosstask.data.table.table import Table, write_table
+from crosstask.data.table.table import SOURCE, Table, write_table
 from crosstask.rounds.files import FAULT, Progress, make_files
 from crosstask.rounds.labeller import Labeller
 from crosstask.rounds.roles import Roles
@@ -63,9 +63,11 @@ def write_labels(
         cells = made[rows[index]["id"]]
         for name in names:
             kept = "" if name == source else rows[index].get(name, "")
-            rows[index][name] = kept or cells.get(name, "")
-    columns = (*table.columns, *(name for name in names if name not in table.columns))
-    write_table(replace(table, columns=columns, rows=rows))
+            new = cells.get(name, "")
+            rows[index][name] = kept or new
+            rows[index][name + SOURCE] = rows[index].get(name + SOURCE, "") if kept else new and folder.name
+    columns = dict.fromkeys([*table.columns, *(name + ending for name in names for ending in ("", SOURCE))])
+    write_table(replace(table, columns=tuple(columns), rows=rows))
     return {name: cells[FAULT] for name, cells in made.items() if FAULT in cells}
 
 
@@ -73,11 +75,20 @@ def _encoded(labels: tuple[Tensor, Tensor | None], roles: Roles) -> Mapping[str,
     classes, saliency = labels
     arrays = {}
     if bool((classes >= 0).any()):
-        arrays[roles.segmentation.name] = file_ids(roles.segmentation, classes)
+        arrays[roles.segmentation.name] = label_array(roles.segmentation, classes)
     task = roles.saliency
     if task is not None and saliency is not None and not bool(saliency.isnan().all()):
         arrays[task.name] = task.encode(saliency)
     return arrays
+
+
+def label_array(task: Task, value: Tensor) -> np.ndarray:
+    """A dense value as a file of the task holds its labels."""
+    if isinstance(task, Segmentation):
+        return file_ids(task, value)
+    encoded = task.encode(value)
+    assert isinstance(encoded, np.ndarray)
+    return encoded
 
 
 def file_ids(task: Segmentation, classes: Tensor) -> np.ndarray:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from crosstask.ranges import Amount, Iterated, Share
+from crosstask.ranges import Amount, Iterated, Positive, Share, Size
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,18 @@ class RefineOptions:
     """How pseudo-labels are made, and how often.
 
     Args:
+        by: teachers (networks and models label the blank cells of every task) or activations (a segmentation from the
+            activation maps of tags); null for the latter where the tags name all classes but one.
+        teachers: by task who labels it: ``round`` (the network of the last round; all tasks by default), a run
+            directory, an exported file (``.pt2``, ``.onnx``), or a model of the transformers library by its name or
+            folder. Several in a list have one say each; an empty list leaves the task to its labels. Instead of a name
+            options may stand: ``{model: NAME, names: {sea: water}, space: inverse}``.
+        snapshots: ``round`` stands for the networks of so many last rounds.
+        flip: teachers also see each image mirrored.
+        scales: resolutions at which teachers see each image.
+        keep: of each class, the surest part that is kept, round by round; the last one for all that follow.
+        student: what the recipe of the runs on pseudo-labels does differently, {training: {epochs: 100}} say.
+        start: whether such a run starts as the recipe says (recipe) or from the run before (last).
         rounds: how often the images are labelled anew after round 0, each time with a training behind it.
         stop: the rounds end when no larger part of the pixels than this changes its pseudo-label.
         tasks: the tasks the rounds train, the segmentation among them; all of the recipe where null.
@@ -29,6 +41,14 @@ class RefineOptions:
         hard: saliency is learned as 0 and 1, not as probabilities.
     """
 
+    by: Literal["teachers", "activations"] | None = None
+    teachers: dict[str, Any] = field(default_factory=dict)
+    snapshots: Size = 1
+    flip: bool = True
+    scales: list[Positive] = field(default_factory=lambda: [1.0])
+    keep: list[Share] = field(default_factory=lambda: [0.5, 0.75, 1.0])
+    student: dict[str, Any] = field(default_factory=dict)
+    start: Literal["recipe", "last"] = "recipe"
     rounds: Amount = 4
     stop: Share = 0.01
     tasks: list[str] | None = None
@@ -46,6 +66,10 @@ class RefineOptions:
         for name, value in (("rounds", self.rounds), ("boundary", self.boundary)):
             if value < 0:
                 raise ValueError(f"refine.{name} must not be negative, found {value}")
+        if not self.scales:
+            raise ValueError("refine.scales is empty: give at least one, [1.0] say")
+        if not self.keep or not all(self.keep):
+            raise ValueError(f"refine.keep must be shares above 0, found {self.keep}")
         for name, share in (("stop", self.stop), ("cam", self.cam), ("salient", self.salient)):
             if not 0 <= share < 1:
                 raise ValueError(f"refine.{name} must be in [0, 1), found {share}")

@@ -43,6 +43,34 @@ def round_recipe(recipe: Recipe, roles: Roles, table: Path, start: Path) -> Reci
     return Recipe.of(_ordinary(recipe, table, chosen, start), recipe.trust)
 
 
+def given_recipe(recipe: Recipe, table: Path) -> Recipe:
+    """The run that the labels that were given teach: the recipe itself, on ``table``.
+
+    Raises:
+        RecipeError: something in the recipe does not fit.
+    """
+    return Recipe.of(_all_labels(recipe, table), recipe.trust)
+
+
+def student_recipe(recipe: Recipe, table: Path, start: Path | None) -> Recipe:
+    """A run on the labels of ``table``, with what ``refine.student`` says laid over it.
+
+    Raises:
+        RecipeError: ``refine.student`` does not fit.
+    """
+    sections = _all_labels(recipe, table)
+    if start is not None:
+        sections["training"]["start_from"] = str(start)
+    return Recipe.of(merge(sections, recipe.refine.student), recipe.trust)
+
+
+def _all_labels(recipe: Recipe, table: Path) -> dict[str, Any]:
+    """The recipe without rounds, on a table in which the protocol has dropped what it drops."""
+    sections = {name: dict(section) for name, section in recipe.sections.items() if name != "refine"}
+    sections["data"] |= {"table": str(table), "labels": "full"}
+    return sections
+
+
 def _ordinary(recipe: Recipe, table: Path, tasks: Sequence[str], start: Path | None) -> dict[str, Any]:
     sections = {name: dict(section) for name, section in recipe.sections.items() if name != "refine"}
     sections["data"]["table"] = str(table)

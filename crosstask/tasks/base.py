@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import abc
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -17,6 +18,10 @@ from crosstask.tasks.pictures import Chip
 from crosstask.tasks.selection import weights
 from crosstask.tasks.targets import Map, Target, as_target
 from crosstask.tasks.term import Term
+
+Orientation = Literal["auto", "upright", "stored"]
+"""How a label lies beside an image that its EXIF tag turns: as the image is seen, or as its pixels are stored; "auto":
+whichever of the two has the size of the label, upright where both have, and by the label's own tag where it has one."""
 
 
 class Task(abc.ABC):
@@ -43,16 +48,26 @@ class Task(abc.ABC):
         additive: whether the loss of a batch is the sum of those of its samples. One that is not compares samples with
             each other.
         unit: the unit of the values, for people ("m", "unit vector", ...).
+        options: the options the constructor was given.
+        conventions: the options that say how labels are stored; several tables may differ in them.
     """
 
     kind: ClassVar[str]
     target_type: ClassVar[type[Target]]
     unit: ClassVar[str] = ""
+    conventions: ClassVar[tuple[str, ...]] = ()
 
     name: str
     channels: int
     initial: float = 0.0
     additive: bool = True
+    orientation: Orientation = "auto"
+    options: dict[str, Any]
+
+    def __new__(cls, *_: Any, **options: Any) -> Task:
+        task = super().__new__(cls)
+        task.options = options
+        return task
 
     @property
     def dense(self) -> bool:
@@ -73,6 +88,10 @@ class Task(abc.ABC):
         Known entries are selected before anything is computed. Without any the result is ``Term.zero(prediction)``.
         ``weight`` has the shape of ``target`` without its channel axis, (B, H, W) or (B,).
         """
+
+    def made_loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        """The loss on labels that a network made, as :meth:`loss`, which it is unless the kind knows a better one."""
+        return self.loss(prediction, target, weight)
 
     def count(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """The count that :meth:`loss` will return, without a prediction: known entries, or their summed weight."""
@@ -100,6 +119,11 @@ class Task(abc.ABC):
         for rounds alone.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how several opinions become one: define fuse")
+
+    def strata(self, value: Tensor) -> Tensor | None:
+        """Within which class each entry of a value competes to be among the surest, int64 in the shape of
+        :meth:`known`, -1 where unknown. None for kinds whose values are weighed, not chosen."""
+        return None
 
     def values(self, target: Tensor) -> Tensor:
         """A target in the format of :meth:`activate`, (B, C, ...); NaN where unknown."""
@@ -152,12 +176,33 @@ class Task(abc.ABC):
     # -- files -----------------------------------------------------------------------------------------------------
 
     @abc.abstractmethod
-    def parse(self, cell: np.ndarray | str) -> Target:
-        """A target from what a table holds: the decoded array of a label file, or the text of a cell.
+    def parse(self, cell: Any) -> Target:
+        """A target from what a table holds: the decoded array of a label file, or a cell (text, or a typed value).
 
         Raises:
             ValueError: what is wrong with it, the value found, and the remedy.
         """
+
+    def reading(self, cell: Any) -> str:
+        """Which of several ways to read it a cell or a label file was taken in, in a word; empty where there is one."""
+        return ""
+
+    def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
+        """How many entries of ``target``, parsed from ``cell``, are unknown, by the stored value that says so."""
+        unknown = ~self.known(target)
+        if not unknown.any():
+            return Counter()
+        stored, mask = np.asarray(cell), unknown.numpy()
+        if stored.ndim == 3 and stored.shape[:2] == mask.shape:
+            stored = np.moveaxis(stored, -1, 0)
+        if stored.shape[-2:] != mask.shape:
+            return Counter({"unknown": int(mask.sum())})
+        values, counts = np.unique(stored[..., mask].reshape(-1, int(mask.sum())), axis=1, return_counts=True)
+        found: Counter[str] = Counter()
+        for value, count in zip(values.T.tolist(), counts.tolist(), strict=True):
+            same = target.ndim == 2 and len(set(value)) == 1  # grey, stored in three channels
+            found[", ".join(f"{part:g}" for part in (value[:1] if same else value))] += count
+        return found
 
     @abc.abstractmethod
     def encode(self, value: Tensor) -> np.ndarray | dict[str, Any]:
@@ -171,6 +216,15 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         """Shape of a target for an image of ``size`` (H, W)."""
+
+    def weighed(self, target: Tensor, weight: Tensor | None) -> Tensor:
+        """A batch of targets, unknown where their weight is 0: what is not trained on is not measured."""
+        if weight is None:
+            return target
+        plain = target.as_subclass(Tensor)
+        counts = (weight.to(plain.device) > 0).reshape(weight.shape + (1,) * (self.known(target).ndim - weight.ndim))
+        counts = counts.unsqueeze(1) if self.dense and plain.ndim > counts.ndim else counts
+        return plain.where(counts, torch.full_like(plain, self.target_type.UNKNOWN))
 
     def known(self, target: Tensor) -> Tensor:
         """Boolean mask of the known entries: (B, H, W) or (H, W) for dense tasks, the target's shape otherwise."""

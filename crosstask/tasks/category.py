@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections import Counter
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from crosstask.ranges import Classes, Factor, Share
+from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.classification import Classification
+from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.category import CategoryMetric
-from crosstask.tasks.names import index_of
+from crosstask.tasks.names import index_of, named_by_numbers
 from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.targets import Target, as_target
 
@@ -42,12 +45,14 @@ class Category(Classification):
         classes: the names of the categories, or how many there are.
         class_weights: weight of each category in the loss; all 1 by default.
         label_smoothing: how much of a label is spread over all categories, in [0, 1).
+        unknown: cells that stand for no label, beside blank ones: -1 unless given.
 
     Raises:
         ValueError: an option is not valid.
     """
 
     kind = "category"
+    conventions = ("unknown",)
     target_type: ClassVar = CategoryIndex
 
     def __init__(
@@ -55,10 +60,14 @@ class Category(Classification):
         name: str,
         *,
         classes: Classes | list[str],
-        class_weights: list[Factor] | None = None,
+        class_weights: list[Factor] | Literal["balanced"] | None = None,
         label_smoothing: Share = 0.0,
+        unknown: list[float | str] | None = None,
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)
+        self.unknown_marks = Marks([-1] if unknown is None else unknown)
+        if unknown is None and "-1" in self._classes:
+            self.unknown_marks = Marks()
 
     def metric(self) -> CategoryMetric:
         return CategoryMetric(self._classes)
@@ -83,17 +92,49 @@ class Category(Classification):
         index = int(value)
         return [Chip(self._classes[index], "", 1.0) if index >= 0 else Chip("", "", float("nan"))]
 
-    def parse(self, cell: np.ndarray | str) -> CategoryIndex:
-        """A name or an index."""
-        if not isinstance(cell, str):
-            array = np.asarray(cell)
-            if array.size != 1 or array.dtype.kind not in "iu":
-                raise ValueError(f"a category is one integer, found {array.dtype} {array.shape}: store its index")
-            target = as_target(CategoryIndex, torch.tensor(int(array.reshape(()))))
-            self.check(target)
-            return target
-        index = index_of(cell, self._classes, "category") if cell.strip() else CategoryIndex.UNKNOWN
-        return as_target(CategoryIndex, torch.tensor(index))
+    def parse(self, cell: Any) -> CategoryIndex:
+        """A name, or a position among the classes (3.0 is 3), unless a name is a number; one value per class, one of
+        them 1 and the others 0 (one-hot). Blank, NaN, None and the ``unknown`` marks are no label."""
+        value = value_of(cell)
+        if isinstance(value, np.ndarray):
+            value = numbers(value, self.kind).tolist()
+        if isinstance(value, (list, tuple)):
+            value = self._from_list(list(value))
+        if isinstance(value, dict):
+            value = self._from_list(
+                [value.get(name) for name in self._classes] if set(value) <= {*self._classes} else []
+            )
+        if value is None or is_blank(value, self._classes) or value in self.unknown_marks:
+            return as_target(CategoryIndex, torch.tensor(CategoryIndex.UNKNOWN))
+        return as_target(CategoryIndex, torch.tensor(index_of(value, self._classes, "category")))
+
+    def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
+        return Counter() if int(target) >= 0 else Counter([str(cell).strip() or "blank"])
+
+    def reading(self, cell: Any) -> str:
+        value = value_of(cell)
+        if isinstance(value, (list, dict)):
+            return "a value for each class"
+        plain = number(value) is None or str(value).strip() in self._classes or named_by_numbers(self._classes)
+        return "names" if plain else "positions"
+
+    def _from_list(self, values: list[Any]) -> Any:
+        """The only entry of a list, or the class of a one-hot vector."""
+        if len(values) == 1 and self.channels > 1:
+            return values[0]
+        numbers = [None if isinstance(each, (list, dict)) else number(each) for each in values]
+        if (
+            len(values) == self.channels
+            and numbers.count(1.0) == 1
+            and all(each == 1 or each == 0 or (each is not None and each != each) for each in numbers)
+        ):
+            return self._classes[numbers.index(1.0)]
+        if len(values) == self.channels and all(each is None or each != each for each in numbers):
+            return None
+        raise ValueError(
+            f"a category is one name or position, found {values!r:.80}: give one, or one value for each of the "
+            f"{self.channels} classes, of which one is 1 and the others 0"
+        )
 
     def encode(self, value: Tensor) -> dict[str, Any]:
         """``cell``, the name as a table holds it, and ``index``; with ``probabilities`` when given those (C,)."""

@@ -12,16 +12,19 @@ from torch import Tensor
 
 from crosstask.ranges import Positive
 from crosstask.tasks import fusion
-from crosstask.tasks.base import Task
-from crosstask.tasks.files import extremes, quantity, stored
+from crosstask.tasks.base import Orientation, Task
+from crosstask.tasks.files import extremes, marks_of, quantity, stored
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import DepthMetric
 from crosstask.tasks.pictures import fitted, measured, measured_legend, percentiles
+from crosstask.tasks.scale_free import scale_free
 from crosstask.tasks.selection import Selected, full_precision, select
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
 
+UNIT = 1e-3
+"""Metres per stored integer, unless a recipe says otherwise."""
 FLOOR = 1e-3
 """Smallest depth that is ever decided on, metres."""
 _VARIANCE_SHARE = 0.5
@@ -92,10 +95,14 @@ class Depth(Task):
     Args:
         name: name of the task.
         loss: l1, log or scale_invariant.
-        unit: metres per stored integer, 0.001 for millimetres; files of floats are in metres already. Predictions are
-            written in the same unit.
+        unit: metres per stored unit, of integers and floats alike: 0.01 for centimetres. Without it integers are
+            millimetres and floats metres. Predictions are written in the same unit.
+        invalid: stored values that stand for no reading, beside 0 and NaN: ``[65535]``, ``[-1]``, ``["inf"]``. Without
+            it the largest value of a 16-bit file is refused; ``[]`` says that it is a measurement.
         maximum: largest depth in metres a label may have; beyond it the unit is probably wrong. Decided depths are
             clamped to it.
+        cap: only labels up to so many metres are measured, and predictions are clamped to it: 80 for KITTI, 10 for
+            NYU-v2 in many papers. Training uses all labels.
         typical: a typical depth in metres from which the network starts, the mean of the labels say; learning is faster
             with it. Also the middle of the colours of pictures.
 
@@ -105,6 +112,7 @@ class Depth(Task):
 
     kind = "depth"
     target_type: ClassVar = DepthMap
+    conventions = ("unit", "invalid", "orientation")
     unit = "m"
 
     def __init__(
@@ -112,18 +120,25 @@ class Depth(Task):
         name: str,
         *,
         loss: Literal["l1", "log", "scale_invariant"] = "l1",
-        unit: Positive = 0.001,
+        unit: Positive | None = None,
+        invalid: list[float | str] | None = None,
         maximum: Positive = 1000.0,
+        cap: Positive | None = None,
         typical: Positive | None = None,
+        orientation: Orientation = "auto",
     ) -> None:
         if loss not in _LOSSES:
             raise ValueError(f"loss is {loss!r}: choose one of {', '.join(_LOSSES)}")
-        for option, value in {"unit": unit, "maximum": maximum, "typical": typical}.items():
+        for option, value in {"unit": unit, "maximum": maximum, "typical": typical, "cap": cap}.items():
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{option} is {value}: give a positive number of metres")
         self.name = name
         self.channels = 1
-        self.scale = unit
+        self.file_unit = unit
+        self.scale = unit or UNIT
+        self.invalid = marks_of(invalid)
+        self.cap = cap
+        self.orientation = orientation
         self.maximum = maximum
         self.typical = typical
         self._loss = _LOSSES[loss]
@@ -132,6 +147,12 @@ class Depth(Task):
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         return Term(self._loss.total(known), self.count(target, weight))
+
+    def made_loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
+        """Free of scale, and with matched gradients: see :func:`~crosstask.tasks.scale_free.scale_free`."""
+        known = select(prediction, target, self.known(target), weight)
+        total = scale_free(self.activate(known.prediction).clamp(min=FLOOR), known.target, known.weight)
+        return Term(total, self.count(target, weight))
 
     def activate(self, prediction: Tensor) -> Tensor:
         return self._loss.metres(prediction)
@@ -153,15 +174,16 @@ class Depth(Task):
         return relative(target.nan_to_num(0))
 
     def metric(self) -> DepthMetric:
-        return DepthMetric(self.decide)
+        return DepthMetric(self.decide, self.cap)
 
     def check(self, target: Tensor) -> None:
         check_quantity(target, self.kind)
         _, highest = extremes(target.as_subclass(Tensor).numpy())
         if highest > self.maximum:
+            unit = self.file_unit or f"{UNIT:g} metres per stored integer, floats in metres"
             raise ValueError(
-                f"depth reaches {highest:.4g} m, more than {self.maximum:g}: is the unit right (unit: {self.scale:g} "
-                "metres per stored integer, floats in metres)? Else raise maximum"
+                f"depth reaches {highest:.4g} m, more than {self.maximum:g}: is the unit right (unit: {unit})? If it "
+                "stands for no reading, set invalid to what the file holds there; else raise maximum"
             )
 
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
@@ -174,11 +196,12 @@ class Depth(Task):
         return measured_legend(values, within, self.unit, near_bright=True)
 
     def parse(self, cell: np.ndarray | str) -> DepthMap:
-        return as_target(DepthMap, quantity(cell, self.kind, self.scale))
+        return as_target(DepthMap, quantity(cell, self.kind, self.file_unit, UNIT, 0, self.invalid))
 
     def encode(self, value: Tensor) -> np.ndarray:
-        """Depth in units (millimetres by default), uint16 (H, W); 0 unknown, clipped at 65535 units."""
-        return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.scale)
+        """Depth in units (millimetres by default), uint16 (H, W), 0 unknown; float32, NaN unknown, where that cannot
+        hold the values or is too coarse for them."""
+        return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.file_unit, UNIT)
 
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return 1, *size

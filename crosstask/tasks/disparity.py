@@ -11,9 +11,9 @@ from torch import Tensor
 
 from crosstask.ranges import Positive
 from crosstask.tasks import fusion
-from crosstask.tasks.base import Task
+from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.depth import check_quantity, relative
-from crosstask.tasks.files import quantity, stored
+from crosstask.tasks.files import marks_of, quantity, stored
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import ErrorMetric
@@ -21,6 +21,9 @@ from crosstask.tasks.pictures import fitted, measured, measured_legend, percenti
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
+
+UNIT = 1 / 256
+"""Pixels per stored integer, unless a recipe says otherwise."""
 
 
 class DisparityMap(FloatMap):
@@ -45,9 +48,10 @@ class Disparity(Task):
 
     Args:
         name: name of the task.
-        unit: disparity per stored integer; files of floats hold disparities already. Predictions are written in the
-            same unit.
+        unit: disparity per stored unit, of integers and floats alike. Without it integers are 1/256 pixel and floats
+            pixels. Predictions are written in the same unit.
         offset: what is subtracted from stored integers first, 1 for the files of Cityscapes; 0 is unknown in any case.
+        invalid: stored values that stand for no match, beside 0 and NaN; see :class:`~crosstask.tasks.depth.Depth`.
         typical: a typical disparity from which the network starts, the mean of the labels say. Also the middle of the
             colours of pictures.
 
@@ -57,10 +61,18 @@ class Disparity(Task):
 
     kind = "disparity"
     target_type: ClassVar = DisparityMap
+    conventions = ("unit", "offset", "invalid", "orientation")
     unit = "px"
 
     def __init__(
-        self, name: str, *, unit: Positive = 1 / 256, offset: int = 0, typical: Positive | None = None
+        self,
+        name: str,
+        *,
+        unit: Positive | None = None,
+        offset: int = 0,
+        invalid: list[float | str] | None = None,
+        typical: Positive | None = None,
+        orientation: Orientation = "auto",
     ) -> None:
         for option, value in {"unit": unit, "typical": typical}.items():
             if value is not None and not 0 < value < math.inf:
@@ -69,7 +81,10 @@ class Disparity(Task):
             raise ValueError(f"offset is {offset}: give what is subtracted from stored integers, 0 or more")
         self.name = name
         self.channels = 1
-        self.scale = unit
+        self.file_unit = unit
+        self.scale = unit or UNIT
+        self.invalid = marks_of(invalid)
+        self.orientation = orientation
         self.offset = offset
         self.typical = typical
         self.initial = typical or 0.0
@@ -111,11 +126,12 @@ class Disparity(Task):
         return measured_legend(values, within, self.unit, near_bright=False)
 
     def parse(self, cell: np.ndarray | str) -> DisparityMap:
-        return as_target(DisparityMap, quantity(cell, self.kind, self.scale, self.offset))
+        return as_target(DisparityMap, quantity(cell, self.kind, self.file_unit, UNIT, self.offset, self.invalid))
 
     def encode(self, value: Tensor) -> np.ndarray:
-        """Disparity in units (1/256 pixel by default) plus the offset, uint16 (H, W); 0 unknown."""
-        return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.scale, self.offset)
+        """Disparity in units (1/256 pixel by default) plus the offset, uint16 (H, W), 0 unknown; float32 where that
+        cannot hold the values or is too coarse for them."""
+        return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.file_unit, UNIT, self.offset)
 
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return 1, *size

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+_FINE = 100
+
 
 def plane(array: np.ndarray | str, what: str) -> np.ndarray:
     """One value per pixel, (H, W), from (H, W), (H, W, 1), (1, H, W), or RGB whose channels agree.
@@ -23,11 +25,21 @@ def plane(array: np.ndarray | str, what: str) -> np.ndarray:
             raise ValueError(
                 f"a {what} label has one value per pixel, found colours {array.shape}: store it as a grey image, or as "
                 "class ids rather than the colours that show them"
+                + (" (or give the colour of each class with colours)" if what == "segmentation" else "")
             )
         return array[..., 0]
     if array.ndim != 2:
-        raise ValueError(f"a {what} label is (H, W), found {array.shape}: store one value per pixel")
+        axis = _one_hot(array)
+        hint = f": it looks one-hot along axis {axis}, store array.argmax({axis})" if axis is not None else ""
+        raise ValueError(f"a {what} label is (H, W), found {array.shape}{hint or ': store one value per pixel'}")
     return array
+
+
+def _one_hot(array: np.ndarray) -> int | None:
+    """The axis along which exactly one value of each pixel is 1 and the others 0."""
+    if array.ndim != 3 or not np.isin(array, (0, 1)).all():
+        return None
+    return next((axis for axis in (0, 2) if (array.sum(axis) == 1).all()), None)
 
 
 def whole(array: np.ndarray | str, what: str) -> np.ndarray:
@@ -87,30 +99,87 @@ def numbers(array: np.ndarray | str, what: str) -> np.ndarray:
     return array
 
 
-def quantity(array: np.ndarray | str, what: str, unit: float, offset: int = 0) -> np.ndarray:
-    """A positive quantity, float32 (1, H, W): integers less ``offset``, times ``unit``; floats as they are.
+def quantity(
+    array: np.ndarray | str,
+    what: str,
+    unit: float | None,
+    default: float,
+    offset: int = 0,
+    invalid: list[float] | None = None,
+) -> np.ndarray:
+    """A positive quantity, float32 (1, H, W): stored numbers less ``offset`` (of integers), times the unit.
 
-    0 and NaN become NaN, and with an ``offset`` all integers up to it.
+    0, NaN and what ``invalid`` names become NaN, and with an ``offset`` all integers up to it.
+
+    Args:
+        array: the label.
+        what: its kind, for messages.
+        unit: of integers and floats alike; None for ``default`` of integers, and floats as they are.
+        default: see ``unit``.
+        offset: subtracted from integers.
+        invalid: stored values that stand for no reading. None refuses the largest value a file of 16 or 32 bits holds,
+            which nearly always does; give an empty list where it is a measurement.
 
     Raises:
-        ValueError: not one value per pixel, or a negative or infinite value.
+        ValueError: not one value per pixel; a negative, infinite or largest value that is not declared.
     """
     stored = plane(array, what)
-    if stored.dtype.kind == "f":
+    whole = stored.dtype.kind in "iu"
+    step = unit or (default if whole else 1.0)
+    if offset and not whole:
+        raise ValueError(
+            f"offset is {offset}, which is about files of integers, and this one holds floats: leave it out"
+        )
+    if whole and offset:
+        values = ((stored.astype(np.float64) - offset).clip(0) * step).astype(np.float32)
+    elif step == 1:
         values = stored.astype(np.float32)
-    elif offset:
-        values = ((stored.astype(np.float64) - offset).clip(0) * unit).astype(np.float32)
     else:
-        values = np.multiply(stored, unit, dtype=np.float64).astype(np.float32)
+        values = np.multiply(stored, step, dtype=np.float64).astype(np.float32)
+    gone = np.isin(stored, np.asarray(invalid, np.float64)) if invalid else None
+    if gone is not None:
+        values[gone] = np.nan
+    full = _full(stored) if invalid is None else None
+    if full is not None and (stored == full).any():
+        raise ValueError(
+            f"{what} holds {full:.12g}, the largest value the file can hold, at {int((stored == full).sum())} pixels: "
+            f"most files mark no reading so, then set invalid: [{full:.12g}]; set invalid: [] where it is a measurement"
+        )
     lowest, highest = extremes(values)
     if np.inf in (-lowest, highest):
-        raise ValueError(f"{what} is infinite at {np.isinf(values).sum()} pixels: store 0 or NaN where it is not known")
-    if lowest < 0:
         raise ValueError(
-            f"{what} is negative ({lowest:.4g}) at {(values < 0).sum()} pixels: store 0 or NaN where it is not known"
+            f"{what} is infinite at {np.isinf(values).sum()} pixels: set invalid: ['inf'] (or ['-inf']) where that "
+            "stands for no reading, or store 0 or NaN there"
+        )
+    if lowest < 0:
+        found = float(stored[values == lowest][0])
+        raise ValueError(
+            f"{what} is negative (stored {found:.12g}) at {(values < 0).sum()} pixels: set invalid: [{found:.12g}] "
+            "where that stands for no reading, or store 0 or NaN there"
         )
     np.copyto(values, np.nan, where=values == 0)
     return values[None]
+
+
+def marks_of(invalid: list[float | str] | None) -> list[float] | None:
+    """Stored values that stand for no reading, as numbers; "inf" and "-inf" may be text.
+
+    Raises:
+        ValueError: one is no number.
+    """
+    try:
+        return None if invalid is None else [float(value) for value in invalid]
+    except ValueError:
+        raise ValueError(f"invalid is {invalid}: give numbers, [65535] say") from None
+
+
+def _full(stored: np.ndarray) -> float | None:
+    """The value that 16- and 32-bit files have for "all bits set", whatever type they were read as."""
+    if stored.dtype.kind == "f" or stored.dtype.itemsize > 1:
+        highest = float(np.fmax.reduce(stored, axis=None))
+        if highest in (2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1):
+            return highest
+    return None
 
 
 def extremes(values: np.ndarray) -> tuple[float, float]:
@@ -118,7 +187,13 @@ def extremes(values: np.ndarray) -> tuple[float, float]:
     return float(np.fmin.reduce(values, axis=None)), float(np.fmax.reduce(values, axis=None))
 
 
-def stored(values: np.ndarray, unit: float, offset: int = 0) -> np.ndarray:
-    """What :func:`quantity` reads, as uint16 (H, W): 0 unknown, known values clipped to 1 + ``offset``..65535."""
-    units = np.rint(values.astype(np.float64) / unit + offset).clip(1 + offset, np.iinfo(np.uint16).max)
-    return np.where(np.isnan(values), 0, units).astype(np.uint16)
+def stored(values: np.ndarray, unit: float | None, default: float, offset: int = 0) -> np.ndarray:
+    """What :func:`quantity` reads back: uint16 (H, W) in units, 0 unknown, where those hold every value and are fine
+    enough for them (100 units in the median); otherwise float32 (H, W), NaN unknown."""
+    step = unit or default
+    known = values[~np.isnan(values)]
+    units = np.rint(values.astype(np.float64) / step + offset)
+    limit = np.iinfo(np.uint16).max - 1
+    if known.size and (np.nanmax(units) > limit or np.median(known) < _FINE * step):
+        return (values.astype(np.float64) / (unit or 1.0)).astype(np.float32)
+    return np.where(np.isnan(values), 0, np.nan_to_num(units).clip(1 + offset, limit)).astype(np.uint16)

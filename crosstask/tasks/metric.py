@@ -65,6 +65,10 @@ class Metric(abc.ABC):
         """The classes that could not be measured and are left out of the means."""
         return [name for name, value in self.per_class().items() if math.isnan(value)]
 
+    def alone(self) -> str:
+        """The only class or state the labels so far hold, which makes a perfect score easy; empty for several."""
+        return ""
+
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Add a batch: raw ``prediction`` (B, C, ...) and ``target`` (B, ...)."""
         self.rows.append(self.statistics(prediction.detach().float(), target).double().cpu())

@@ -1,8 +1,12 @@
-"""Names of classes and tags, and the text that stands for them in a table."""
+"""Names of classes and tags, and what stands for them in a table."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
+
+from crosstask.tasks.cells import number
 
 SEPARATOR = ";"
 
@@ -28,16 +32,55 @@ def class_names(classes: int | Sequence[str], what: str = "classes") -> list[str
     return names
 
 
-def index_of(text: str, names: Sequence[str], what: str) -> int:
-    """Index of a name, or of the text of an index; names come first.
+def index_of(value: Any, names: Sequence[str], what: str) -> int:
+    """Index of the class that ``value`` names, or whose position it is.
+
+    A number is a position, unless any of the names is a number: then it is a name, and never a position. 3.0 is 3.
+    True and False are the names "true" and "false" in any case, or the second and the first of two classes.
 
     Raises:
         ValueError: neither.
     """
-    text = text.strip()
+    text = value.strip() if isinstance(value, str) else str(value)
     if text in names:
         return list(names).index(text)
-    if text.isdecimal() and int(text) < len(names):
-        return int(text)
-    shown = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
-    raise ValueError(f"{what} {text!r} is not one of the {len(names)} ({shown}): correct the cell or add the name")
+    if text.lower() in ("true", "false"):
+        alike = [index for index, name in enumerate(names) if name.lower() == text.lower()]
+        if len(alike) == 1:
+            return alike[0]
+        if len(names) == 2:
+            return int(text.lower() == "true")
+        raise ValueError(f"{what} {text} is a truth value, but there are {len(names)} ({_shown(names)}): name one")
+    given = number(value)
+    if given is None or given != given:
+        raise ValueError(f"{what} {text!r} is not one of the {len(names)} ({_shown(names)}): {_remedy(text, names)}")
+    numeric = named_by_numbers(names)
+    if numeric:
+        alike = [index for index, name in numeric.items() if name == given]
+        if len(alike) == 1:
+            return alike[0]
+        raise ValueError(
+            f"{what} {text!r} is not one of the {len(names)} ({_shown(names)}), whose names are numbers: correct the "
+            f"cell, add the name, or set unknown: [{text}] if it stands for no label"
+        )
+    if math.isfinite(given) and given == int(given) and 0 <= given < len(names):
+        return int(given)
+    raise ValueError(
+        f"{what} {text!r} is not one of the {len(names)} ({_shown(names)}; by position 0 to {len(names) - 1}): correct "
+        f"the cell, add the name, or set unknown: [{text}] if it stands for no label"
+    )
+
+
+def named_by_numbers(names: Sequence[str]) -> dict[int, float]:
+    """The names that are numbers, by index."""
+    found = {index: number(name) for index, name in enumerate(names) if name.lower() not in ("true", "false")}
+    return {index: value for index, value in found.items() if value is not None and value == value}
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+
+
+def _remedy(text: str, names: Sequence[str]) -> str:
+    alike = [name for name in names if name.lower().replace(" ", "_") == text.lower().replace(" ", "_")]
+    return f"did you mean {alike[0]!r}?" if alike else "correct the cell or add the name"

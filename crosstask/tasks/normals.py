@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crosstask.tasks import fusion
-from crosstask.tasks.base import Task
+from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import vectors
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import SmoothMap
@@ -77,8 +77,10 @@ class Normals(Task):
     kind = "normals"
     target_type: ClassVar = NormalMap
     unit = "unit vector"
+    conventions = ("negate", "orientation")
 
-    def __init__(self, name: str, *, negate: str = "") -> None:
+    def __init__(self, name: str, *, negate: str = "", orientation: Orientation = "auto") -> None:
+        self.orientation = orientation
         if set(negate) - set(_AXES) or len(set(negate)) < len(negate):
             raise ValueError(f"negate is {negate!r}: give the axes to negate, each once, out of x, y and z")
         self.name = name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
@@ -14,6 +15,7 @@ from torch import Tensor
 from crosstask.ranges import Classes
 from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
+from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.scalars import ScalarsMetric, concordance
@@ -67,6 +69,7 @@ class Regression(Task):
         names: the names of the components, or how many there are.
         loss: ccc or smooth_l1.
         ranges: lowest and highest value of each component; labels outside are refused, decided values clipped.
+        unknown: numbers that stand for no label, beside blank ones: -5 or -2 in some sets.
 
     Raises:
         ValueError: an option is not valid.
@@ -74,6 +77,7 @@ class Regression(Task):
 
     kind = "scalars"
     target_type: ClassVar = Scalars
+    conventions = ("unknown",)
 
     def __init__(
         self,
@@ -82,7 +86,9 @@ class Regression(Task):
         names: Classes | list[str],
         loss: Literal["ccc", "smooth_l1"] = "ccc",
         ranges: list[tuple[float, float]] | None = None,
+        unknown: list[float] | None = None,
     ) -> None:
+        self.unknown_marks = Marks(list(unknown or ()))
         if loss not in _LOSSES:
             raise ValueError(f"loss is {loss!r}: choose one of {', '.join(_LOSSES)}")
         self.name = name
@@ -139,24 +145,52 @@ class Regression(Task):
     def chips(self, value: Tensor) -> list[Chip]:
         """Every number, in the recipe's order."""
         chips = []
-        for name, number, (low, high) in zip(self._names, value.tolist(), self._ranges(), strict=True):
+        for name, shown, (low, high) in zip(self._names, value.tolist(), self._ranges(), strict=True):
             low, high = (low, high) if math.isfinite(low) else (-1.0, 1.0)
-            chips.append(Chip(name, f"{number:.3g}", (number - low) / (high - low)))
+            chips.append(Chip(name, f"{shown:.3g}", (shown - low) / (high - low)))
         return chips
 
-    def parse(self, cell: np.ndarray | str) -> Scalars:
-        """Numbers joined by ``;``, blank where unknown, or an array of ``channels`` numbers."""
-        if isinstance(cell, str):
-            parts = [part.strip() for part in cell.split(SEPARATOR)] if cell.strip() else [""] * self.channels
-            if len(parts) != self.channels:
-                raise ValueError(
-                    f"{cell!r} holds {len(parts)} numbers, not the {self.channels} of {', '.join(self._names)}: join "
-                    f"them by '{SEPARATOR}' and leave unknown ones blank"
-                )
-            cell = np.array([_number(part) for part in parts])
-        target = as_target(Scalars, numbers(cell, self.kind).astype(np.float32))
+    def parse(self, cell: Any) -> Scalars:
+        """Numbers joined by ``;``, a list or a mapping of ``channels`` numbers; blank, null and the ``unknown`` marks
+        where unknown."""
+        value = value_of(cell)
+        if isinstance(value, np.ndarray):
+            value = numbers(value, self.kind).tolist() if value.ndim == 1 else [value.shape]
+        if isinstance(value, dict):
+            odd = next((name for name in value if name not in self._names), None)
+            if odd is not None:
+                raise ValueError(f"{odd!r} is none of the components {', '.join(self._names)}: correct the name")
+            value = [value.get(name) for name in self._names]
+        if value is None or is_blank(value, []):
+            value = [None] * self.channels
+        parts = (
+            value.split(SEPARATOR) if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+        )
+        if len(parts) != self.channels:
+            raise ValueError(
+                f"{str(cell)!r:.80} holds {len(parts)} numbers, not the {self.channels} of {', '.join(self._names)}: "
+                f"join them by '{SEPARATOR}' and leave unknown ones blank"
+            )
+        target = as_target(Scalars, np.array([self._number(part) for part in parts], np.float32))
         self.check(target)
         return target
+
+    def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
+        value = value_of(cell)
+        parts = value.split(SEPARATOR) if isinstance(value, str) else value if isinstance(value, list) else [value]
+        unknown = target.as_subclass(Tensor).isnan().tolist()
+        if len(parts) != self.channels:
+            return Counter({str(cell).strip() or "blank": sum(unknown)} if any(unknown) else {})
+        return Counter(str(part).strip() or "blank" for part, gone in zip(parts, unknown, strict=True) if gone)
+
+    def _number(self, part: Any) -> float:
+        if part in self.unknown_marks:
+            return math.nan
+        given = None if isinstance(part, (list, tuple, dict)) else number(part)
+        if given is None:
+            text = part.strip() if isinstance(part, str) else part
+            raise ValueError(f"{text!r} is not a number: correct the cell, or leave the component blank")
+        return given
 
     def encode(self, value: Tensor) -> dict[str, Any]:
         """``cell``, the numbers as a table holds them, and the ``values`` by name (None unknown)."""
@@ -177,10 +211,3 @@ class Regression(Task):
 
     def _ranges(self) -> list[tuple[float, float]]:
         return self.ranges or [(-math.inf, math.inf)] * self.channels
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text) if text else math.nan
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number: correct the cell, or leave the component blank") from None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
 
 from crosstask.ranges import Classes, Factor, Share
+from crosstask.tasks.base import Orientation
 from crosstask.tasks.classification import Classification
-from crosstask.tasks.files import looked_up, remap_table, whole
+from crosstask.tasks.files import looked_up, remap_table, vectors, whole
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metrics.segmentation import SegmentationMetric
 from crosstask.tasks.palette import class_colours
@@ -46,10 +47,15 @@ class Segmentation(Classification):
     Args:
         name: name of the task.
         classes: the names of the classes, or how many there are.
-        ignore: id of unknown pixels in the files; -1 is unknown anyway. Not used with ``remap``.
-        class_weights: weight of each class in the loss; all 1 by default.
+        ignore: id, or ids, of unknown pixels in the files, 255 unless given (65535 for more than 255 classes); -1 is
+            unknown anyway.
+        offset: what is subtracted from the ids of the files: 1 where they begin at 1 and 0 is unlabelled.
+        class_weights: weight of each class in the loss, or ``balanced``; all 1 by default.
         label_smoothing: how much of a label is spread over all classes, in [0, 1).
         remap: class of each id in the files, where they differ; ids that are not listed are unknown.
+        colours: for masks stored in colours, the RGB of each class (null for one that no colour stands for); other
+            colours are unknown.
+        orientation: how labels lie beside images that EXIF turns.
 
     Raises:
         ValueError: an option is not valid.
@@ -57,26 +63,32 @@ class Segmentation(Classification):
 
     kind = "segmentation"
     target_type: ClassVar = SemanticMap
+    conventions = ("ignore", "offset", "remap", "colours", "orientation")
 
     def __init__(
         self,
         name: str,
         *,
         classes: Classes | list[str],
-        ignore: int = 255,
-        class_weights: list[Factor] | None = None,
+        ignore: int | list[int] | None = None,
+        offset: int = 0,
+        class_weights: list[Factor] | Literal["balanced"] | None = None,
         label_smoothing: Share = 0.0,
         remap: dict[int, int] | None = None,
+        colours: list[list[int] | None] | None = None,
+        orientation: Orientation = "auto",
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)
-        self.ignore = ignore
+        default = 255 if self.channels + offset <= 255 or remap is not None else 65535
+        self.ignored = [default] if ignore is None else [ignore] if isinstance(ignore, int) else list(ignore)
         self.remap = remap
-        if remap is None and not self.channels <= ignore < 2**16:
-            raise ValueError(
-                f"ignore is {ignore}: the {self.channels} class ids come first, so give an id of {self.channels} "
-                "to 65535 (-1 is always unknown), or list the classes in remap"
-            )
-        self._unknown = ignore if remap is None else 255 if self.channels < 256 else 65535
+        self.offset = offset
+        self.orientation = orientation
+        self.colours = None if colours is None else _colours(colours, self.channels)
+        self._check_conventions(ignore)
+        self._unknown = next((value for value in self.ignored if value >= 0), None) if remap is None else None
+        if self._unknown is None:
+            self._unknown = 255 if self.channels + offset < 256 else 65535
         self._table = None if remap is None else _table(remap, self.channels)
 
     def metric(self) -> SegmentationMetric:
@@ -96,33 +108,103 @@ class Segmentation(Classification):
         colours = class_colours(self._classes).tolist()
         return Legend(swatches=tuple((self._classes[index], tuple(colours[index])) for index in shown))
 
-    def parse(self, cell: np.ndarray | str) -> SemanticMap:
+    def parse(self, cell: Any) -> SemanticMap:
+        if self.colours is not None:
+            return as_target(SemanticMap, self._of_colours(vectors(cell, self.kind)))
         ids = whole(cell, self.kind)
         if self._table is not None:
             return as_target(SemanticMap, looked_up(ids, self._table))
-        np.copyto(ids, SemanticMap.UNKNOWN, where=ids == self.ignore)
+        stored = ids
+        for value in self.ignored:
+            ids = np.where(stored == value, SemanticMap.UNKNOWN, ids)
+        if self.offset:
+            below = (ids >= 0) & (ids < self.offset)
+            ids = np.where(below | (ids < 0), np.minimum(ids, SemanticMap.UNKNOWN), ids - self.offset)
+            ids[below] = SemanticMap.UNKNOWN
         self._check_range(ids)
         return as_target(SemanticMap, ids)
 
     def encode(self, value: Tensor) -> np.ndarray:
         """Class ids (H, W) as uint8, or uint16 for many classes. Unknown is ``ignore``, or 255 (65535) with a remap."""
         ids = value.as_subclass(Tensor).cpu().numpy()
-        highest = max(self._unknown, self.channels - 1)
-        return np.where(ids < 0, self._unknown, ids).astype(np.uint8 if highest < 256 else np.uint16)
+        if self.colours is not None:
+            if unpaintable := [self.classes[index] for index, colour in enumerate(self.colours) if colour < 0]:
+                raise ValueError(f"colours gives none for {unpaintable[0]!r}: a prediction of it cannot be written")
+            packed = np.array([*self.colours, self._no_colour()])[ids]  # -1 is the last
+            return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], -1).astype(np.uint8)
+        assert self._unknown is not None
+        highest = max(self._unknown, self.channels - 1 + self.offset)
+        return np.where(ids < 0, self._unknown, ids + self.offset).astype(np.uint8 if highest < 256 else np.uint16)
 
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return size
+
+    def _of_colours(self, planes: np.ndarray) -> np.ndarray:
+        if planes.dtype != np.uint8:
+            raise ValueError(f"a mask of colours holds {planes.dtype} values: store 8-bit RGB, or class ids")
+        packed = planes[0].astype(np.int64) << 16 | planes[1].astype(np.int64) << 8 | planes[2]
+        ids = np.full(packed.shape, SemanticMap.UNKNOWN, np.int64)
+        for index, colour in enumerate(self.colours or ()):
+            ids[packed == colour] = index
+        return ids
+
+    def _no_colour(self) -> int:
+        """A colour that stands for no class."""
+        return next(colour for colour in (0xFFFFFF, 0, *range(1, 0xFFFFFF)) if colour not in (self.colours or ()))
+
+    def _check_conventions(self, ignore: int | list[int] | None) -> None:
+        if self.colours is not None and (self.remap is not None or self.offset or ignore is not None):
+            raise ValueError(
+                "colours says what each colour is: leave out ignore, offset and remap, which are about ids"
+            )
+        if self.remap is not None and self.offset:
+            raise ValueError("remap says what each id is: leave out offset")
+        if self.offset < 0:
+            raise ValueError(f"offset is {self.offset}: give what is subtracted from the ids of the files, 0 or more")
+        used = set(range(self.offset, self.channels + self.offset)) if self.remap is None else set(self.remap)
+        both = [value for value in self.ignored if value in used]
+        if both and not (self.remap is not None and self.ignored == [255]):
+            raise ValueError(
+                f"ignore is {both[0]}, the id of a class: the ids in the files are {min(used)} to {max(used)}, so give "
+                "another id (-1 is always unknown), or say in remap which id is which class"
+            )
+        if any(value >= 2**16 for value in self.ignored):
+            raise ValueError(f"ignore is {max(self.ignored)}: ids in the files go up to 65535")
 
     def _check_range(self, ids: np.ndarray) -> None:
         lowest, highest = int(ids.min()), int(ids.max())
         if lowest >= SemanticMap.UNKNOWN and highest < self.channels:
             return
-        wrong = highest if highest >= self.channels else lowest
+        first, last = self.offset, self.channels - 1 + self.offset
+        wrong = (highest if highest >= self.channels else lowest) + (self.offset if highest >= self.channels else 0)
+        count = int((ids == (highest if highest >= self.channels else lowest)).sum())
+        if highest == self.channels and not self.offset:
+            remedy = "set offset: 1 if ids begin at 1 (0 is then unlabelled), or raise the number of classes"
+        elif highest < self.channels:
+            remedy = f"set ignore: {wrong} where that stands for unknown"
+        else:
+            remedy = (
+                f"raise the number of classes, map ids with remap, or set ignore: {wrong} only if it stands for "
+                "unknown (JPEG files change ids: store PNG)"
+            )
         raise ValueError(
-            f"class id {wrong} at {int((ids == wrong).sum())} pixels, but {self.name} has {self.channels} classes "
-            f"(0 to {self.channels - 1}, {self.ignore} unknown): correct the file, set ignore: {wrong}, raise the "
-            "number of classes, or map ids with remap"
+            f"class id {wrong} at {count} pixels, but {self.name} has {self.channels} classes (ids {first} to {last}, "
+            f"{', '.join(map(str, self.ignored))} unknown): correct the file, or {remedy}"
         )
+
+
+def _colours(colours: list[list[int] | None], count: int) -> list[int]:
+    """RGB as one number per class, -1 for none."""
+    if len(colours) != count:
+        raise ValueError(f"colours holds {len(colours)} for {count} classes: give one for each, null for none")
+    for colour in colours:
+        if colour is not None and (len(colour) != 3 or not all(0 <= part <= 255 for part in colour)):
+            raise ValueError(f"colours holds {colour}: a colour is red, green and blue, 0 to 255 each")
+    packed = [-1 if colour is None else colour[0] << 16 | colour[1] << 8 | colour[2] for colour in colours]
+    twice = next((colour for colour in packed if colour >= 0 and packed.count(colour) > 1), None)
+    if twice is not None:
+        raise ValueError(f"colours holds {colours[packed.index(twice)]} twice: each class has a colour of its own")
+    return packed
 
 
 def _table(remap: dict[int, int], count: int) -> np.ndarray:

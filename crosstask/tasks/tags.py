@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,10 +14,11 @@ from torch import Tensor
 from crosstask.ranges import Classes
 from crosstask.tasks import fusion
 from crosstask.tasks.base import Task
+from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.tags import TagsMetric
-from crosstask.tasks.names import SEPARATOR, class_names, index_of
+from crosstask.tasks.names import SEPARATOR, class_names, index_of, named_by_numbers
 from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import Target, as_target
@@ -37,7 +40,8 @@ class Tagging(Task):
     """Any number of tags per image; binary cross-entropy, mean average precision. The raw prediction holds logits.
 
     A cell names the tags that are present, joined by ``;``; all others are absent. ``-`` is an image known to have
-    none, ``?dog`` says that dog is unknown.
+    none, ``?dog`` says that dog is unknown. One value for each tag (0 or 1, true or false, a probability, null for
+    unknown), as a list, a mapping or text (``1;0;1``), says presence of each; other numbers are positions.
 
     >>> task = Tagging("tags", classes=["cat", "dog", "sofa"])
     >>> task.parse("sofa;?dog").tolist()
@@ -48,6 +52,8 @@ class Tagging(Task):
     Args:
         name: name of the task.
         classes: the names of the tags, or how many there are.
+        absent: values that stand for "absent" where there is one for each tag, beside 0: -1 in some sets.
+        unknown: values that stand for "unknown" there, beside null and blank: -1 or 9 in others.
 
     Raises:
         ValueError: the names are not valid.
@@ -56,9 +62,18 @@ class Tagging(Task):
     kind = "tags"
     target_type: ClassVar = Tags
     unit = "probability"
+    conventions = ("absent", "unknown")
 
-    def __init__(self, name: str, *, classes: Classes | list[str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        classes: Classes | list[str],
+        absent: list[float | str] | None = None,
+        unknown: list[float | str] | None = None,
+    ) -> None:
         self.name = name
+        self.absent_marks, self.unknown_marks = Marks(absent or ()), Marks(unknown or ())
         self._classes = class_names(classes)
         self.channels = len(self._classes)
 
@@ -89,6 +104,11 @@ class Tagging(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.shares(views)
 
+    def strata(self, value: Tensor) -> Tensor:
+        """Each tag where it is present, and each where it is absent."""
+        groups = 2 * torch.arange(self.channels) + (value > 0.5).long()
+        return groups.where(~value.isnan(), -1)
+
     def embed(self, prediction: Tensor) -> Tensor:
         """Probabilities, (B, C)."""
         return self.activate(prediction)
@@ -116,20 +136,125 @@ class Tagging(Task):
         chips = [Chip(name, f"{share:.2f}", share) for name, share in entries]
         return sorted(chips, key=lambda chip: -chip.strength if chip.known else 1)
 
-    def parse(self, cell: np.ndarray | str) -> Tags:
-        """A cell of names or indices, or an array of ``channels`` numbers in [0, 1]."""
-        if not isinstance(cell, str):
-            target = as_target(Tags, numbers(cell, self.kind).astype(np.float32))
-            self.check(target)
-            return target
-        if not cell.strip():
+    def parse(self, cell: Any) -> Tags:
+        """Names or positions of the tags that are present, or one value for each tag."""
+        value = value_of(cell)
+        if isinstance(value, np.ndarray):
+            value = numbers(value, self.kind).reshape(-1).tolist() if value.ndim == 1 else self._refuse_shape(value)
+        if value is None or is_blank(value, self._classes) or value in self.unknown_marks:
             return as_target(Tags, torch.full((self.channels,), torch.nan))
-        values = torch.zeros(self.channels)
-        for text in (part.strip() for part in cell.split(SEPARATOR)):
-            if text and text != _NONE:
-                index = index_of(text.removeprefix(_UNSURE), self._classes, "tag")
-                values[index] = torch.nan if text.startswith(_UNSURE) else 1.0
-        return as_target(Tags, values)
+        if isinstance(value, dict):
+            return self._from_mapping(value)
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(SEPARATOR)]
+            if len(value) > 1 and not any(number(part) is not None for part in value if part):
+                value = [part for part in value if part]  # "dog;cat;"
+            if not value:
+                raise ValueError(
+                    f"the cell holds no tag: write {_NONE!r} for an image known to have none, or leave it blank"
+                )
+        elif not isinstance(value, (list, tuple)):
+            value = [value]
+        return as_target(Tags, torch.tensor(self._from_list(list(value))))
+
+    def _from_list(self, parts: list[Any]) -> list[float]:
+        """Presence of each tag, from a value for each of them, or from names or positions."""
+        if not parts:
+            raise ValueError(f"an empty list: write {_NONE!r} for an image known to have no tag, null for no label")
+        if [part for part in parts if isinstance(part, str)] == parts and parts and parts != [""]:
+            named = [part.removeprefix(_UNSURE).strip() for part in parts]
+            if parts == [_NONE]:
+                return [0.0] * self.channels
+            if all(name in self._classes for name in named) and not self._like_values(parts):
+                return self._of_names(parts)
+        numeric = [None if isinstance(part, (list, dict)) else number(part) for part in parts]
+        if all(given is not None or part in self.absent_marks or part in self.unknown_marks
+               for part, given in zip(parts, numeric, strict=True)):  # fmt: skip
+            return self._of_values(parts, numeric)
+        if any(not isinstance(part, str) for part in parts):
+            odd = next(part for part in parts if not isinstance(part, str))
+            raise ValueError(
+                f"a list of tags holds {odd!r} beside names: give names alone, or one value for each of the "
+                f"{self.channels} tags"
+            )
+        return self._of_names(parts)
+
+    def _like_values(self, parts: list[Any]) -> bool:
+        """Whether names that are numbers are meant as a value for each tag: as many, and 0 or 1."""
+        return len(parts) == self.channels and all(number(part) in (0.0, 1.0) for part in parts)
+
+    def _of_values(self, parts: list[Any], numeric: list[float | None]) -> list[float]:
+        shares = [self._share(part, given) for part, given in zip(parts, numeric, strict=True)]
+        if len(parts) == self.channels and all(share is not None for share in shares):
+            return [float(share) for share in shares if share is not None]
+        whole = [int(given) for given in numeric if given is not None and math.isfinite(given) and given == int(given)]
+        plain = len(whole) == len(parts) == len(set(whole)) and not any(isinstance(part, bool) for part in parts)
+        if plain and parts and min(whole) >= 0:
+            values = [0.0] * self.channels
+            for part in parts:
+                values[index_of(part, self._classes, "tag")] = 1.0
+            return values
+        shown = f"{parts!r:.80}"
+        if len(parts) == self.channels:
+            odd = next(part for part, share in zip(parts, shares, strict=True) if share is None)
+            raise ValueError(
+                f"{shown} holds {odd!r}: the value of a tag is 0 (absent) to 1 (present) or null (unknown); if {odd!r} "
+                f"stands for one of these set absent: [{odd}] or unknown: [{odd}]"
+            )
+        raise ValueError(
+            f"{shown} is neither one value for each of the {self.channels} tags nor a list of different positions "
+            f"(0 to {self.channels - 1}): give {self.channels} values, or the names of the tags that are present"
+        )
+
+    def _share(self, part: Any, given: float | None) -> float | None:
+        if part in self.unknown_marks:
+            return torch.nan
+        if part in self.absent_marks:
+            return 0.0
+        return given if given is not None and (given != given or 0 <= given <= 1) else None
+
+    def _of_names(self, parts: list[str]) -> list[float]:
+        values: dict[int, float] = {}
+        if _NONE in parts:
+            raise ValueError(f"{_NONE!r} says that there is no tag, found it beside others: {parts!r:.80}")
+        for part in parts:
+            index = index_of(part.removeprefix(_UNSURE), self._classes, "tag")
+            if index in values:
+                raise ValueError(f"tag {part!r} is there twice in {parts!r:.80}: name each tag once")
+            values[index] = torch.nan if part.startswith(_UNSURE) else 1.0
+        return [values.get(index, 0.0) for index in range(self.channels)]
+
+    def _from_mapping(self, given: dict[str, Any]) -> Tags:
+        """Presence by name; tags that are not named are unknown."""
+        values = [torch.nan] * self.channels
+        for name, part in given.items():
+            if name not in self._classes:
+                index_of(name, self._classes, "tag")
+                raise ValueError(f"{name!r} is no name of a tag: a mapping goes from names to 0, 1 or null")
+            share = None if isinstance(part, (list, dict)) else self._share(part, number(part))
+            if share is None:
+                raise ValueError(f"tag {name!r} is {part!r}: give 0 (absent) to 1 (present), or null (unknown)")
+            values[self._classes.index(name)] = share
+        return as_target(Tags, torch.tensor(values))
+
+    def reading(self, cell: Any) -> str:
+        value = value_of(cell)
+        parts = value.split(SEPARATOR) if isinstance(value, str) else value if isinstance(value, list) else [value]
+        if any(number(part) is None for part in parts if not isinstance(part, (list, dict))) or isinstance(value, dict):
+            return "names"
+        alike = len(parts) == self.channels and all(self._share(part, number(part)) is not None for part in parts)
+        return "a value for each tag" if alike else "names" if named_by_numbers(self._classes) else "positions"
+
+    def _refuse_shape(self, array: np.ndarray) -> Any:
+        raise ValueError(f"a tags label is a vector of {self.channels} numbers, found {array.dtype} {array.shape}")
+
+    def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
+        unknown = int(target.as_subclass(Tensor).isnan().sum())
+        value = value_of(cell)
+        if isinstance(value, (list, tuple)) and len(value) == self.channels and unknown:
+            return Counter(str(part) for part in value if part is None or part != part or part in self.unknown_marks)
+        what = str(cell).strip() if value in self.unknown_marks else _UNSURE if _UNSURE in str(cell) else "blank"
+        return Counter({what: unknown} if unknown else {})
 
     def encode(self, value: Tensor) -> dict[str, Any]:
         """``cell``, the tags above 0.5 as a table holds them, and the ``probabilities`` by name (None unknown)."""

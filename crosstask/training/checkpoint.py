@@ -24,6 +24,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from crosstask.errors import RunError, UserError
+from crosstask.reading import read_text, require_regular
 from crosstask.writing import whole_folder, write
 
 
@@ -74,10 +75,20 @@ class Checkpoints:
         pointer = self.folder / which
         if not pointer.exists():
             raise UserError(f"no {which} checkpoint in {self.folder}: train first, or continue the run with --resume")
-        folder = self.folder / pointer.read_text().strip()
+        folder = self._named(which)
+        if folder is None:
+            raise UserError(f"{pointer} names no checkpoint: write the name of a folder beside it into the file")
         if not folder.is_dir():
             raise UserError(f"{pointer} names {folder.name}, which is not there: restore it, or train again")
         return folder
+
+    def _named(self, which: str) -> Path | None:
+        """The folder that a pointer names, whether it exists or not; None where it names none of this run."""
+        try:
+            name = read_text(self.folder / which, 1000).strip()
+        except UserError:
+            return None
+        return self.folder / name if name.isascii() and name.isdecimal() and len(name) < 20 else None
 
     def has(self, which: str) -> bool:
         """Whether there is a ``last`` or ``best`` checkpoint."""
@@ -85,7 +96,10 @@ class Checkpoints:
 
     def remove_stale(self) -> None:
         """Remove the folders no pointer names: older ones, and one whose pointer a killed run did not write."""
-        keep = {(self.folder / which).read_text().strip() for which in ("last", "best") if self.has(which)}
+        kept = [self._named(which) for which in ("last", "best") if self.has(which)]
+        if not kept or not all(folder is not None and folder.is_dir() for folder in kept):
+            return  # a pointer is damaged: what it named may still be wanted
+        keep = {folder.name for folder in kept if folder is not None}
         for name in self.names():
             if name not in keep:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -97,11 +111,13 @@ def load_state(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file is not a checkpoint of tensors and plain values.
     """
+    if path.exists():
+        require_regular(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there: the checkpoint is incomplete, train again") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UserError(
             f"{path} is not a checkpoint of tensors and plain values, so it is not loaded: {_reason(error)}"
         ) from error
@@ -113,6 +129,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: the file is missing or is not a safetensors file.
     """
+    if path.exists():
+        require_regular(path)
     try:
         return load_file(path)
     except FileNotFoundError as error:

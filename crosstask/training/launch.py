@@ -11,9 +11,11 @@ from typing import Literal
 
 from lightning_fabric import Fabric
 
-from crosstask.data.labels.splits import scale_gap, shown_masks, unvalidated
+from crosstask.data.check.preflight import preflight
+from crosstask.data.labels.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
+from crosstask.data.loading.faults import explained
 from crosstask.data.table.table import write_table
-from crosstask.errors import UserError
+from crosstask.errors import RunError, UserError
 from crosstask.recipe import Recipe
 from crosstask.training.changes import require_same, said
 from crosstask.training.environment import environment, summary
@@ -61,7 +63,7 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
         learner = recipe.learner(plan.tasks, network)
         if writes:
             if not resumed:  # nothing is written of what cannot be built
-                _begin(plan, run)
+                _begin(plan, run, quiet)
             described = environment(plan, fabric, learner)
             run.write("environment.json", json.dumps(described, indent=1))
             if not quiet:
@@ -77,10 +79,16 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
             fabric=fabric,
             quiet=quiet,
         )
-        return trainer.fit(resume=resumed)
+        try:
+            return trainer.fit(resume=resumed)
+        except (RuntimeError, OSError) as error:
+            if cause := explained(error):
+                raise RunError(f"{cause}; the last checkpoint is intact: go on with --resume") from error
+            raise
 
 
-def _begin(plan: Plan, run: Run) -> None:
+def _begin(plan: Plan, run: Run, quiet: bool) -> None:
+    _look(plan, quiet)
     run.create(plan.recipe.to_yaml())
     write_table(plan.splits.labels, run.path / "labels.csv")
     run.write(FILE, json.dumps(fingerprint(plan, run)))
@@ -93,6 +101,24 @@ def _begin(plan: Plan, run: Run) -> None:
             "label rows of split %r, or raise data.validation_fraction (now %g)",
             ", ".join(never), plan.recipe.data.validation_split, plan.recipe.data.validation_fraction,
         )  # fmt: skip
+
+
+def _look(plan: Plan, quiet: bool) -> None:
+    """Say what the labels hold that will be trained on; a run that can learn nothing never begins.
+
+    Raises:
+        DataError: a label cannot be read, or nothing can be learnt from those of a task.
+    """
+    data = plan.recipe.data
+    seen = preflight(plan.splits.train, plan.tasks, plan.recipe.training.seed, data.on_error == "skip")
+    if seen is None:
+        return
+    if not quiet:
+        print(seen, file=sys.stderr)
+    for warning in seen.warnings:
+        log.warning("%s", warning)
+    if told := unused_rows(data, load_table(data), plan.tasks):
+        log.warning("%s", told)
 
 
 def _continue(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:

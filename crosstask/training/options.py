@@ -78,14 +78,14 @@ class TrainingOptions:
     log_every: Steps = 10
     patience: Steps | None = None
     monitor: str | None = None
-    devices: int | Literal["auto"] = 1
-    nodes: int = 1
+    devices: Size | Literal["auto"] = 1
+    nodes: Steps = 1
     accelerator: str = "auto"
     strategy: str = "auto"
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr, "nodes": self.nodes,
+        positive = {"batch_size": self.batch_size, "accumulate": self.accumulate, "lr": self.lr,
                     "cycles": self.cycles, "log_every": self.log_every, "epochs": self.epochs}  # fmt: skip
         optional = {"iterations": self.iterations, "clip": self.clip, "evaluate_every": self.evaluate_every,
                     "checkpoint_every": self.checkpoint_every, "patience": self.patience}  # fmt: skip

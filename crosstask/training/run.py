@@ -16,11 +16,14 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from crosstask.claims import claimed
 from crosstask.errors import RunError, UserError
+from crosstask.reading import read_text
+from crosstask.schema import parse_as
 from crosstask.training.checkpoint import Checkpoints
 from crosstask.writing import is_part, sweep, write
 
@@ -56,7 +59,7 @@ class Run:
         """
         if self.exists() and self.checkpoints.has("last"):
             raise UserError(f"{self.path} already holds a run: continue it with --resume, or choose another folder")
-        if not self.exists() and self._occupied():
+        if self._occupied():
             raise UserError(f"{self.path} is not empty and not a run: choose another folder")
         for name in OWN:
             (self.path / name).unlink(missing_ok=True)
@@ -66,7 +69,8 @@ class Run:
         """Whether anything is there that is not our own, or left over of our own."""
         if not self.path.exists():
             return False
-        return any(not is_part(path.name) and path.name not in (*OWN, LOCK) for path in self.path.iterdir())
+        own = (*OWN, LOCK, self.checkpoints.folder.name)
+        return any(not is_part(path.name) and path.name not in own for path in self.path.iterdir())
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -126,21 +130,58 @@ class Run:
             ) from error
 
     def records(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl; a line cut off by a crash is left out."""
+        """The lines of metrics.jsonl; a last line cut off by a crash is left out.
+
+        Raises:
+            UserError: another line is not what it has to be; names line, key and value.
+        """
         if not self.metrics_path.exists():
             return []
+        lines = read_text(self.metrics_path).split("\n")
         records = []
-        for line in self.metrics_path.read_text().splitlines():
-            try:
-                records.append(json.loads(line))
-            except json.JSONDecodeError:
-                continue
+        if not _is_json(lines[-1]):
+            lines.pop()
+        for number, line in enumerate(lines, start=1):
+            where = f"{self.metrics_path}, line {number}"
+            parse_as(line, Line, where, "restore the file, or remove the line")
+            records.append(json.loads(line))
         return records
 
     def forget_after(self, iteration: int) -> None:
         """Drop the lines a resumed run is about to write again."""
         kept = [record for record in self.records() if record["iteration"] <= iteration]
         self.write(self.metrics_path.name, "".join(json.dumps(record) + "\n" for record in kept))
+
+
+@dataclass(frozen=True)
+class Line:
+    """What every line of metrics.jsonl has to hold; null is a number nobody could measure.
+
+    Attributes:
+        kind: train or validation.
+        iteration: optimiser steps taken.
+        terms: mean losses.
+        metrics: numbers of the validation split.
+        measures: what objectives measure of themselves.
+        seconds_per_step: time of a step.
+        peak_memory: bytes.
+    """
+
+    kind: str
+    iteration: int
+    terms: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    measures: dict[str, float] = field(default_factory=dict)
+    seconds_per_step: float | None = None
+    peak_memory: int | None = None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def plain(value: Any) -> Any:

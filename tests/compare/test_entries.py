@@ -28,7 +28,7 @@ def test_patches_are_files_or_shipped_recipes(tmp_path):
     patch.write_text("data: {colour: 1.0}")
     methods = parse_methods(f"{patch},demo,pairwise+{patch}+pcgrad", RECIPE)
     assert methods["strong"].patches == [{"data": {"colour": 1.0}}]
-    assert methods["demo"].patches[0]["network"] == {"encoder": "small"}
+    assert methods["demo"].patches[0]["network"] == {"encoder": "tf_efficientnet_lite0", "pretrained": True}
     objectives, strong, balancing = methods["pairwise+strong+pcgrad"].patches
     assert objectives == {"objectives": ["supervised", "pairwise"]}
     assert strong == {"data": {"colour": 1.0}}

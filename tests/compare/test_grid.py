@@ -108,7 +108,7 @@ def test_the_folder_remembers_the_grid(tmp_path):
     with pytest.raises(RecipeError, match="'a' stood for other options"):
         other.joined(found)
     (tmp_path / "grid.json").write_text('{"methods": [{"name": "a", "patch": {}}], "cells": [], "command": ""}')
-    with pytest.raises(UserError, match="is of another version"):
+    with pytest.raises(UserError, match=r"methods\[0\]\.entry: missing"):
         Grid.load(tmp_path)
     with pytest.raises(UserError, match="is not a comparison"):
         Grid.load(tmp_path / "nothing")

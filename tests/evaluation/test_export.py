@@ -219,3 +219,62 @@ def test_someone_elses_program_is_refused(tmp_path):
     torch.export.save(torch.export.export(nn.Linear(2, 2), (torch.rand(1, 2),)), tmp_path / "network.pt2")
     with pytest.raises(UserError, match="not an exported network"):
         load_exported(tmp_path / "network.pt2")
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_batch_may_have_any_size_where_the_layout_depends_on_it(tmp_path, norm):
+    class Attending(nn.Module):
+        """Permutes before a norm, as ConvNeXt does, and reshapes to tokens, as a ViT of one size does."""
+
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Conv2d(3, 8, 4, stride=4)
+            self.position = nn.Parameter(torch.randn(1, 48, 8) if norm == "layer" else torch.zeros(1, 48, 8))
+            self.norm = nn.LayerNorm(8)
+            self.attend = nn.MultiheadAttention(8, 2, batch_first=True)
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, pictures):
+            tokens = self.embed(pictures).flatten(2).transpose(1, 2) + self.position
+            tokens = self.norm(tokens)
+            tokens = tokens + self.attend(tokens, tokens, tokens, need_weights=False)[0]
+            return {"tags": self.head(tokens.mean(1))}
+
+    written = export(Attending(), {"tags": TASKS["tags"]}, tmp_path / "network", size=(24, 32))
+    assert written.dynamic == ("batch",)
+    assert written.least == (24, 32)
+    program = load_exported(written.program)
+    for batch in (1, 2, 5):
+        assert program(images(batch, (24, 32)))["tags"].shape == (batch, 3)
+
+
+def test_the_least_size_is_said(program, loaded, network):
+    side = program.least[0]
+    assert program.least == (side, side)
+    assert loaded.metadata["input"]["least"] == [side, side]
+    pictures = images(1, program.least)
+    torch.testing.assert_close(loaded(pictures)["depth"], eager(network, pictures)["depth"], rtol=1e-4, atol=1e-5)
+
+
+def test_half_precision(small, tmp_path):
+    small(images(4, (32, 32)))
+    written = export(small, FEW, tmp_path / "network", size=(24, 32), half=True)
+    program = load_exported(written.program)
+    assert program.metadata["weights"] == "float16"
+    assert {each.dtype for each in program.parameters()} <= {torch.float16}
+    pictures = images(2, (24, 32))
+    found, expected = program(pictures), eager(small, pictures)
+    assert found["depth"].dtype == torch.float32
+    torch.testing.assert_close(found["depth"], expected["depth"], rtol=2e-2, atol=2e-2)
+    with pytest.raises(RunError, match="--tolerance"):
+        export(small, FEW, tmp_path / "strict", size=(24, 32), half=True, tolerance=1e-7)
+    assert not (tmp_path / "strict.pt2").exists()
+
+
+def test_the_version_of_the_operators_can_be_chosen(small, tmp_path):
+    onnx = pytest.importorskip("onnx", reason="needs the extra 'export'")
+    pytest.importorskip("onnxscript", reason="needs the extra 'export'")
+    pytest.importorskip("onnxruntime", reason="needs the extra 'export'")
+    written = export(small, FEW, tmp_path / "network", size=(24, 32), onnx=True, opset=19)
+    versions = {each.domain: each.version for each in onnx.load(written.onnx).opset_import}
+    assert versions[""] == 19

@@ -4,6 +4,7 @@ import math
 import pytest
 from rich.console import Console
 
+from crosstask.errors import UserError
 from crosstask.evaluation.results import Number, Results, TaskResults, show
 
 NAN = math.nan
@@ -37,8 +38,8 @@ def test_json_is_strict_and_restores_everything(tmp_path):
 
 @pytest.mark.parametrize("text", ["{}", "[]", "nonsense", '{"tasks": {"depth": {}}}', '{"tasks": [], "images": 1}'])
 def test_other_json_is_refused(text):
-    with pytest.raises(ValueError, match=r"."):
-        Results.from_json(text)
+    with pytest.raises(UserError, match=r"^runs/a\.json: .*crosstask eval"):
+        Results.from_json(text, "runs/a.json")
 
 
 def test_table_for_people():

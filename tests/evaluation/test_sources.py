@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from crosstask.errors import DataError, UserError
-from crosstask.evaluation.sources import file_name, file_names, find_images
+from crosstask.evaluation.sources import file_name, file_names, find_images, passed_over
 
 
 @pytest.fixture
@@ -66,3 +66,12 @@ def test_file_names_stay_inside(name, expected):
 
 def test_file_names_differ():
     assert file_names(["a:", "a?", "A_"]) == {"a:": "a_", "a?": "a_-2", "A_": "A_-3"}
+
+
+def test_images_of_kinds_that_are_not_read_are_counted(tmp_path):
+    for name in ("a.heic", "b.HEIC", "c.dng", "notes.txt", "deep/d.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert passed_over([tmp_path]) == {".heic": 3, ".dng": 1}
+    with pytest.raises(UserError, match=r"no image found but .*3 .heic"):
+        find_images([tmp_path])

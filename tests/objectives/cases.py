@@ -47,6 +47,7 @@ SMALL_REGENERATION = {"stride": 1, "widths": [4, 6], "redaction": {"cell": 2}}
 SMALL_SPACES = {"representation": {"width": 4, "dimension": 4}, "contrast": {"anchors": 4, "negatives": 4}}
 CASES = {
     "supervised": Case("supervised"),
+    "made_labels": Case("made_labels"),
     "single-task": Case("supervised", {"only": ["depth"]}),
     "pairwise": Case("pairwise", {**MAPPING, "layers": [1, 1]}),
     "region_contrast": Case("region_contrast", {**MAPPING, "minimum": 1, "reduce": 1}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -177,3 +178,17 @@ def test_files_hold_the_same_rooms(tmp_path):
                 atol=tolerance.get(task.kind, 0),
                 equal_nan=True,
             )
+
+
+def test_it_can_be_sent_to_a_loading_worker_that_is_not_forked():
+    tasks = {
+        "semantic": KINDS["segmentation"]("semantic", classes=list(CLASSES)),
+        "depth": KINDS["depth"]("depth"),
+        "disparity": KINDS["disparity"]("disparity"),
+        "tags": KINDS["tags"]("tags", classes=list(OBJECTS)),
+        "kind": KINDS["category"]("kind", classes=list(TYPES)),
+    }
+    rooms = RoomsDataset(2, tasks, size=(16, 24))
+    again = pickle.loads(pickle.dumps(rooms))
+    for name in tasks:
+        assert torch.equal(again[1].targets[name], rooms[1].targets[name])

@@ -47,6 +47,7 @@ def write_squares(folder: Path, train: int = 6, test: int = 2, size: tuple[int, 
 def write_recipe(folder: Path, table: Path, training: str = "", refine: str = "") -> Path:
     """A recipe of rounds on the table, each of which trains in a second."""
     path = folder / "recipe.yaml"
+    length = "" if "iterations" in training else "iterations: 4, "
     path.write_text(
         f"data: {{table: '{table}', size: [32, 48], workers: 0, validation_fraction: 0}}\n"
         f"tasks:{TASKS}"
@@ -54,7 +55,7 @@ def write_recipe(folder: Path, table: Path, training: str = "", refine: str = ""
         "  encoder: small\n  encoder_options: {width: 4, output_stride: 8}\n"
         "  decoder: affinity\n  decoder_options: {width: 8, dilations: [1, 2]}\n"
         "objectives: {supervised: {}, initial: {}}\n"
-        f"training: {{iterations: 4, batch_size: 2, log_every: 1, accelerator: cpu, {training}}}\n"
+        f"training: {{{length}batch_size: 2, log_every: 1, accelerator: cpu, {training}}}\n"
         f"refine: {{rounds: 1, masks: semantic, {refine}}}\n"
     )
     return path

@@ -156,7 +156,7 @@ def test_it_stops_when_the_labels_no_longer_change_enough(folder, tmp_path, caps
     ("typed", "message"),
     [
         (("--refine.rouns", "2"), "refine.rouns: no such option (found 2); did you mean 'rounds'"),
-        (("--refine.cam", "2"), "refine.cam must be in [0, 1), found 2"),
+        (("--refine.cam", "1"), "refine.cam must be in [0, 1), found 1"),
         (("--refine.tasks", "[tags]"), "refine.tasks: tags without semantic: name it too"),
         (("--refine.tasks", "[semantic, sky]"), "refine.tasks: there is no task 'sky'"),
         (("--refine.tasks", "[semantic]"), "refine.tasks: without tags nothing can be labelled anew"),

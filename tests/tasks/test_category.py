@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from crosstask.tasks import Category, CategoryIndex
+from crosstask.tasks.cells import Typed
 
 NAMES = ["bath", "kitchen", "office"]
 
@@ -16,6 +17,23 @@ def test_parse():
     cells = (" office ", "2", np.array(2), np.array([2], dtype=np.uint8))
     assert [int(task.parse(cell)) for cell in cells] == [2, 2, 2, 2]
     assert int(task.parse("")) == -1
+    for cell in ("2.0", Typed(2), Typed(2.0), Typed([0, 0, 1]), Typed(["office"]), Typed({"office": 1, "bath": 0})):
+        assert int(task.parse(cell)) == 2
+    for cell in ("NaN", "None", "-1", "-1.0", Typed(-1), "<NA>"):
+        assert int(task.parse(cell)) == -1
+    assert int(Category("room", classes=["None", "Some"]).parse("None")) == 0
+    assert int(Category("room", classes=NAMES, unknown=[9, "other"]).parse("other")) == -1
+    assert int(Category("room", classes=["no", "yes"]).parse("True")) == 1
+
+
+@pytest.mark.parametrize(("cell", "index"), [("1", 0), ("3.0", 2), (Typed(5), 4), (Typed("4"), 3), ("05", 4)])
+def test_where_names_are_numbers_a_number_is_a_name(cell, index):
+    task = Category("grade", classes=["1", "2", "3", "4", "5"])
+    assert int(task.parse(cell)) == index
+    for wrong in ("0", Typed(0), "6", "1.5"):
+        with pytest.raises(ValueError, match="whose names are numbers"):
+            task.parse(wrong)
+    assert int(Category("grade", classes=["1", "2"], unknown=[0]).parse("0")) == -1
 
 
 @pytest.mark.parametrize(
@@ -23,9 +41,13 @@ def test_parse():
     [
         ("kitchn", r"category 'kitchn' is not one of the 3 \(bath, kitchen, office\)"),
         ("3", "category '3'"),
-        (np.array(7), r"category 7 is not one of the 3 \(0 to 2"),
-        (np.array([1, 2]), "one integer"),
-        (np.array(1.0), "one integer"),
+        (np.array(7), r"category '7' is not one of the 3 .*by position 0 to 2"),
+        (np.array([1, 2]), "one name or position"),
+        (np.array(1.5), "category '1.5'"),
+        ("Bath", "did you mean 'bath'"),
+        (Typed(True), "a truth value"),
+        (Typed([0, 1, 1]), "one name or position"),
+        ("-2", r"unknown: \[-2\]"),
     ],
 )
 def test_what_parse_refuses(cell, message):

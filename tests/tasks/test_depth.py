@@ -101,7 +101,7 @@ def test_a_network_that_starts_from_the_typical_depth_predicts_it(loss):
 def test_parse():
     task = Depth("d")
     assert task.parse(np.array([[0, 1500]], dtype=np.uint16)).tolist()[0][0][1] == 1.5
-    stored = task.parse(np.array([[0, 65535]], dtype=np.uint16))
+    stored = task.parse(np.array([[0, 65534]], dtype=np.uint16))
     assert type(stored) is DepthMap
     assert stored.shape == (1, 1, 2)
     assert stored[0].isnan().tolist() == [[True, False]]
@@ -115,7 +115,9 @@ def test_parse():
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.array([[-1.0, 2.0]]), r"negative \(-1\) at 1 pixels: store 0 or NaN"),
+        (np.array([[-1.0, 2.0]]), r"negative \(stored -1\) at 1 pixels: set invalid: \[-1\]"),
+        (np.array([[65535, 2]], dtype=np.uint16), r"holds 65535, the largest.*set invalid: \[65535\]"),
+        (np.array([[65535.0, 2]], dtype=np.float32), r"holds 65535, the largest.*set invalid: \[65535\]"),
         (np.array([[-3, 2]], dtype=np.int32), "negative"),
         (np.array([[np.inf, 2.0]]), "infinite at 1 pixels"),
         (np.zeros((2, 3, 4, 1)), r"found \(2, 3, 4, 1\)"),
@@ -134,10 +136,59 @@ def test_check_suspects_the_unit():
         Depth("d").check(torch.full((1, 2, 2), -1.0))
 
 
+@pytest.mark.parametrize(
+    ("unit", "array"),
+    [
+        (0.01, np.array([[30.0, 60.0]], np.float32)),
+        (0.001, np.array([[300.0, 600.0]], np.float64)),
+        (None, np.array([[0.3, 0.6]], np.float32)),
+        (None, np.array([[300, 600]], np.uint16)),
+        (1 / 256, np.array([[76.8, 153.6]], np.float32)),
+    ],
+)
+def test_a_unit_that_is_given_is_used_for_floats_too(unit, array):
+    torch.testing.assert_close(
+        Depth("d", unit=unit).parse(array)[0, 0].as_subclass(torch.Tensor), torch.tensor([0.3, 0.6])
+    )
+
+
+@pytest.mark.parametrize("mark", [-1.0, np.inf, -np.inf, 65535.0, 1e10, 0.0, np.nan])
+def test_marks_of_no_reading_are_declared_and_counted(mark):
+    task = Depth("d", invalid=[-1, math.inf, -math.inf, 65535, 1e10])
+    stored = np.array([[mark, 1.5, mark]], np.float32)
+    target = task.parse(stored)
+    assert target[0].isnan().tolist() == [[True, False, True]]
+    assert sum(task.unknown_by(stored, target).values()) == 2
+    (said,) = task.unknown_by(stored, target)
+    assert said == f"{mark:g}"
+
+
+def test_a_largest_value_that_is_a_measurement():
+    assert Depth("d", invalid=[]).parse(np.array([[65535]], np.uint16)).item() == pytest.approx(65.535)
+
+
+def test_only_labels_up_to_the_cap_are_measured():
+    truth, raw = torch.tensor([[[[2.0, 90.0, 60.0]]]]), torch.tensor([[[[3.0, 20.0, 200.0]]]])
+    metric = Depth("d", cap=80).metric()
+    metric.update(raw, truth)
+    assert metric.compute()["abs"] == pytest.approx((1 + 20) / 2)
+    assert "up to 80 m" in metric.protocol
+    assert "up to" not in Depth("d").metric().protocol
+
+
 def test_encode_is_in_millimetres():
-    encoded = Depth("d").encode(torch.tensor([[[1.2344, torch.nan, 100.0, 1e-5]]]))
-    assert encoded.tolist() == [[1234, 0, 65535, 1]]
+    encoded = Depth("d").encode(torch.tensor([[[1.2344, torch.nan, 60.0, 1e-5]]]))
+    assert encoded.tolist() == [[1234, 0, 60000, 1]]
     assert encoded.dtype == np.uint16
+
+
+@pytest.mark.parametrize(("unit", "values"), [(None, [70.0, 200.0]), (0.001, [70.0, 1.5]), (1.0, [0.25, 3.4])])
+def test_what_sixteen_bits_cannot_hold_is_written_as_floats(unit, values):
+    task = Depth("d", unit=unit)
+    encoded = task.encode(torch.tensor([[[*values, torch.nan]]]))
+    assert encoded.dtype == np.float32
+    restored = task.parse(encoded).as_subclass(torch.Tensor)
+    torch.testing.assert_close(restored, torch.tensor([[[*values, torch.nan]]]), equal_nan=True)
 
 
 @pytest.mark.parametrize("options", [{"unit": 0.0}, {"maximum": -1.0}, {"typical": 0.0}, {"loss": "l2"}])

@@ -105,7 +105,10 @@ def test_many_classes_are_written_with_16_bits():
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.array([[40, 0]]), r"class id 40 at 1 pixels, but s has 13 classes \(0 to 12, 255 unknown\).*ignore: 40"),
+        (
+            np.array([[40, 0]]),
+            r"class id 40 at 1 pixels, but s has 13 classes \(ids 0 to 12, 255 unk.*ignore: 40 only if",
+        ),
         (np.array([[-7, 0]]), "class id -7"),
         (np.array([[0.5, 1.0]]), "fractions"),
         (np.array([[np.inf, 1.0]]), "fractions or infinite"),
@@ -126,7 +129,7 @@ def test_what_parse_refuses(array, message):
         ({"classes": 0}, "at least one"),
         ({"classes": ["a", "a"]}, "a more than once"),
         ({"classes": ["a;b"]}, "a;b"),
-        ({"classes": 300}, "ignore is 255"),
+        ({"classes": 300, "ignore": 255}, "ignore is 255"),
         ({"classes": 3, "ignore": 1}, "ignore is 1"),
         ({"classes": 3, "class_weights": [1.0]}, "1 numbers for 3 classes"),
         ({"classes": 2, "class_weights": [1.0, float("nan")]}, "finite"),

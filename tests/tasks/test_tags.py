@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import average_precision_score, f1_score
 
 from crosstask.tasks import Tagging, Tags
+from crosstask.tasks.cells import Typed, from_text
 
 NAMES = ["cat", "dog", "sofa"]
 NAN = math.nan
@@ -24,6 +25,22 @@ NAN = math.nan
         ("dog;", [0, 1, 0]),
         (np.array([1, 0, 1]), [1, 0, 1]),
         (np.array([1.0, np.nan, 0.5]), [1, NAN, 0.5]),
+        (Typed([1, 1, 0]), [1, 1, 0]),
+        (Typed([True, False, None]), [1, 0, NAN]),
+        (Typed([0, 2]), [1, 0, 1]),
+        (Typed(["dog", "cat"]), [1, 1, 0]),
+        (Typed({"dog": True, "cat": 0}), [0, 1, NAN]),
+        (Typed([0.0, 1.0, 0.0]), [0, 1, 0]),
+        (Typed([0, 0, 0]), [0, 0, 0]),
+        (Typed([None, None, None]), [NAN, NAN, NAN]),
+        ("1;0;1", [1, 0, 1]),
+        ("1.0;;0.0", [1, NAN, 0]),
+        ("True;False;nan", [1, 0, NAN]),
+        ("NaN", [NAN, NAN, NAN]),
+        (from_text("[1, 0, 1]"), [1, 0, 1]),
+        (from_text("[1 0 1]"), [1, 0, 1]),
+        (from_text("['dog', 'sofa']"), [0, 1, 1]),
+        (from_text('{"dog": 1}'), [NAN, 1, NAN]),
     ],
 )
 def test_parse(cell, expected):
@@ -37,9 +54,20 @@ def test_parse(cell, expected):
     [
         ("cat;bird", r"tag 'bird' is not one of the 3 \(cat, dog, sofa\): correct the cell"),
         ("3", "tag '3'"),
-        ("-1", "tag '-1'"),
-        (np.zeros(4), r"float \(3,\), found"),
-        (np.array([0.0, 2.0, 1.0]), "a tag is 2"),
+        ("-1", "neither one value for each"),
+        (np.zeros(4), "neither one value for each of the 3 tags"),
+        (np.array([0.0, 2.0, 0.5]), "holds 2.0: the value of a tag is 0"),
+        ("0;0", "neither one value for each"),
+        ("1;1;0;0", "neither one value for each"),
+        (";", "holds no tag"),
+        ("cat;cat", "there twice"),
+        ("-;cat", "beside others"),
+        (Typed([1, -1, 1]), r"absent: \[-1\] or unknown: \[-1\]"),
+        (Typed([True, False]), "neither one value for each"),
+        (Typed(["cat", None]), "holds None beside names"),
+        (Typed([]), "no tag|neither"),
+        (Typed({"bird": 1}), "tag 'bird'"),
+        (Typed([0.5, 0.5]), "neither"),
     ],
 )
 def test_what_parse_refuses(cell, message):
@@ -53,8 +81,25 @@ def test_names_that_a_cell_cannot_hold_are_refused(names):
         Tagging("t", classes=names)
 
 
+@pytest.mark.parametrize("cell", [Typed([1, -1, 9]), "1;-1;9", Typed({"cat": 1, "dog": -1, "sofa": 9})])
+def test_marks_of_absent_and_unknown(cell):
+    task = Tagging("t", classes=NAMES, absent=[-1], unknown=[9])
+    np.testing.assert_array_equal(task.parse(cell), np.array([1, 0, NAN], np.float32))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_as_many_zeros_and_ones_as_tags_are_values_not_positions(count):
+    task = Tagging("t", classes=count)
+    assert task.parse(";".join("0" * count)).tolist() == [0.0] * count
+    assert task.parse(Typed([1] * count)).tolist() == [1.0] * count
+    assert Tagging("t", classes=2).parse("0;1").tolist() == [0, 1]
+    assert Tagging("t", classes=["a", "b"]).parse(Typed([1, 0])).tolist() == [1, 0]
+
+
 def test_a_name_comes_before_an_index():
     assert Tagging("t", classes=["1", "0"]).parse("1").tolist() == [1, 0]
+    with pytest.raises(ValueError, match="whose names are numbers"):
+        Tagging("t", classes=["1", "2", "3"]).parse("0")
 
 
 def test_encode():

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from crosstask.cli import main
 from crosstask.data.table.table import read_table
 from crosstask.errors import RecipeError, RunError, UserError
 from crosstask.experiment import Experiment
@@ -33,8 +34,8 @@ class Faulty(Supervised):
         terms = super().forward(step)
         if step.iteration != self.at:
             return terms
-        if self.happens == "stop":
-            os.kill(os.getpid(), signal.SIGTERM)
+        if self.happens in ("stop", "requeue"):
+            os.kill(os.getpid(), signal.SIGTERM if self.happens == "stop" else signal.SIGUSR1)
             return terms
         terms = {name: Term(total * 1.0, count) for name, (total, count) in terms.items()}
         for total, _ in terms.values():
@@ -217,6 +218,13 @@ def test_a_run_is_trained_longer_and_the_schedule_is_said(recipe, tmp_path, capl
         Experiment.resume(tmp_path / "run", True, overrides=["--training.iterations", "3"]).fit()
     with pytest.raises(RecipeError, match=r"training\.seed: the run has 0, found 5: a run goes on as what it is"):
         Experiment.resume(tmp_path / "run", True, overrides=["--training.seed", "5"])
+
+
+def test_auto_is_typed_like_this(recipe, tmp_path, capsys):
+    typed = ["train", str(recipe), "--out", str(tmp_path / "run"), "--resume", "auto", "--quiet"]
+    assert main([*typed, "--training.iterations", "1"]) == 0
+    assert main([*typed, "--training.iterations", "2"]) == 0
+    assert "finished at iteration 2" in capsys.readouterr().out
 
 
 def test_auto_begins_or_goes_on(recipe, tmp_path):

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 import numpy as np
-from PIL import Image
 
+from crosstask.data.decode.writing import label_suffix, write_label
 from crosstask.data.table.table import INTRINSICS, RESERVED, SOURCE, WEIGHT, Table, write_table
 from crosstask.errors import DataError
-from crosstask.writing import whole
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -80,10 +79,9 @@ class Output:
         return Path(os.path.relpath(path, self.table.parent)).as_posix()
 
     def save(self, name: str, array: np.ndarray) -> str:
-        """Write ``array`` as ``files/name.png``, whole or not at all; returns its cell."""
-        path = self.files / f"{name}.png"
-        with whole(path) as part:
-            Image.fromarray(array).save(part, format="PNG", compress_level=3)
+        """Write ``array`` as ``files/name.png`` (floats ``.npy``), whole or not at all; returns its cell."""
+        path = self.files / f"{name}{label_suffix(array)}"
+        write_label(path, array, compress_level=3)
         return self.cell(path)
 
     def each(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -12,6 +12,7 @@ from crosstask.data.adapters.base import Adapter, Output, Source, intrinsics, ta
 from crosstask.data.decode.files import load_label
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError
+from crosstask.reading import regular
 
 METRE = 256
 """Depth files hold metres times this, 0 unknown: 16 bits reach 255.99 m."""
@@ -112,7 +113,7 @@ def depth_of(stored: np.ndarray, product: float) -> np.ndarray:
 def _camera(path: Path) -> tuple[float, float, float, float, float]:
     """Baseline in metres, and fx, fy, cx, cy in pixels."""
     try:
-        camera = json.loads(path.read_text("utf-8"))
+        camera = json.loads(regular(path).read_text("utf-8"))
         inner = camera["intrinsic"]
         values = (camera["extrinsic"]["baseline"], inner["fx"], inner["fy"], inner["u0"], inner["v0"])
         baseline, fx, fy, cx, cy = (float(value) for value in values)

@@ -10,7 +10,9 @@ import numpy as np
 
 from crosstask.data.table.entries import NONE
 from crosstask.errors import DataError
-from crosstask.tasks.names import index_of
+from crosstask.reading import regular
+from crosstask.tasks.cells import typed
+from crosstask.tasks.tags import Tagging
 
 
 def tags_cell(present: Iterable[int], names: Sequence[str]) -> str:
@@ -39,7 +41,9 @@ def read_tags(path: Path, names: Sequence[str]) -> dict[str, str]:
             f'with python -c "{code}" and give the .json'
         )
     try:
-        content = _read_npz(path) if path.suffix.lower() == ".npz" else json.loads(path.read_text("utf-8"))
+        content = (
+            _read_npz(regular(path)) if path.suffix.lower() == ".npz" else json.loads(regular(path).read_text("utf-8"))
+        )
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot read the tags ({error}): give a JSON object, id -> tags, or a .npz") from None
     if not isinstance(content, dict):
@@ -54,11 +58,9 @@ def _read_npz(path: Path) -> dict[str, list[float]]:
 
 def _cell(path: Path, name: str, value: object, names: Sequence[str]) -> str:
     try:
-        if not isinstance(value, list):
-            raise ValueError(f"its tags are {value!r:.60}: give a list")
-        if len(value) == len(names) and set(value) <= {0, 1}:
-            return tags_cell((index for index, present in enumerate(value) if present), names)
-        indices = {index_of(str(int(item)) if isinstance(item, float) else str(item), names, "tag") for item in value}
+        if value == []:
+            return NONE
+        task = Tagging("tags", classes=list(names))
+        return task.encode(task.parse(typed(value)))["cell"]
     except ValueError as error:
         raise DataError(f"{path}, id {name!r}: {error}") from None
-    return tags_cell(indices, names)

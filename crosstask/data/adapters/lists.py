@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import ClassVar
@@ -9,8 +10,9 @@ from typing import ClassVar
 from crosstask.data.adapters.base import Adapter, Output, Source, task_columns
 from crosstask.data.table.table import SOURCE, WEIGHT, Table, read_table
 from crosstask.errors import DataError, nearest
+from crosstask.reading import regular
 
-_ENDINGS = (".jpg", ".jpeg", ".png", ".npy")
+_ENDINGS = (".jpg", ".jpeg", ".png", ".npy", ".npz", ".tif", ".tiff", ".bmp", ".webp", ".jp2", ".ppm", ".gif")
 
 
 def read_names(path: Path) -> list[str]:
@@ -22,21 +24,38 @@ def read_names(path: Path) -> list[str]:
     Raises:
         DataError: the file is missing, empty or not text.
     """
+    return [_parts(line.split()[0])[-1] for line in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a list that are not blank.
+
+    Raises:
+        DataError: the file is missing, empty or not text.
+    """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = regular(path).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot read the list of images ({error}): give a text file, one per line") from None
-    names = [PurePath(line.split()[0]) for line in lines if line.strip()]
-    if not names:
+    lines = [line.strip() for line in lines if line.strip()]
+    if not lines:
         raise DataError(f"{path}: the list of images is empty: give one image per line")
-    return [name.stem if name.suffix.lower() in _ENDINGS else name.name for name in names]
+    return lines
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """Folders and name of an image, without ending; of ids too."""
+    path = PurePath(name.replace("\\", "/"))
+    stem = path.stem if path.suffix.lower() in _ENDINGS else path.name
+    return (*[part for part in path.parts[:-1] if part not in ("/", ".", "..")], stem)
 
 
 class SemiSupervised(Adapter):
     """A converted table with a semi-supervised split: images that are not labelled keep no label.
 
     The lists are those of U2PL, UniMatch and CSS: bare ids, paths, or pairs of paths of an image and its mask. A name
-    is an id of the table or the name of an image's file. Rows of other splits stay as they are. Training rows in
+    is an id of the table, or the path of an image as far as it agrees, at least its name; one that fits several rows is
+    an error. Rows of other splits stay as they are. Training rows in
     neither list are left out; without the list of unlabelled images all training rows that are not labelled are
     unlabelled.
 
@@ -76,9 +95,9 @@ class SemiSupervised(Adapter):
             if name not in table.columns:
                 raise DataError(f"{self.path}: no column {name!r} of a task: {nearest(name, task_columns(table))}")
         training = table.select(self.split)
-        rows = {name: row["id"] for row in training.rows for name in _names(row)}
-        labelled = self._ids(self.labelled, rows)
-        used = set(training.ids) if self.unlabelled is None else labelled | self._ids(self.unlabelled, rows)
+        rows = _Names(training, self.split)
+        labelled = rows.ids(self.labelled)
+        used = set(training.ids) if self.unlabelled is None else labelled | rows.ids(self.unlabelled)
         dropped = {column for task in tasks for column in (task, task + WEIGHT, task + SOURCE)}
 
         def row_of(row: dict[str, str]) -> dict[str, str]:
@@ -88,17 +107,51 @@ class SemiSupervised(Adapter):
         kept = [row_of(row) for row in table.rows if row.get("split") != self.split or row["id"] in used]
         return replace(table, rows=kept)
 
-    def _ids(self, path: Path, rows: dict[str, str]) -> set[str]:
-        names = read_names(path)
-        unknown = [name for name in names if name not in rows]
+
+class _Names:
+    """Rows by the names that a list may call them: their id, or the end of the image's path."""
+
+    def __init__(self, table: Table, split: str) -> None:
+        self.table, self.split = table, split
+        self.whole = set(table.ids)
+        self.ends: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for row in table.rows:
+            for parts in {_parts(row["id"]), _parts(row["image"])}:
+                for start in range(len(parts)):
+                    self.ends[parts[start:]].add(row["id"])
+
+    def ids(self, path: Path) -> set[str]:
+        """The ids of the rows that a list names: by the whole id, by as much of the path as agrees, at least the name.
+
+        Raises:
+            DataError: a name fits no row, or several.
+        """
+        lines = read_lines(path)
+        found = [self._find(line, path) for line in lines]
+        unknown = [line for line, name in zip(lines, found, strict=True) if name is None]
         if unknown:
             raise DataError(
-                f"{path}: {len(unknown)} of {len(names)} images are not in the split {self.split!r} of {self.path}, "
-                f"the first is {unknown[0]!r}, those of the table are like {next(iter(rows))!r}: convert the whole set "
-                "first"
+                f"{path}: {len(unknown)} of {len(lines)} images are not in the split {self.split!r} of "
+                f"{self.table.path}, the first is {unknown[0].split()[0]!r}, those of the table are like "
+                f"{self.table.ids[0]!r}: convert the whole set first"
             )
-        return {rows[name] for name in names}
+        return {name for name in found if name is not None}
 
-
-def _names(row: dict[str, str]) -> tuple[str, ...]:
-    return row["id"], PurePath(row["id"]).name, PurePath(row["image"]).stem
+    def _find(self, line: str, path: Path) -> str | None:
+        if line in self.whole:
+            return line
+        for name in dict.fromkeys((line, line.split()[0])):
+            if name in self.whole:
+                return name
+            parts = _parts(name)
+            for start in range(len(parts) if " " not in name else 1):  # a line may hold the path of a mask, too
+                fits = self.ends.get(parts[start:], set())
+                if len(fits) > 1:
+                    two = " and ".join(repr(each) for each in sorted(fits)[:2])
+                    raise DataError(
+                        f"{path}: {name!r} fits {len(fits)} rows of {self.table.path}, {two}: write ids or paths that "
+                        "tell them apart"
+                    )
+                if fits:
+                    return next(iter(fits))
+        return None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from crosstask.errors import DataError
+from crosstask.reading import regular
 
 
 def read_vectors(path: Path) -> dict[str, np.ndarray]:
@@ -42,7 +43,7 @@ def _content(path: Path) -> Any:
         return {name: value for name, value in loadmat(path).items() if not name.startswith("__")}
     if path.suffix.lower() == ".npy":
         return np.load(path, allow_pickle=False)
-    return np.array([float(word) for word in path.read_text("utf-8").replace(",", " ").split()])
+    return np.array([float(word) for word in regular(path).read_text("utf-8").replace(",", " ").split()])
 
 
 def _arrays(name: str, value: Any) -> Iterator[tuple[str, np.ndarray]]:

@@ -7,21 +7,27 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.data.check.account import Label, account_of
 from crosstask.data.check.frames import agreement, pinhole_guess
-from crosstask.data.decode.files import load_image, load_label, load_regions
-from crosstask.data.table.table import INTRINSICS, WEIGHT, Table
+from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of, more_bands
+from crosstask.data.decode.labels import Read, ambiguous, load_beside, weights_of
+from crosstask.data.table.blanks import says_nothing
+from crosstask.data.table.sources import Readers
+from crosstask.data.table.table import INTRINSICS, ORIGIN, WEIGHT, Table
 from crosstask.errors import DataError
 from crosstask.ops.geometry import normals_from_depth
-from crosstask.tasks import CategoryIndex, DepthMap, NormalMap, SemanticMap, Tags, Target, Task
+from crosstask.tasks import DepthMap, NormalMap, Target, Task
 
 Size = tuple[int, int]
 _ENOUGH = 96
+_PART = 512
 
 
 class Fault(NamedTuple):
@@ -42,45 +48,42 @@ class Fault(NamedTuple):
 
 @dataclass
 class Facts:
-    """What is remembered of a row, some hundred bytes.
+    """What is remembered of a row.
 
     Attributes:
         size: height and width of the image, None where it cannot be read.
         digest: hash of the pixels of the image.
+        banded: whether the image has a fourth band that says something.
         faults: what is wrong with the row.
-        counts: per task with classes, how many pixels (or samples) each class has.
-        depths: per depth task, least, median and greatest depth, and the stored bits per integer value (0 for floats).
+        labels: per task, what the label holds.
+        blanks: per task, a cell that says nothing though it is not empty.
+        turned: columns whose label fits an image that EXIF turns both ways.
         frames: per task of normals, their agreement with those that the depth implies.
     """
 
     size: Size | None = None
     digest: bytes = b""
+    banded: bool = False
     faults: list[Fault] = field(default_factory=list)
-    counts: dict[str, Tensor] = field(default_factory=dict)
-    depths: dict[str, Tensor] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    blanks: dict[str, str] = field(default_factory=dict)
+    turned: list[str] = field(default_factory=list)
     frames: dict[str, Tensor] = field(default_factory=dict)
 
 
-def _pixels_per_class(task: Task, target: Target) -> Tensor:
-    ids = target.as_subclass(Tensor)
-    return torch.bincount(ids[(ids >= 0) & (ids < task.channels)], minlength=task.channels)
+def inspect_row(
+    table: Table, tasks: Mapping[str, Task], index: int, confined: bool = False, readers: Readers = MappingProxyType({})
+) -> Facts:
+    """Open all files of a row and look at what they hold.
 
-
-def _samples_per_tag(task: Task, target: Target) -> Tensor:
-    return (target.as_subclass(Tensor) > 0.5).long()
-
-
-COUNTS: dict[type[Target], Callable[[Task, Target], Tensor]] = {
-    SemanticMap: _pixels_per_class,
-    CategoryIndex: lambda task, target: _pixels_per_class(task, target.reshape(1)),
-    Tags: _samples_per_tag,
-}
-"""How the classes of a target are counted, for types of targets that have some."""
-
-
-def inspect_row(table: Table, tasks: Mapping[str, Task], index: int, confined: bool = False) -> Facts:
-    """Open all files of a row and look at what they hold."""
-    return _Row(table, index, confined).inspect(tasks)
+    Args:
+        table: the table.
+        tasks: the tasks to look at; those without a label in the row are passed over.
+        index: the row.
+        confined: refuse paths that leave the table's folder.
+        readers: the tasks of rows whose column ``origin`` says so.
+    """
+    return _Row(table, index, confined).inspect(readers.get(table.rows[index].get(ORIGIN, ""), tasks), tasks)
 
 
 class _Row:
@@ -89,21 +92,25 @@ class _Row:
         self.row = table.rows[index]
         self.facts = Facts()
 
-    def inspect(self, tasks: Mapping[str, Task]) -> Facts:
+    def inspect(self, reading: Mapping[str, Task], tasks: Mapping[str, Task]) -> Facts:
         image = self.load("image", load_image)
         if image is not None:
             self.facts.size = (image.shape[-2], image.shape[-1])
             self.facts.digest = hashlib.blake2b((image * 255).byte().numpy().tobytes(), digest_size=16).digest()
+            self.facts.banded = more_bands(self.table.resolve(self.index, "image", self.confined))
         if self.row.get("regions"):
             self.same_size("regions", self.load("regions", load_regions))
         targets: dict[str, Target] = {}
-        for name, task in tasks.items():
-            if self.row.get(name):
+        for name in tasks:
+            task = reading[name]
+            if self.row.get(name) and says_nothing(task, self.row[name]):
+                self.facts.blanks[name] = self.row[name]
+            elif self.row.get(name):
                 target = self.label(name, task)
                 if target is not None:
                     targets[name] = target
             if self.row.get(name + WEIGHT):
-                self.weight(name + WEIGHT)
+                self.weight(name + WEIGHT, task, targets.get(name))
         self.compare(targets)
         return self.facts
 
@@ -128,7 +135,7 @@ class _Row:
             )
 
     def label(self, column: str, task: Task) -> Target | None:
-        stored = self.load(column, load_label) if task.dense else self.row[column]
+        stored = self.stored(column, task, loader_of(task)) if task.dense else self.row[column]
         if stored is None:
             return None
         try:
@@ -142,24 +149,48 @@ class _Row:
             task.check(target)
         except ValueError as error:
             self.fault(column, "invalid", f"{self.row[column]}: {error}")
+        self.measured(column, task, target)
         if not target.known().any():
             self.fault(
                 column, "unknown", f"{self.row[column]}: nothing in it is known: blank the cell or mend it", "warning"
             )
-        if isinstance(target, DepthMap) and target.known().any():
-            plain = target.as_subclass(Tensor)
-            known = plain[plain.isfinite()]
-            bits = stored.dtype.itemsize * 8 if isinstance(stored, np.ndarray) and stored.dtype.kind in "iu" else 0
-            self.facts.depths[column] = torch.tensor([known.min(), known.median(), known.max(), bits])
-        if type(target) in COUNTS:
-            self.facts.counts[column] = COUNTS[type(target)](task, target)
+        self.facts.labels[column] = account_of(task, stored, target)
         return target
 
-    def weight(self, column: str) -> None:
+    def stored(self, column: str, task: Task, read: Read = load_label) -> np.ndarray | None:
+        """The array of a label file, turned as its image is."""
+        size = self.facts.size
+
+        def load(path: Path) -> np.ndarray:
+            if size is None:
+                return read(path)
+            image = self.table.resolve(self.index, "image", self.confined)
+            if task.orientation == "auto" and ambiguous(path, image) != 1:
+                self.facts.turned.append(column)
+            return load_beside(path, image, size, task.orientation, read)
+
+        return self.load(column, load)
+
+    def measured(self, column: str, task: Task, target: Target) -> None:
+        """Make unknown what the weights of a dense label leave out."""
+        cell = self.row.get(column + WEIGHT)
+        if not cell or not task.dense:
+            return
+        try:
+            left_out = np.full(target.shape[-2:], float(cell) <= 0)
+        except ValueError:
+            stored = self.stored(column + WEIGHT, task)
+            if stored is None or stored.shape[:2] != tuple(target.shape[-2:]):
+                return
+            left_out = weights_of(stored) <= 0
+        target.as_subclass(Tensor)[..., torch.from_numpy(left_out)] = target.UNKNOWN
+
+    def weight(self, column: str, task: Task, target: Target | None) -> None:
         try:
             float(self.row[column])
         except ValueError:
-            self.same_size(column, self.load(column, load_label))
+            stored = self.stored(column, task) if task.dense else self.load(column, load_label)
+            self.same_size(column, None if stored is None else weights_of(stored))
 
     def compare(self, targets: Mapping[str, Target]) -> None:
         depth = next((target for target in targets.values() if isinstance(target, DepthMap)), None)
@@ -182,25 +213,36 @@ class _Row:
                 self.facts.frames[name] = agreement(target.as_subclass(Tensor)[thin], derived)
 
 
-_shared: tuple[Table, Mapping[str, Task], bool]
+_shared: tuple[Table, Mapping[str, Task], bool, Readers]
 
 
-def _begin(table: Table, tasks: Mapping[str, Task], confined: bool) -> None:
+def _begin(table: Table, tasks: Mapping[str, Task], confined: bool, readers: Readers) -> None:
     global _shared
     torch.set_num_threads(1)
-    _shared = table, tasks, confined
+    _shared = table, tasks, confined, readers
 
 
 def _inspect(index: int) -> Facts:
-    table, tasks, confined = _shared
-    return inspect_row(table, tasks, index, confined)
+    table, tasks, confined, readers = _shared
+    return inspect_row(table, tasks, index, confined, readers)
 
 
-def inspect(table: Table, tasks: Mapping[str, Task], workers: int = 0, confined: bool = False) -> Iterator[Facts]:
-    """The facts of all rows, in order; ``workers`` other processes open the files, or this one for 0."""
+def inspect(
+    table: Table,
+    tasks: Mapping[str, Task],
+    workers: int = 0,
+    confined: bool = False,
+    readers: Readers = MappingProxyType({}),
+) -> Iterator[Facts]:
+    """The facts of all rows, in order; ``workers`` other processes open the files, or this one for 0.
+
+    Rows are handed out in parts, and no part before those ahead of it are taken: what is in memory does not grow with
+    the table.
+    """
     if not workers:
         for index in range(len(table)):
-            yield inspect_row(table, tasks, index, confined)
+            yield inspect_row(table, tasks, index, confined, readers)
         return
-    with get_context("spawn").Pool(workers, _begin, (table, dict(tasks), confined)) as pool:
-        yield from pool.imap(_inspect, range(len(table)), chunksize=8)
+    with get_context("spawn").Pool(workers, _begin, (table, dict(tasks), confined, dict(readers))) as pool:
+        for start in range(0, len(table), _PART):
+            yield from pool.imap(_inspect, range(start, min(start + _PART, len(table))), chunksize=8)

@@ -17,6 +17,7 @@ _BAR = 20
 def render(report: Report) -> RenderableType:
     """Coverage matrix, class histograms and findings, for ``rich.print``."""
     parts: list[RenderableType] = [_coverage(report)]
+    parts.append(_accounts(report))
     parts += [_classes(report, name) for name in report.classes]
     parts.append(_findings(report))
     return Group(*parts)
@@ -35,6 +36,16 @@ def _coverage(report: Report) -> RenderableType:
     for split, rows in report.rows.items():
         counts = report.coverage[split].values()
         grid.add_row(escape(_named(split)), str(rows), *[f"{count} ({100 * count / rows:.0f}%)" for count in counts])
+    return grid
+
+
+def _accounts(report: Report) -> RenderableType:
+    grid = Grid(title="what the labels hold", title_justify="left")
+    for column in ("split", "task", "labels"):
+        grid.add_column(column)
+    for split, accounts in report.accounts.items():
+        for name, account in accounts.items():
+            grid.add_row(escape(_named(split)), escape(name), escape(account.line(report.tasks[name])))
     return grid
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from torchvision import tv_tensors
 
 from crosstask.data.decode.arrays import SUFFIXES, array_shape, load_array
 from crosstask.errors import DataError
+from crosstask.reading import regular
 from crosstask.regions.stored import OFFSET, read_regions
+from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Regions, as_target
 
 PIXEL_LIMIT = 2**26
@@ -24,6 +26,12 @@ _VALUE_LIMIT = 4 * PIXEL_LIMIT
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
 _ORIENTATION = 0x0112
 _COLOUR: dict[str, Any] = {"RGB": np.s_[:], "RGBA": np.s_[..., :3], "LA": np.s_[..., 0], "PA": np.s_[..., 0]}
+_TURNS = range(2, 9)
+_MAGIC = {
+    b"\x76\x2f\x31\x01": "an OpenEXR", b"\x89HDF": "an HDF5", b"MATLAB": "a MATLAB", b"PK\x03\x04": "a ZIP",
+    b"%PDF": "a PDF", b"8BPS": "a Photoshop", b"\x80\x04": "a pickle", b"DICM": "a DICOM", b"<svg": "an SVG",
+}  # fmt: skip
+_READ = "pictures (PNG, JPEG, TIFF, WebP, BMP, PPM, PGM, PFM, GIF, JPEG 2000) and NumPy arrays (.npy, .npz) are read"
 _GREY = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -44,25 +52,99 @@ def load_image(path: Path) -> tv_tensors.Image:
             return tv_tensors.Image(rgb_of_picture(image))
 
 
-def load_label(path: Path) -> np.ndarray:
+def load_label(path: Path, upright: bool = True) -> np.ndarray:
     """A label file as it was stored: (H, W) or (H, W, 3) for pictures, any shape for arrays.
 
-    Palette pictures give their indices and 1-bit ones 0 and 1; 16-bit values keep all their bits; an alpha channel is
-    dropped.
+    Palette pictures give their indices, grey ones of 1, 2 and 4 bits the numbers they hold; 16-bit values keep all
+    their bits. An alpha channel that is the same everywhere is dropped.
+
+    Args:
+        path: the file.
+        upright: apply the orientation (EXIF) the label itself has, as it is to images; otherwise as it is stored.
 
     Raises:
-        DataError: the file is missing, broken, too large or of a kind that holds no labels.
+        DataError: the file is missing, broken, too large or of a kind that holds no labels, or its alpha channel holds
+            something.
     """
     with _reporting(path):
         if _is_array(path):
             return load_array(path, _VALUE_LIMIT)
         with _open(path) as image:
-            if image.mode in _GREY:
-                return _pixels(image)
-            if image.mode not in _COLOUR:
-                raise ValueError(f"its pixels are {image.mode}: store labels as grey, palette or RGB")
-            channels = _COLOUR[image.mode]
-            return _deep_colour(path)[channels] if _is_deep_colour(image) else _pixels(image)[channels]
+            step = _step(image)  # known until the file is read on
+            turn = image.getexif().get(_ORIENTATION, 1) if upright else 1
+            return turned(_stored(path, image, step), turn)
+
+
+def _stored(path: Path, image: Image.Image, step: int) -> np.ndarray:
+    if image.mode in _GREY:
+        return _pixels(image) if step == 1 else _pixels(image) // np.uint8(step)
+    if image.mode not in _COLOUR:
+        raise ValueError(f"its pixels are {image.mode}: store labels as grey, palette or RGB")
+    held = _deep_colour(path) if _is_deep_colour(path) else _pixels(image)
+    if image.mode != "RGB" and held[..., -1].min() != held[..., -1].max():
+        alpha = held[..., -1]
+        raise ValueError(
+            f"its alpha channel holds {alpha.min()} to {alpha.max()}, and labels are read from grey or colours: save "
+            "the channel that holds the label as a grey picture (alpha: Image.open(path).getchannel('A').save(path))"
+        )
+    return held[_COLOUR[image.mode]]
+
+
+def orientation(path: Path) -> int:
+    """How EXIF turns a picture, 1 (not at all) to 8.
+
+    Raises:
+        DataError: the file is missing or no picture.
+    """
+    if _is_array(path):
+        return 1
+    with _reporting(path), _open(path) as image:
+        turn = image.getexif().get(_ORIENTATION, 1)
+        return turn if turn in _TURNS else 1
+
+
+def turned(array: np.ndarray, turn: int) -> np.ndarray:
+    """An array (H, W) or (H, W, C) turned as EXIF turns a picture."""
+    if turn not in _TURNS:
+        return array
+    if turn >= 5:
+        array = array.swapaxes(0, 1)
+    rows, columns = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}[turn]
+    return np.ascontiguousarray(array[::rows, ::columns])
+
+
+def more_bands(path: Path) -> bool:
+    """Whether an image has a band beside three colours that says something: it is dropped."""
+    with _reporting(path):
+        if _is_array(path):
+            return len(load_array(path, _VALUE_LIMIT).shape) == 3 and 4 in load_array(path, _VALUE_LIMIT).shape[::2]
+        with _open(path) as image:
+            if image.mode not in ("RGBA", "LA", "PA"):
+                return False
+            alpha = image.getchannel("A").getextrema()
+            return alpha[0] != alpha[1]
+
+
+def load_classes(path: Path) -> np.ndarray:
+    """A class map: as :func:`load_label`, from files that keep every id.
+
+    JPEG and lossy WebP blur ids into their neighbours: of a map of 20 classes about a third of the pixels change.
+
+    Raises:
+        DataError: see there, or the file is of such a kind.
+    """
+    with _reporting(path):
+        with open(path, "rb") as file:
+            head = file.read(16)
+        if head[:2] == b"\xff\xd8" or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 "):
+            kind = "JPEG" if head[:1] == b"\xff" else "lossy WebP"
+            raise ValueError(f"is a {kind}, which changes class ids: take the lossless original (PNG)")
+    return load_label(path)
+
+
+def loader_of(task: Task) -> Callable[[Path], np.ndarray]:
+    """What reads the label files of a dense task."""
+    return load_classes if task.classes else load_label
 
 
 def load_regions(path: Path) -> Regions:
@@ -100,6 +182,7 @@ def image_size(path: Path) -> tuple[int, int]:
 def _reporting(path: Path) -> Iterator[None]:
     """Whatever a decoder says about a broken file, as one line that names the file."""
     try:
+        regular(path)
         yield
     except FileNotFoundError:
         raise DataError(f"{path}: no such file: check the path, it is relative to the table's folder") from None
@@ -108,7 +191,23 @@ def _reporting(path: Path) -> Iterator[None]:
     except Exception as error:  # decoders of broken files raise whatever they stumble over
         empty = path.is_file() and path.stat().st_size == 0
         why = "the file is empty" if empty else " ".join(str(error).replace(f" {str(path)!r}", "").split())
+        foreign = _foreign(path)
+        if foreign:
+            raise DataError(f"{path}: is {foreign} file; {_READ}: convert it, or blank the cell") from None
         raise DataError(f"{path}: {why or type(error).__name__}: mend the file or blank the cell") from None
+
+
+def _foreign(path: Path) -> str:
+    """What a whole file of a kind that is not read is, by its first bytes; empty for others."""
+    if path.suffix.lower() in SUFFIXES or not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        start = file.read(132)
+    known = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
+    brand = start[4:12]
+    if brand[:4] == b"ftyp" and brand[4:] in (b"heic", b"heix", b"mif1", b"msf1", b"avif"):
+        known = "a HEIC or AVIF"
+    return known or ("a DICOM" if start[128:] == b"DICM" else "")
 
 
 def _is_array(path: Path) -> bool:
@@ -125,9 +224,10 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _is_deep_colour(image: Image.Image) -> bool:
+def _is_deep_colour(path: Path) -> bool:
     """Whether it is a PNG of 16 bits and several channels."""
-    return image.format == "PNG" and "16" in str(getattr(image, "tile", ""))
+    with _open(path) as image:
+        return image.format == "PNG" and "16" in str(getattr(image, "tile", ""))
 
 
 def _deep_colour(path: Path) -> np.ndarray:
@@ -139,6 +239,14 @@ def _deep_colour(path: Path) -> np.ndarray:
             image.tile = [tile._replace(args=tile.args.replace("16B", order))]  # type: ignore[attr-defined]
             halves.append(np.array(image, dtype=np.uint16))
     return halves[0] << 8 | halves[1]
+
+
+def _step(image: Image.Image) -> int:
+    """What one is in the pixels of a grey picture: Pillow spreads 2 and 4 bits over 0 to 255."""
+    tile = getattr(image, "tile", None)
+    mode = tile[0].args if tile else ""
+    mode = mode[0] if isinstance(mode, tuple) and mode else mode
+    return {"L;2": 85, "L;4": 17}.get(str(mode), 1)
 
 
 def _pixels(image: Image.Image) -> np.ndarray:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from crosstask.errors import DataError
+from crosstask.reading import regular
 
 KEY = "labels_weights"
 
@@ -51,7 +52,7 @@ def read_assignment(path: Path, ids: Sequence[str], tasks: Sequence[str]) -> Ten
 
 def _read(path: Path) -> Tensor:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(regular(path), map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file: give the .pth file of the assignment") from None
     except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from crosstask.data.labels.holding import hold_out_per_task
 from crosstask.data.labels.protocols import assign
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.options import DataOptions
-from crosstask.data.table.table import Table, concatenate, read_table
-from crosstask.errors import DataError
+from crosstask.data.table.sources import load_tables, readers
+from crosstask.data.table.split_names import Used, used_splits
+from crosstask.data.table.table import Table
+from crosstask.errors import DataError, nearest
 from crosstask.regions.stored import read_record
 from crosstask.rooms.dataset import RoomsDataset
 from crosstask.tasks.base import Task
@@ -49,9 +51,7 @@ def load_table(options: DataOptions) -> Table:
     Raises:
         DataError: see :func:`~crosstask.data.table.table.read_table`.
     """
-    paths = [options.table] if isinstance(options.table, str) else list(options.table or [])
-    tables = [read_table(path) for path in paths]
-    return tables[0] if len(tables) == 1 else concatenate(tables, Path(paths[0]).with_name("concatenated.csv"))
+    return load_tables(options.table)
 
 
 def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
@@ -110,17 +110,61 @@ def _rooms(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Da
 
 def _table(options: DataOptions, tasks: Mapping[str, Task]) -> tuple[Dataset, Dataset | None, Dataset | None]:
     table = load_table(options)
-    splits = {row.get("split", "") for row in table.rows}
+    reading = readers(options.table, tasks)
 
-    def part(split: str | None, hidden: bool = False) -> TableDataset:
-        return TableDataset(table, tasks, split, regions=options.regions, confined=options.confined, hidden=hidden)
+    def part(split: str | Sequence[str] | None, hidden: bool = False) -> TableDataset:
+        return TableDataset(
+            table,
+            tasks,
+            split,
+            regions=options.regions,
+            confined=options.confined,
+            hidden=hidden,
+            readers=reading,
+        )
 
-    if splits <= {""}:
+    if not table.splits:
         return part(None, options.hidden), None, None
+    used = splits_used(options, table)
     return (
-        part(options.train_split, options.hidden),
-        part(options.validation_split) if options.validation_split in splits else None,
-        part(options.test_split) if options.test_split in splits else None,
+        part(used.train, options.hidden),
+        None if used.validation is None else part(used.validation),
+        None if used.test is None else part(used.test),
+    )
+
+
+def splits_used(options: DataOptions, table: Table) -> Used:
+    """Which splits of a table the recipe uses.
+
+    Raises:
+        DataError: the recipe names a validation split of its own that no row has.
+    """
+    used = used_splits(table.splits, options.train_split, options.validation_split, options.test_split)
+    if used.validation is None and options.validation_split != DataOptions.validation_split:
+        raise DataError(
+            f"{table.path}: no row of split {options.validation_split!r} (data.validation_split): "
+            f"{nearest(options.validation_split, table.splits)}"
+        )
+    return used
+
+
+def unused_rows(options: DataOptions, table: Table, tasks: Mapping[str, Task]) -> str | None:
+    """What to tell a user some of whose labelled rows are in splits that no command uses; None for others."""
+    if not table.splits:
+        return None
+    used = splits_used(options, table)
+    spare = (*used.unused, *([""] if any(not row.get("split") for row in table.rows) else []))
+    counts = {
+        name: sum(row.get("split", "") == name and any(row.get(task) for task in tasks) for row in table.rows)
+        for name in spare
+    }
+    told = ", ".join(f"{count} of {name!r}" if name else f"{count} of none" for name, count in counts.items() if count)
+    if not told:
+        return None
+    others = [f", {name} to {use}" for name, use in ((used.validation, "validate"), (used.test, "test")) if name]
+    return (
+        f"labelled rows of splits that nothing uses: {told} (used: {', '.join(used.train)} to train{''.join(others)}): "
+        "name them with data.train_split, data.validation_split or data.test_split"
     )
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from crosstask.data.decode.files import load_image, load_label, load_regions
+from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of
+from crosstask.data.decode.labels import Read, load_beside, weights_of
 from crosstask.data.sample import Sample
-from crosstask.data.table.table import INTRINSICS, RESERVED, WEIGHT, Table
+from crosstask.data.table.blanks import without_blanks
+from crosstask.data.table.sources import Readers
+from crosstask.data.table.table import INTRINSICS, ORIGIN, RESERVED, WEIGHT, Table
 from crosstask.errors import DataError, RecipeError, nearest
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Map, Regions, Target, as_target
@@ -55,11 +59,17 @@ class TableDataset:
         table: rows of text cells; columns that are no task's are passed over.
         tasks: the tasks of the recipe; each needs a column of its name. The cells of dense tasks name files, those of
             image-level tasks are text. A column ``TASK.weight`` holds a number or names a file of one weight per pixel
-            (8 and 16-bit values are scaled to [0, 1]). A column ``TASK.source`` says who made a label that nobody gave.
-        split: use the rows of this split only.
+            (8 and 16-bit values are scaled to [0, 1]; masks of 0 and 1 alone are that). A column ``TASK.source`` says
+            who made a label that nobody gave.
+        split: use the rows of this split, or of these, only.
         regions: load the column ``regions``.
         confined: refuse paths that leave the table's folder, for tables that come from someone else.
         hidden: load the labels that :meth:`keep` leaves out as ``Sample.hidden``.
+        readers: the tasks as they read the labels of rows whose column ``origin`` says so, for tables that store them
+            otherwise.
+
+    Attributes:
+        blanks: per task, the cells that say nothing and how many of each there are.
 
     Raises:
         DataError: a column or the split is missing.
@@ -70,10 +80,11 @@ class TableDataset:
         self,
         table: Table,
         tasks: Mapping[str, Task],
-        split: str | None = None,
+        split: str | Sequence[str] | None = None,
         regions: bool = False,
         confined: bool = False,
         hidden: bool = False,
+        readers: Readers = MappingProxyType({}),
     ) -> None:
         for name in tasks:
             if name in RESERVED:
@@ -83,7 +94,8 @@ class TableDataset:
                 raise DataError(f"{table.path}: no column {name!r} for the task of this name: {nearest(name, others)}")
         if regions and "regions" not in table.columns:
             raise DataError(f"{table.path}: no column 'regions': make one with crosstask regions")
-        self.table = table.select(split)
+        self.readers = readers
+        self.table, self.blanks = without_blanks(table.select(split), tasks, readers)
         self.tasks = dict(tasks)
         self.regions = regions
         self.confined = confined
@@ -159,8 +171,9 @@ class TableDataset:
 
     def _target(self, index: int, column: str, task: Task, size: tuple[int, int]) -> Target:
         cell = self.table.rows[index][column]
-        stored = self._load(index, column, load_label) if task.dense else cell
+        task = self.readers.get(self.table.rows[index].get(ORIGIN, ""), self.tasks).get(column, task)
         try:
+            stored = self._label(index, column, task, size, loader_of(task)) if task.dense else cell
             target = task.parse(stored)
             if task.dense:
                 self._same_size(index, column, target, size)
@@ -168,6 +181,12 @@ class TableDataset:
         except ValueError as error:
             raise DataError(f"{self.table.where(index, column)}: {cell}: {error}") from None
         return target
+
+    def _label(self, index: int, column: str, task: Task, size: tuple[int, int], read: Read = load_label) -> np.ndarray:
+        def load(path: Path) -> np.ndarray:
+            return load_beside(path, self.table.resolve(index, "image", self.confined), size, task.orientation, read)
+
+        return self._load(index, column, load)
 
     def _weight(self, index: int, column: str, task: Task, size: tuple[int, int]) -> Target:
         cell = self.table.rows[index][column]
@@ -181,9 +200,8 @@ class TableDataset:
         return as_target(Map if task.dense else Target, weight)
 
     def _weight_map(self, index: int, column: str, size: tuple[int, int]) -> Tensor:
-        stored = self._load(index, column, load_label)
-        scale = np.iinfo(stored.dtype).max if stored.dtype.kind == "u" else 1
-        weight = torch.from_numpy(stored.astype(np.float32) / np.float32(scale))
+        stored = self._label(index, column, self.tasks[column.removesuffix(WEIGHT)], size)
+        weight = torch.from_numpy(weights_of(stored))
         self._same_size(index, column, weight, size)
         return weight
 

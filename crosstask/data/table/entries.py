@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from crosstask.data.table.formats import FORMATS, cell_text, format_of
+from crosstask.data.table.formats import FORMATS, format_of
 from crosstask.errors import DataError, nearest
+from crosstask.tasks.cells import number, typed
 
 NONE = "-"
 """The cell of an image that is known to have no tags."""
@@ -29,13 +30,15 @@ def is_entries(pattern: str) -> bool:
     return ending in FORMATS if columns else ending == ".json" and not set(pattern) & set("*?[")
 
 
-def read_entries(root: Path, column: str, pattern: str, taken: Iterable[str] = ()) -> dict[str, str]:
+def read_entries(
+    root: Path, column: str, pattern: str, taken: Iterable[str] = (), others: Iterable[str] = ()
+) -> dict[str, str]:
     """Labels by id, as text of cells; blank where a label is not known.
 
     A JSON file is one object, id -> value or list of values ([] is "known to have none", null unknown). In a table the
     ids are in the column ``id``, or else in the first one. One column is taken as it is. Several become tags: a column
-    that holds nothing but 0 and 1 is a tag of its name where it is 1, any other column gives tags ``column=value``;
-    those of a blank cell are unknown (``?tag``).
+    that holds nothing but 0 and 1 (true and false) is a tag of its name where it is 1, any other column gives tags
+    ``column=value``; those of a blank cell are unknown (``?tag``).
 
     Args:
         root: the folder that patterns are relative to.
@@ -43,6 +46,7 @@ def read_entries(root: Path, column: str, pattern: str, taken: Iterable[str] = (
         pattern: ``tags.json``, ``labels.csv:column``, ``labels.csv:one,two``, or ``labels.csv:*`` for all the columns
             that no pattern in ``taken`` names.
         taken: the patterns of all columns.
+        others: what ``pattern`` is for other splits: the values that a column has in any of them say what it is.
 
     Raises:
         DataError: a missing or broken file or column, an id twice.
@@ -58,16 +62,27 @@ def read_entries(root: Path, column: str, pattern: str, taken: Iterable[str] = (
         raise DataError(f"--{column} {pattern}: {path} has no rows")
     key = "id" if "id" in columns else columns[0]
     if names == ["*"]:
-        others = {name for other in taken if other != pattern and _split(other)[0] == file for name in _split(other)[1]}
-        names = [name for name in columns if name != key and name not in others]
+        used = {name for other in taken if other != pattern and _split(other)[0] == file for name in _split(other)[1]}
+        names = [name for name in columns if name != key and name not in used]
     for name in names:
         if name not in columns:
             raise DataError(f"--{column} {pattern}: {path} has no column {name!r}: {nearest(name, columns)}")
     entries: dict[str, str] = {}
     values = {name: {row[name] for row in rows} - {""} for name in names}
-    for number, row in enumerate(rows, first):
+    for other in others:
+        beside = root / _split(other)[0]
+        found = format_of(beside).read(beside)[1] if beside.is_file() else []
+        values = {name: seen | ({row.get(name, "") for row in found} - {""}) for name, seen in values.items()}
+    if len(names) > 1:
+        for name, seen in values.items():
+            if {number(value) for value in seen} == {-1.0, 1.0}:
+                raise DataError(
+                    f"--{column} {pattern}: column {name} of {path} holds -1 and 1: whether -1 is absent or unknown is "
+                    "not said: crosstask convert attributes takes --absent -1 or --unknown -1"
+                )
+    for line, row in enumerate(rows, first):
         if row[key] in entries:
-            raise DataError(f"{path}, row {number}: {key} {row[key]!r} is there twice: remove one of the rows")
+            raise DataError(f"{path}, row {line}: {key} {row[key]!r} is there twice: remove one of the rows")
         entries[row[key]] = row[names[0]] if len(names) == 1 else _tags(row, values)
     return entries
 
@@ -76,12 +91,12 @@ def _tags(row: dict[str, str], values: dict[str, set[str]]) -> str:
     """Several columns of a row as tags; ``?`` marks those of a blank column, blank where all are."""
     marks = []
     for name, seen in values.items():
-        flag = seen <= {"0", "1"}
+        flag = {number(value) for value in seen} <= {0.0, 1.0}
         if not row[name]:
             marks += [UNSURE + tag for tag in ([name] if flag else (f"{name}={value}" for value in sorted(seen)))]
         elif not flag:
             marks.append(f"{name}={row[name]}")
-        elif row[name] == "1":
+        elif number(row[name]) == 1:
             marks.append(name)
     return (";".join(marks) or NONE) if any(row[name] for name in values) else ""
 
@@ -96,7 +111,7 @@ def _read_json(path: Path) -> dict[str, str]:
 
     def cell(name: str, value: Any) -> str:
         try:
-            return NONE if value == [] else cell_text(value)
+            return NONE if value == [] else typed(value)
         except ValueError as error:
             raise DataError(f"{path}, id {name!r}: holds {error}") from None
 

@@ -29,6 +29,7 @@ class Match:
     labelled: int
     unlabelled: list[str]
     unmatched: list[str]
+    used: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def table_from_folders(
     split: str | None = None,
     path: Path | str | None = None,
     constants: Mapping[str, float] | None = None,
+    splits: Sequence[str] = (),
 ) -> Listing:
     """List the files in a folder as a table, not written yet.
 
@@ -74,6 +76,7 @@ def table_from_folders(
         split: written to every row.
         path: where the table will be, ``root/table.csv`` by default; its cells are relative to that.
         constants: numbers that are the same in every row, the intrinsics ``fx fy cx cy`` say.
+        splits: all splits that are listed; the values of their files together say what a column of tags is.
 
     Raises:
         DataError: a pattern that finds nothing, labels of which none belongs to an image, a file that cannot be read.
@@ -87,6 +90,7 @@ def table_from_folders(
     forbidden = {"id", "split"} & set(patterns)
     if forbidden:
         raise DataError(f"--{forbidden.pop()} has a meaning of its own: give the task another name")
+    given = dict(patterns)
     patterns = {column: pattern.replace(SPLIT, split or SPLIT) for column, pattern in patterns.items()}
     images = Files.find(root, "image", patterns["image"])
     folder = Path(os.path.relpath(os.path.abspath(root), os.path.abspath(path.parent)))
@@ -102,14 +106,18 @@ def table_from_folders(
     for column, pattern in patterns.items():
         if column == "image":
             continue
+        used: frozenset[str] = frozenset()
         if is_entries(pattern):
-            cells, left = match_entries(column, images, read_entries(root, column, pattern, patterns.values()))
+            others = [given[column].replace(SPLIT, other) for other in splits if other != split]
+            entries = read_entries(root, column, pattern, patterns.values(), others)
+            cells, left = match_entries(column, images, entries)
+            used = frozenset(entries) - set(left)
             columns[column] = cells
         else:
             cells, left = match_files(column, images, Files.find(root, column, pattern))
             columns[column] = relative(cells)
         blank = [name for name, cell in zip(columns["id"], cells, strict=True) if not cell]
-        matches[column] = Match(len(cells) - len(blank), blank, left)
+        matches[column] = Match(len(cells) - len(blank), blank, left, used)
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     return Listing(Table(path, tuple(columns), rows), {split or "": matches})
 
@@ -159,8 +167,16 @@ def make_table(
     table = read_table(out) if append else None
     matches: dict[str, dict[str, Match]] = {}
     for split in splits or (None,):
-        listing = table_from_folders(root, patterns, split, out, constants)
+        listing = table_from_folders(root, patterns, split, out, constants, splits)
         table = listing.table if table is None else _append(table, listing.table)
+        for column, pattern in patterns.items():
+            for before, found in matches.items():
+                both = found[column].used & listing.matches[split or ""][column].used if column in found else None
+                if both and SPLIT not in pattern:
+                    raise DataError(
+                        f"--{column} {pattern}: the id {min(both)!r} is the name of an image in {before} and in "
+                        f"{split}: write ids with the folder, or a file for each split ('{SPLIT}.json')"
+                    )
         matches |= listing.matches
     assert table is not None
     return Listing(write_table(table, out), matches)

@@ -1,16 +1,21 @@
-"""Table files: CSV, JSONL and Parquet to and from columns and rows of text. What the cells mean is not known here."""
+"""Table files: CSV, JSONL and Parquet to and from columns and rows of cells. What the cells mean is not known here.
+
+A cell is a text. One that was read from a number, a boolean, a list or a mapping (JSON, Parquet, or a list in a cell of
+CSV) is a :class:`~crosstask.tasks.cells.Typed` text, which keeps the value; null and NaN are blank.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from crosstask.errors import DataError, nearest
+from crosstask.reading import regular
+from crosstask.tasks.cells import from_text, typed, value_of
 
 Rows = list[dict[str, str]]
 
@@ -42,7 +47,7 @@ def format_of(path: Path) -> Format:
 
 
 def _text(path: Path) -> str:
-    raw = path.read_bytes()
+    raw = regular(path).read_bytes()
     if b"\0" in raw:
         line = raw[: raw.index(b"\0")].count(b"\n") + 1
         raise DataError(f"{path}, line {line}: holds a NUL byte: not a text file, or not saved as UTF-8")
@@ -56,14 +61,15 @@ def _text(path: Path) -> str:
 
 
 def _read_csv(path: Path) -> tuple[list[str], Rows, int]:
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    text = _text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     columns: list[str] = []
     rows: Rows = []
     try:
         for cells in reader:
             if not any(cells):
                 continue
-            cells = [cell.strip() for cell in cells]
+            cells = [from_text(cell) for cell in cells]
             if not columns:
                 columns = _header(path, cells)
                 continue
@@ -78,11 +84,13 @@ def _read_csv(path: Path) -> tuple[list[str], Rows, int]:
     return columns, rows, 2
 
 
+def _separator(text: str) -> str:
+    """What separates the columns: a comma, or what spreadsheets of some countries write instead."""
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return next((mark for mark in ";\t" if mark in header and "," not in header), ",")
+
+
 def _header(path: Path, cells: list[str]) -> list[str]:
-    if len(cells) == 1:
-        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-            if separator in cells[0]:
-                raise DataError(f"{path}: the columns are separated by {name}: save the table with commas")
     while cells and not cells[-1]:
         cells = cells[:-1]
     if "" in cells:
@@ -92,40 +100,19 @@ def _header(path: Path, cells: list[str]) -> list[str]:
 
 def _write_csv(columns: Sequence[str], rows: Rows) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    returns = any("\r" in cell for row in rows for cell in row.values())  # which are not put in quotes by themselves
+    quoting = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-def cell_text(value: Any) -> str:
-    """One JSON or Parquet value as the text of a cell: null and NaN are blank, lists are joined by ``;``.
-
-    Raises:
-        ValueError: the value has no text form.
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, (int, float)):
-        if isinstance(value, float) and not math.isfinite(value):
-            return ""
-        return str(int(value)) if value == int(value) else repr(value)
-    if isinstance(value, list) and value:
-        return ";".join(cell_text(item) for item in value)
-    if value == []:
-        raise ValueError("an empty list: write null for no label, or '-' for known to have none")
-    raise ValueError(f"a {type(value).__name__}: cells are text, numbers, lists of these, or null")
 
 
 def _row(path: Path, number: int, values: dict[str, Any]) -> dict[str, str]:
     row = {}
     for column, value in values.items():
         try:
-            row[column.strip()] = cell_text(value)
+            row[column.strip()] = typed(value)
         except ValueError as error:
             raise DataError(f"{path}, row {number}, column {column}: holds {error}") from None
     return row
@@ -158,7 +145,7 @@ def _read_jsonl(path: Path) -> tuple[list[str], Rows, int]:
 
 
 def _write_jsonl(columns: Sequence[str], rows: Rows) -> bytes:
-    lines = ({column: row[column] for column in columns if row.get(column)} for row in rows)
+    lines = ({column: value_of(row[column]) for column in columns if row.get(column)} for row in rows)
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from crosstask.data.decode.files import load_label
 from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT, Table
 from crosstask.errors import DataError
 from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Segmentation, Tagging, Task
+from crosstask.tasks.cells import BLANKS, number, value_of
 
 _FILES = 200
 _MANY = 50
@@ -103,32 +105,55 @@ def _segmentation(table: Table, column: str, cells: Sequence[str]) -> tuple[Task
 
 
 def _from_text(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
-    if any("/" in cell or os.path.splitext(cell)[1] in (".png", ".jpg", ".npy") for cell in cells[:20]):
+    cells = [cell for cell in cells if cell not in BLANKS]
+    if not cells:
+        return None, "no cell says anything"
+    if any("/" in cell or os.path.splitext(cell)[1] in (".png", ".jpg", ".npy") for cell in map(str, cells[:20])):
         return None, f"{cells[0]!r} looks like a file but is not there"
-    parts = [[part.strip() for part in cell.split(";")] for cell in cells]
+    say = f"{shorten(cells[0], 40)!r} say"
+    if all(isinstance(value_of(cell), dict) for cell in cells):
+        return _from_mappings(column, [value_of(cell) for cell in cells], say)
+    parts = [_parts(cell) for cell in cells]
     lengths = {len(part) for part in parts}
-    words = {part for cell in parts for part in cell if part}
-    if len(lengths) == 1 and all(_is_number(word) for word in words) and not all(word.isdecimal() for word in words):
-        return Regression(column, names=lengths.pop()), f"numbers, {shorten(cells[0], 40)!r} say"
+    words = {part for cell in parts for part in cell if part not in BLANKS}
+    numbers = {word: number(word) for word in words}
+    plain = all(value is not None for value in numbers.values())
+    if len(lengths) == 1 and max(lengths) > 1 and plain and set(numbers.values()) <= {0.0, 1.0}:
+        count = lengths.pop()
+        return Tagging(column, classes=count), f"0 or 1 for each of {count} tags, {say}"
+    whole = plain and all(value == int(value) and value >= -1 for value in numbers.values() if value is not None)
+    if len(lengths) == 1 and plain and not (whole and max(lengths) == 1) and not all(map(str.isdecimal, words)):
+        return Regression(column, names=lengths.pop()), f"numbers, {say}"
     many = max(lengths) > 1 or "-" in words
+    if whole:
+        count = int(max((value for value in numbers.values() if value is not None), default=0)) + 1
+        make = Tagging if many else Category
+        return make(column, classes=max(count, 1)), f"{count} {'tags' if many else 'classes'}, {say}"
     words = {word.removeprefix("?") for word in words} - {"-"}
     if not many and len(words) > max(_MANY, len(cells) // 2):
-        return None, f"{len(words)} different texts, {shorten(cells[0], 40)!r} say"
+        return None, f"{len(words)} different texts, {say}"
     classes = max(map(int, words), default=0) + 1 if all(map(str.isdecimal, words)) else sorted(words)
     count = classes if isinstance(classes, int) else len(classes)
     try:
         task: Task = (Tagging if many else Category)(column, classes=classes)
     except ValueError as error:
         return None, str(error)
-    return task, f"{count} {'tags' if many else 'classes'}, {shorten(cells[0], 40)!r} say"
+    return task, f"{count} {'tags' if many else 'classes'}, {say}"
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _parts(cell: str) -> list[str]:
+    value = value_of(cell)
+    if isinstance(value, list):
+        return ["" if part is None else str(part) for part in value]
+    return [part.strip() for part in str(cell).split(";")]
+
+
+def _from_mappings(column: str, values: Sequence[dict[str, Any]], say: str) -> tuple[Task | None, str]:
+    names = list(dict.fromkeys(name for value in values for name in value))
+    known = {number(part) for value in values for part in value.values() if not isinstance(part, (list, dict))}
+    if {each for each in known if each == each} <= {0.0, 1.0}:
+        return Tagging(column, classes=names), f"0 or 1 for each of {len(names)} tags, {say}"
+    return Regression(column, names=names), f"numbers by name, {say}"
 
 
 def _hinted(column: str, *words: str) -> bool:

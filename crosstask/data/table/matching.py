@@ -97,14 +97,24 @@ def match_files(column: str, images: Files, labels: Files) -> tuple[list[str], l
 
 
 def match_entries(column: str, images: Files, entries: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The entry of each image by its stem, by what the wildcards stand for or by its path, and the ids left over."""
+    """The entry of each image by its path, by what the wildcards stand for or by its stem, and the ids left over.
+
+    Raises:
+        DataError: no id is that of an image, or one is the stem of several.
+    """
     cells: list[str] = []
-    used = set()
-    for names in zip(images.stems, images.parts, images.paths, strict=True):
-        name = next((name for name in names if name in entries), None)
-        used.add(name)
+    used: dict[str | None, str] = {}
+    plain = [path.rpartition(".")[0] or path for path in images.paths]
+    for path, *names in zip(images.paths, plain, images.parts, images.stems, strict=True):
+        name = next((name for name in (path, *names) if name in entries), None)
+        if name is not None and name in used:
+            raise DataError(
+                f"--{column}: the id {name!r} is the name of {used[name]} and of {path}: write ids with the folder, "
+                f"{path.rpartition('.')[0]!r} say"
+            )
+        used[name] = path
         cells.append("" if name is None else entries[name])
-    if used == {None}:
+    if set(used) == {None}:
         raise DataError(
             f"--{column}: none of {len(entries)} ids ({first_few(list(entries), 2)}) is that of an image "
             f"({first_few(images.stems, 2)}): an id is the name of the image without its ending"

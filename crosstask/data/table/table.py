@@ -5,14 +5,15 @@
     rgb/0002.jpg,train,,depth/0002.png,sofa;lamp
     rgb/0003.jpg,test,masks/0003.png,depth/0003.png,-
 
-Paths are relative to the folder of the table. Cells are text; labels are only opened when a sample is asked for.
+Paths are relative to the folder of the table. Cells are text, which keeps the value that JSON or Parquet gave it;
+labels are only opened when a sample is asked for.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +25,9 @@ from crosstask.errors import DataError, nearest
 from crosstask.writing import write
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
-RESERVED = frozenset({"image", "split", "id", "regions", *INTRINSICS})
+ORIGIN = "origin"
+"""Column that says which of several tables a row is from, where they store labels differently."""
+RESERVED = frozenset({"image", "split", "id", "regions", ORIGIN, *INTRINSICS})
 """Columns with a meaning of their own; no task may have such a name."""
 WEIGHT = ".weight"
 """Ending of the column that holds the weights of a task's labels."""
@@ -36,7 +39,8 @@ DERIVED = "_derived"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text cells; always valid: some rows, an image in each, no id twice.
+    """Rows of cells, texts that may keep a value (:mod:`crosstask.tasks.cells`); always valid: some rows, an image in
+    each, no id twice.
 
     Attributes:
         path: the file of the table; cells are relative to its folder. The file need not exist yet.
@@ -72,10 +76,10 @@ class Table:
         )
 
     def _ids(self) -> list[str]:
-        stems = Counter(Path(row["image"]).stem for row in self.rows)
+        stems = Counter(_stem(row) for row in self.rows)
         ids: dict[str, int] = {}
         for index, row in enumerate(self.rows):
-            stem = Path(row["image"]).stem
+            stem = _stem(row)
             name = row.get("id") or (stem if stems[stem] == 1 else row["image"])
             if name in ids:
                 raise DataError(
@@ -107,18 +111,19 @@ class Table:
         """Table, row id and column, for messages."""
         return f"{self.path}, row {self.rows[row]['id']!r}, column {column}"
 
-    def select(self, split: str | None) -> Table:
-        """The rows of one split, all rows for ``None``.
+    def select(self, split: str | Sequence[str] | None) -> Table:
+        """The rows of one split or of several, all rows for ``None``.
 
         Raises:
             DataError: no row has this split.
         """
         if split is None:
             return self
-        rows = [row for row in self.rows if row.get("split") == split]
+        names = (split,) if isinstance(split, str) else tuple(split)
+        rows = [row for row in self.rows if row.get("split") in names]
         if not rows:
-            known = nearest(split, self.splits) if self.splits else "the table has no column 'split'"
-            raise DataError(f"{self.path}: no row of split {split!r}: {known}")
+            known = nearest(names[0], self.splits) if self.splits else "the table has no column 'split'"
+            raise DataError(f"{self.path}: no row of split {', '.join(names)!r}: {known}")
         return replace(self, rows=rows)
 
     def only(self, ids: Container[str]) -> Table:
@@ -139,6 +144,8 @@ class Table:
         """
         cell = self.rows[row][column]
         path = Path(os.path.abspath(os.path.join(self.folder, cell)))
+        if "\\" in cell and not path.exists():  # a path of Windows
+            path = Path(os.path.abspath(os.path.join(self.folder, cell.replace("\\", "/"))))
         if confined and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.folder)):
             raise DataError(
                 f"{self.where(row, column)}: {cell} leads out of the table's folder: move the file, or allow it "
@@ -170,7 +177,7 @@ class Table:
 
         def holds_files(column: str) -> bool:
             cells = [row[column] for row in self.rows if row.get(column)][:100]
-            return any(os.path.isfile(self.folder / cell) for cell in cells)
+            return any(os.path.isfile(self.folder / cell.replace("\\", os.sep)) for cell in cells)
 
         known = {"image", "regions"}
         return [name for name in self.columns if name in known or (name not in RESERVED and holds_files(name))]
@@ -187,11 +194,15 @@ class Table:
             cell = row.get(column, "")
             if not cell or os.path.isabs(cell):
                 return cell
-            return Path(os.path.relpath(os.path.join(old, cell), new)).as_posix()
+            return Path(os.path.relpath(os.path.join(old, cell.replace("\\", "/")), new)).as_posix()
 
         return replace(
             self, path=path, rows=[{**row, **{column: move(row, column) for column in files}} for row in self.rows]
         )
+
+
+def _stem(row: Mapping[str, str]) -> str:
+    return Path(row["image"].replace("\\", "/")).stem
 
 
 def concatenate(tables: Sequence[Table], path: Path | str) -> Table:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from crosstask.data.sample import Sample
+from crosstask.data.transforms.draws import chance
 from crosstask.data.transforms.geometry import Fit, Flip, Resize, ScaleCrop, SecondView, Size
 from crosstask.data.transforms.photometric import ColourJitter, Strong
 
@@ -45,12 +46,27 @@ class Compose:
         return sample
 
 
+class StrongWhereMade:
+    """A strong view of images with a label that a network made: the student sees less than its teacher did.
+
+    Args:
+        share: how often.
+    """
+
+    def __init__(self, share: float) -> None:
+        self.share, self.strong = share, Strong()
+
+    def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        return self.strong(sample, generator) if sample.made and chance(generator, self.share) else sample
+
+
 def augmentation(
     size: Size | None = None,
     zoom: Sequence[float] = (1.0, 1.5),
     flip: float = 0.5,
     colour: float = 0.2,
     second_view: bool = False,
+    strong: float = 0.0,
 ) -> Transform:
     """The transform of training images: a random window, a random flip, jittered colours.
 
@@ -59,11 +75,14 @@ def augmentation(
         zoom: range of the zoom, or a list to choose from, see :class:`ScaleCrop`.
         flip: how often images are mirrored.
         colour: how far brightness, contrast and saturation change; hue by a quarter of it.
+        strong: how often images with a label that a network made are shown in a strong view.
         second_view: also a second scale-crop, of the first, see :class:`SecondView`.
     """
     chain: list[Transform] = [ScaleCrop(size, zoom), Flip(flip)]
     if colour:
         chain.append(ColourJitter(colour, colour, colour, colour / 4))
+    if strong:
+        chain.append(StrongWhereMade(strong))
     if second_view:
         chain.append(SecondView(zoom))
     return Compose(*chain)

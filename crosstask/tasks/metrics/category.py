@@ -59,6 +59,10 @@ class CategoryMetric(Metric):
         matrix = self.confusion()
         return dict(zip(self.classes, (100 * matrix.diagonal() / matrix.sum(1)).tolist(), strict=True))
 
+    def alone(self) -> str:
+        there = [name for name, count in zip(self.classes, self.confusion().sum(1).tolist(), strict=True) if count]
+        return there[0] if len(there) == 1 < len(self.classes) else ""
+
     def confusion(self) -> Tensor:
         """Samples by label and prediction so far, (C, C)."""
         return self._matrix(self.all_rows())

@@ -59,7 +59,12 @@ class ErrorMetric(Metric):
 class DepthMetric(ErrorMetric):
     """Depth errors in metres, RMSE of log depth, and the share of pixels with max(p/g, g/p) < 1.25, 1.25², 1.25³.
 
-    The prediction is clamped to a small positive depth first: a ratio with a negative depth means nothing.
+    The prediction is clamped to a small positive depth first: a ratio with a negative depth means nothing. With a
+    ``cap`` labels beyond it are left out, and predictions clamped to it.
+
+    Args:
+        decide: from raw predictions (B, 1, H, W) to metres.
+        cap: largest depth that is measured, metres; None for all.
 
     >>> metric = DepthMetric(lambda prediction: prediction)
     >>> metric.update(torch.tensor([[[[1.0, 3.0]]]]), torch.tensor([[[[2.0, 3.0]]]]))
@@ -70,6 +75,21 @@ class DepthMetric(ErrorMetric):
 
     protocol = "over all known pixels of the set; abs, rmse in m; delta in %; predictions clamped at 1 mm"
     better: ClassVar = {"abs": -1, "rel": -1, "rmse": -1, "log_rmse": -1, "delta1": 1, "delta2": 1, "delta3": 1}
+    cap: float | None = None
+
+    def __init__(self, decide: Callable[[Tensor], Tensor], cap: float | None = None) -> None:
+        if cap is None:
+            super().__init__(decide)
+            return
+        super().__init__(lambda prediction: decide(prediction).clamp(max=cap))
+        self.cap = cap
+        self.protocol = f"{self.protocol}; labels up to {cap:g} m, predictions clamped there"  # type: ignore[misc]
+
+    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        target = target.as_subclass(Tensor)
+        return super().statistics(
+            prediction, target if self.cap is None else target.where(target <= self.cap, torch.nan)
+        )
 
     def ratios(self, value: Tensor, truth: Tensor, known: Tensor) -> list[Tensor]:
         ratio = torch.maximum(value / truth, truth / value)

@@ -58,6 +58,10 @@ class SegmentationMetric(Metric):
         iou = 100 * self._iou(self._matrix(self.all_rows()))
         return dict(zip(self.classes, iou.tolist(), strict=True))
 
+    def alone(self) -> str:
+        there = [name for name, count in zip(self.classes, self.confusion().sum(1).tolist(), strict=True) if count]
+        return there[0] if len(there) == 1 < len(self.classes) else ""
+
     def confusion(self) -> Tensor:
         """Pixels by label and prediction over the set so far, (C, C)."""
         return self._matrix(self.all_rows())

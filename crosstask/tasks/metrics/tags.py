@@ -56,6 +56,11 @@ class TagsMetric(Metric):
         rows = rows if rows.numel() else rows.new_zeros(0, 2 * len(self.classes))
         return dict(zip(self.classes, (100 * average_precision(*rows.T.chunk(2))).tolist(), strict=True))
 
+    def alone(self) -> str:
+        truth = self.all_rows().chunk(2, 1)[1]
+        present, absent = bool((truth > 0.5).any()), bool((truth <= 0.5).any())
+        return "" if present and absent else "every known tag present" if present else "every known tag absent"
+
 
 def average_precision(score: Tensor, truth: Tensor) -> Tensor:
     """Average precision sum_n (R_n - R_{n-1}) P_n over the distinct scores, for each of (C, N); NaN without positives.

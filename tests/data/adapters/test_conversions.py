@@ -375,7 +375,7 @@ def test_attributes_by_the_command(tmp_path, capsys):
 def test_attributes_that_are_not_what_was_said(tmp_path):
     fake_attributes.write(tmp_path)
     path, faces = tmp_path / "annotations.csv", str(tmp_path / "faces")
-    with pytest.raises(DataError, match=r"row 2, column expression: an attribute is 3: expected 1 \(present\), 0 "):
+    with pytest.raises(DataError, match=r"row 2, column expression: an attribute is 3: expected 1 \(present\); 0 "):
         converted("attributes", path, tmp_path / "t.csv", images=faces, tags=["expression"])
     with pytest.raises(DataError, match="no labels asked for"):
         converted("attributes", path, tmp_path / "t.csv", images=faces)
@@ -384,6 +384,6 @@ def test_attributes_that_are_not_what_was_said(tmp_path):
     with pytest.raises(DataError, match=r"a/0\.jpg: not there, as 6 of 6 files with images"):
         converted("attributes", path, tmp_path / "t.csv", tags=["AU1"])
     celeb = converted(
-        "attributes", path, tmp_path / "t.csv", images=faces, tags=["AU1"], absent="-1", unknown=["0"]
+        "attributes", path, tmp_path / "t.csv", images=faces, tags=["AU1"], absent=["-1"], unknown=["0"]
     )  # fmt: skip
     assert [row["tags"] for row in celeb.rows] == ["AU1", "-", "-", "", "AU1", ""]

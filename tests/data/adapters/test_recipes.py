@@ -56,7 +56,7 @@ CASES = {
             "category": "expression",
             "tags": ["AU1", "AU2", "AU25"],
             "scalars": ["valence", "arousal"],
-            "missing": "-5",
+            "missing": ["-5"],
         },
     ),
 }

@@ -64,8 +64,8 @@ def test_labels_keep_their_values(tmp_path):
         (saved(tmp_path / "palette.gif", palette), None),
         (saved(tmp_path / "float.tif", Image.fromarray(IDS / np.float32(7))), IDS / np.float32(7)),
         (saved(tmp_path / "colour.png", Image.fromarray(colours)), colours),
-        (saved(tmp_path / "alpha.png", Image.fromarray(np.dstack([colours, IDS]))), colours),
-        (saved(tmp_path / "grey_alpha.png", Image.fromarray(np.dstack([IDS, IDS]), "LA")), IDS),
+        (saved(tmp_path / "alpha.png", Image.fromarray(np.dstack([colours, np.full_like(IDS, 255)]))), colours),
+        (saved(tmp_path / "grey_alpha.png", Image.fromarray(np.dstack([IDS, np.full_like(IDS, 9)]), "LA")), IDS),
     ]
     for path, expected in cases:
         found = load_label(path)
@@ -80,8 +80,18 @@ def test_labels_keep_their_values(tmp_path):
 
 def test_few_bits_per_pixel(tmp_path):
     path = png(tmp_path / "two_bits_palette.png", 4, 1, 2, 0, b"\0" + bytes([0b00011011]))
-    # Grey PNGs of 2 bits are stretched to 0..255 by the format's own rule.
-    np.testing.assert_array_equal(load_label(path), [[0, 85, 170, 255]])
+    np.testing.assert_array_equal(load_label(path), [[0, 1, 2, 3]])  # Pillow stretches them to 0..255
+    path = png(tmp_path / "four_bits.png", 4, 1, 4, 0, b"\0" + bytes([0x0F, 0x73]))
+    np.testing.assert_array_equal(load_label(path), [[0, 15, 7, 3]])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_an_alpha_channel_that_says_something_is_refused(tmp_path, mode):
+    grey = np.zeros_like(IDS)
+    planes = [grey, grey, grey, IDS] if mode == "RGBA" else [grey, IDS]
+    path = saved(tmp_path / "a.png", Image.fromarray(np.dstack(planes), mode))
+    with pytest.raises(DataError, match=r"alpha channel holds .*getchannel"):
+        load_label(path)
 
 
 def test_colours_of_16_bits_keep_them_all(tmp_path):

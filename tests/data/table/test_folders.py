@@ -105,7 +105,7 @@ def test_labels_from_json(tmp_path):
     content = {"1": [0, 5], "2": [], "3": None, "7": ["cat"], "4": ["cat", "dog"]}
     (tmp_path / "tags.json").write_text(json.dumps(content))
     listing = table_from_folders(tmp_path, {"image": "*.jpg", "tags": "tags.json"})
-    assert cells(listing, "tags") == ["0;5", "-", "", "cat;dog"]
+    assert cells(listing, "tags") == ["[0, 5]", "-", "", "cat;dog"]
     assert listing.matches[""]["tags"].unmatched == ["7"]
 
 

@@ -1,0 +1,68 @@
+"""Learning from labels that a network made: those of teachers, in rounds or from outside.
+
+    L_t = 1 / W_t sum_u w_u l_t(prediction_u, label_u)
+
+over the entries u of task t whose label has a source (``TASK.source``), with their weights w (``TASK.weight``) and
+W_t = sum w. l_t is the loss of the task, but for depth: free of scale in each image, with matched gradients
+(:func:`crosstask.tasks.scale_free.scale_free`), so that the metres come from labels that were given. To be used beside
+``supervised: {made: false}``, which then leaves these labels alone; ``supervised`` alone takes them as any others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from crosstask.data.sample import Batch
+from crosstask.errors import RecipeError, nearest
+from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.objectives.base import Objective, Step
+from crosstask.tasks.base import Task
+from crosstask.tasks.term import Term
+
+
+class MadeLabels(Objective):
+    """Labels that a network made; one term per task.
+
+    Args:
+        tasks: the tasks by name.
+        network: not looked at.
+        only: the tasks that learn so; all by default.
+        own_loss: tasks that keep their own loss, depth in metres say.
+
+    Raises:
+        RecipeError: an unknown task.
+    """
+
+    first_view = True
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        network: MultiTaskNetwork,
+        only: list[str] | None = None,
+        own_loss: list[str] | None = None,
+    ) -> None:
+        super().__init__()
+        for name in [*(only or []), *(own_loss or [])]:
+            if name not in tasks:
+                raise RecipeError(f"objectives: there is no task {name!r}; {nearest(name, tasks)}")
+        self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
+        self.own_loss = set(own_loss or [])
+
+    def term_names(self) -> list[str]:
+        return list(self.tasks)
+
+    def forward(self, step: Step) -> dict[str, Term]:
+        batch = step.batch
+        terms = {}
+        for name, task in self.tasks.items():
+            loss = task.loss if name in self.own_loss else task.made_loss
+            terms[name] = loss(step.predictions[name], batch.targets[name], batch.weight_of(name, made=True))
+        return terms
+
+    def counts(self, batch: Batch) -> dict[str, Tensor]:
+        return {
+            name: task.count(batch.targets[name], batch.weight_of(name, made=True)) for name, task in self.tasks.items()
+        }

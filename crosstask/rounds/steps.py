@@ -1,0 +1,102 @@
+"""What all rounds do alike: steps that are taken once, trainings that continue, networks that are measured."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from crosstask.data.table.sources import sources
+from crosstask.data.table.table import Table, read_table
+from crosstask.errors import RecipeError
+from crosstask.experiment import Experiment
+from crosstask.recipe import Recipe
+from crosstask.rounds.layout import Layout
+from crosstask.rounds.measure import measure_run
+from crosstask.rounds.record import Record
+from crosstask.training.run import Run
+
+Progress = Callable[[str], AbstractContextManager[Callable[[int, int | None], object]]]
+"""What is being done -> a context whose value is called with (done, in all)."""
+Say = Callable[[str], object]
+
+
+class Interrupted(Exception):
+    """A training was interrupted; everything so far is on disk."""
+
+
+class Rounds(abc.ABC):
+    """The rounds of a recipe in a folder; see :mod:`~crosstask.rounds.layout`.
+
+    Args:
+        recipe: data, tasks, a network, and what it says under ``refine``.
+        layout: the folder.
+        device: where images are labelled and networks measured.
+        quiet: show no progress of trainings.
+        progress: shows that of everything else.
+        say: called with a line of text, for people.
+
+    Raises:
+        RecipeError: the recipe cannot be refined.
+    """
+
+    def __init__(self, recipe: Recipe, layout: Layout, device: str, quiet: bool, progress: Progress, say: Say) -> None:
+        self.recipe, self.options, self.layout = recipe, recipe.refine, layout
+        self.device, self.quiet, self.progress, self.say = device, quiet, progress, say
+        if recipe.data.table is None:
+            raise RecipeError("data.rooms: refine works on a table: write the rooms to files with 'crosstask rooms'")
+        special = next((source for source in sources(recipe.data.table) if source.conventions), None)
+        if special is not None:
+            raise RecipeError(
+                f"{special.where}: {special.path} has conventions of its own, and the labels that rounds write could "
+                "not follow them: convert its files, so that all tables store labels alike"
+            )
+        if recipe.training.devices != 1:
+            raise RecipeError(f"training.devices: refine trains on one device, found {recipe.training.devices}")
+        self.record = Record.load(layout.record)
+
+    def run(self) -> Record:
+        """Take all steps that are left.
+
+        Raises:
+            Interrupted: a training was interrupted.
+            UserError: see the steps.
+        """
+        if self.record.status == "running":
+            self.record.finish("end", self.take())
+        return self.record
+
+    @abc.abstractmethod
+    def take(self) -> str:
+        """Take the steps, and say how the rounds ended: finished or unchanged."""
+
+    def once(self, step: str, take: Callable[..., None], *arguments: int) -> None:
+        """Take a step unless it was taken."""
+        if step not in self.record.done:
+            take(*arguments)
+            self.record.finish(step)
+
+    def fit(self, recipe: Recipe, path: Path) -> None:
+        """Train a run to its end, or continue it to there, and count its steps.
+
+        Raises:
+            Interrupted: it was interrupted.
+        """
+        if Run(path).exists():
+            experiment = Experiment.resume(path, self.quiet, recipe.trust)
+        else:
+            experiment = Experiment(recipe, path, self.quiet)
+        if experiment.fit().status == "interrupted":
+            raise Interrupted
+        self.record.steps[self.layout.relative(path)] = experiment.plan.iterations()
+
+    def measure(self, number: int, path: Path) -> None:
+        """Measure the network of a round on the test split."""
+        with self.progress("measuring") as report:
+            results = measure_run(path, self.device, report, self.recipe.trust)
+        self.record.trained(number, self.layout.relative(path), results)
+
+    def base(self) -> Table:
+        """The table without pseudo-labels."""
+        return read_table(self.layout.table)

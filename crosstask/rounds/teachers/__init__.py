@@ -1,0 +1,1 @@
+"""Who makes labels: networks of earlier rounds, of other runs, and models from outside."""

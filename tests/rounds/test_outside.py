@@ -1,0 +1,186 @@
+"""Models from outside as teachers: the real loading path, on small random models saved locally."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from crosstask.cli import main
+from crosstask.data.sample import Sample
+from crosstask.data.table.table import read_table, write_table
+from crosstask.errors import RecipeError
+from crosstask.rounds.teachers.affine import Pair, fit
+from crosstask.rounds.teachers.models import ask_model
+from crosstask.rounds.teachers.outside import _held_out
+from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
+from tests.tiny import write_recipe, write_tiny
+
+SIZE = (32, 48)
+
+
+def sample() -> Sample:
+    return Sample("a", torch.rand(3, *SIZE, generator=torch.Generator().manual_seed(0)), {})
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    """A depth model, a semantic segmenter and a zero-shot classifier with random weights, saved as users have them."""
+    transformers = pytest.importorskip("transformers", reason="needs the extra sam (transformers)")
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    backbone = transformers.Dinov2Config(
+        hidden_size=32, num_hidden_layers=4, num_attention_heads=2, image_size=28, patch_size=14,
+        out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False, apply_layernorm=True,
+    )  # fmt: skip
+    config = transformers.DepthAnythingConfig(
+        backbone_config=backbone, reassemble_hidden_size=32, patch_size=14, neck_hidden_sizes=[8, 8, 8, 8],
+        fusion_hidden_size=8, head_hidden_size=8,
+    )  # fmt: skip
+    transformers.DepthAnythingForDepthEstimation(config).save_pretrained(folder / "depth")
+    transformers.DPTImageProcessor(size={"height": 28, "width": 28}, ensure_multiple_of=14).save_pretrained(
+        folder / "depth"
+    )
+    labels = {0: "floor", 1: "sky", 2: "crate"}
+    config = transformers.SegformerConfig(
+        num_encoder_blocks=4, depths=[1] * 4, hidden_sizes=[8] * 4, num_attention_heads=[1] * 4,
+        decoder_hidden_size=8, id2label=labels, label2id={name: key for key, name in labels.items()},
+    )  # fmt: skip
+    transformers.SegformerForSemanticSegmentation(config).save_pretrained(folder / "segformer")
+    transformers.SegformerImageProcessor(size={"height": 32, "width": 48}).save_pretrained(folder / "segformer")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clip(models) -> Path:
+    import transformers
+
+    folder = models / "clip"
+    folder.mkdir()
+    words = ["<|startoftext|>", "<|endoftext|>", *(chr(code) for code in range(97, 123))]
+    vocabulary = {word: index for index, word in enumerate([*words, *(word + "</w>" for word in words[2:])])}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    tokenizer = transformers.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = {**small, "vocab_size": len(vocabulary), "bos_token_id": 0, "eos_token_id": 1, "max_position_embeddings": 64}
+    vision = {**small, "image_size": 16, "patch_size": 8}
+    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)
+    transformers.CLIPModel(config).save_pretrained(folder)
+    processor = transformers.CLIPImageProcessor(size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16})
+    transformers.CLIPProcessor(processor, tokenizer).save_pretrained(folder)
+    return folder
+
+
+def test_depth_models_are_asked_by_name_or_folder(models):
+    ask = ask_model(str(models / "depth"), Depth("depth"), {}, "cpu", "x")
+    assert ask(sample()).shape == (1, 1, *SIZE)
+    with pytest.raises(RecipeError, match=r"is no model for depth-estimation"):
+        ask_model(str(models / "segformer"), Depth("depth"), {}, "cpu", "refine.teachers.depth")
+
+
+def test_classes_go_through_a_table_of_names(models):
+    task = Segmentation("semantic", classes=["floor", "wall", "box"])
+    values = ask_model(str(models / "segformer"), task, {"crate": "box"}, "cpu", "x")(sample())
+    assert values.shape == (1, 3, *SIZE)
+    known = ~values.isnan().any(1)
+    assert (values.sum(1)[known] == 1).all()
+    assert (values[:, 1][known] == 0).all()  # no class of the model is a wall
+    with pytest.raises(RecipeError, match=r"no class 'crat'; did you mean 'crate'"):
+        ask_model(str(models / "segformer"), task, {"crat": "box"}, "cpu", "x")
+    with pytest.raises(RecipeError, match=r"none of the classes of the model"):
+        ask_model(str(models / "segformer"), Segmentation("s", classes=["a", "b"]), {}, "cpu", "x")
+
+
+def test_masks_give_saliency(models):
+    values = ask_model(str(models / "segformer"), Saliency("s"), {"floor": "ground", "sky": "ground"}, "cpu", "x")(
+        sample()
+    )
+    assert values.shape == (1, 1, *SIZE)
+    assert set(values.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_zero_shot_models_give_tags_and_categories(clip):
+    tags = ask_model(str(clip), Tagging("tags", classes=["cat", "sofa"]), {"cat": "a cat"}, "cpu", "x")(sample())
+    assert tags.shape == (1, 2)
+    assert ((tags > 0) & (tags < 1)).all()
+    place = ask_model(str(clip), Category("place", classes=["in", "out"]), {}, "cpu", "x")(sample())
+    assert place.sum().item() == pytest.approx(1)
+
+
+def test_what_no_pipeline_gives_is_said():
+    with pytest.raises(RecipeError, match=r"no pipeline of transformers gives normals"):
+        ask_model("any", Normals("n"), {}, "cpu", "x")
+
+
+def scenes(count: int, cameras: int = 1) -> list[Pair]:
+    generator = torch.Generator().manual_seed(0)
+    pairs = []
+    for index in range(count):
+        depth = 1 + 5 * torch.rand(400, generator=generator)
+        said = (1 / depth - 0.05) / (0.3 + 0.2 * (index % cameras))
+        said[:60] = torch.rand(60, generator=generator)  # where the model is wrong altogether
+        pairs.append(Pair("" if cameras == 1 else f"{index % cameras}", said, depth))
+    return pairs
+
+
+def test_relative_depth_becomes_metres_whatever_the_outliers_say():
+    pairs = scenes(8)
+    affine = fit(pairs, "inverse")
+    slope, offset = affine.lines[""]
+    assert slope == pytest.approx(0.3, rel=0.01)
+    assert offset == pytest.approx(0.05, abs=0.005)
+    torch.testing.assert_close(affine(pairs[0].said[60:], ""), pairs[0].known[60:], rtol=0.03, atol=0)
+
+
+def test_each_camera_with_enough_images_has_a_fit_of_its_own():
+    affine = fit(scenes(20, cameras=2), "inverse")
+    assert affine.lines["0"][0] == pytest.approx(0.3, rel=0.01)
+    assert affine.lines["1"][0] == pytest.approx(0.5, rel=0.01)
+    assert set(fit(scenes(6, cameras=2), "inverse").lines) == {""}
+
+
+def test_the_space_the_model_is_right_in_agrees_best():
+    compared = [(pair.camera, pair.said[None, None], pair.known[None]) for pair in scenes(8)]
+    weights = {space: float(_held_out(Depth("d"), compared, space)) for space in ("inverse", "depth", "log")}
+    assert max(weights, key=weights.get) == "inverse"
+    assert weights["inverse"] > 0.9 > weights["depth"]
+
+
+def test_classes_are_trusted_as_far_as_they_are_right():
+    target = torch.tensor([0, 0, 1, 1, -1])
+    said = torch.nn.functional.one_hot(torch.tensor([0, 0, 0, 1, 1]), 3).T[None].float()
+    weight = _held_out(Segmentation("s", classes=3), [("", said, target)] * 4, None)
+    torch.testing.assert_close(weight, torch.tensor([2 / 3, 1.0, 0.75]))  # the last is never said: the mean
+
+
+def test_a_round_with_teachers_from_outside_alone(models, tmp_path):
+    table = read_table(write_tiny(tmp_path, count=12))
+    for row in table.rows:
+        if row["split"] == "test":
+            row["depth"] = ""  # labels of the test set are not there to be looked at
+    write_table(table)
+    recipe = write_recipe(tmp_path, table.path)
+    segmenter = {"model": str(models / "segformer"), "names": {"crate": "box"}}
+    teachers = {"depth": str(models / "depth"), "semantic": segmenter, "normals": [], "tags": [], "place": []}
+    typed = ["refine", str(recipe), "--out", str(tmp_path / "out"), "--quiet", "--training.iterations", "1"]
+    typed += ["--data.labels", "fraction:0.5", "--data.validation_fraction", "0"]
+    typed += ["--refine.teachers", json.dumps(teachers)]
+    assert main(typed) == 0
+    assert not (tmp_path / "out" / "round_0").exists()  # no network of ours is a teacher
+    made = read_table(tmp_path / "out" / "labels_1" / "table.csv")
+    sources = {row["depth.source"] for row in made.rows}
+    assert sources == {"", "depth"}
+    assert {row.get("normals.source", "") for row in made.rows} == {""}
+    note = json.loads((tmp_path / "out" / "labels_1" / "teacher_depth_depth.json").read_text())
+    assert note["images"] in (4, 5)
+    assert 0 < note["weight"] <= 1
+
+
+def test_too_few_labels_to_fit_to_are_said(models, tmp_path, capsys):
+    recipe = write_recipe(tmp_path, write_tiny(tmp_path))
+    teachers = {"depth": str(models / "depth"), "semantic": [], "normals": [], "tags": [], "place": []}
+    typed = ["refine", str(recipe), "--out", str(tmp_path / "out"), "--quiet"]
+    typed += ["--refine.teachers", json.dumps(teachers)]
+    assert main(typed) == 2
+    assert "is fitted to labels, and only" in capsys.readouterr().err

@@ -1,0 +1,102 @@
+"""Rounds for every kind of task, as a person types them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crosstask.cli import main
+from crosstask.data.table.table import read_table
+from crosstask.recipe import Recipe
+from crosstask.trained import load_run
+from tests.tiny import COLUMNS, write_recipe, write_tiny
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("teachers")
+    recipe = write_recipe(folder, write_tiny(folder))
+    typed = ("--refine.keep", "[0.5]", "--refine.scales", "[1.0, 0.75]", "--data.validation_fraction", 0)
+    student = "{data: {strong: 1.0}, objectives: {supervised: {made: false}, made_labels: {}}}"
+    typed = (*typed, "--refine.student", student, "--rounds", 2, "--training.iterations", 2)
+    assert run("refine", recipe, "--out", folder / "out", "--device", "cpu", "--quiet", *typed) == 0
+    return folder
+
+
+def test_blank_cells_are_filled_and_marked_and_given_labels_stay(folder):
+    before, after = read_table(folder / "out" / "table.csv"), read_table(folder / "out" / "labels_1" / "table.csv")
+    for old, new in zip(before.rows, after.rows, strict=True):
+        given = [task for task in COLUMNS if old[task]]
+        assert len(given) == (1 if old["split"] == "train" else 5)
+        for task in COLUMNS:
+            if task in given:
+                assert Path(new[task]).name == Path(old[task]).name
+                assert not new[f"{task}.source"]
+            elif new[task]:
+                assert new[f"{task}.source"] == "round_0"
+                assert new[f"{task}.weight"]
+        if old["split"] == "train":
+            assert all(new[task] for task in ("depth", "normals", "semantic"))
+
+
+def test_half_of_each_class_is_kept(folder):
+    counts = json.loads((folder / "out" / "rounds.json").read_text())["rounds"][1]["pseudo_labels"]
+    assert counts["depth kept"] > 60  # not chosen by class; only where views disagree altogether the weight is 0
+    assert 50 <= counts["semantic kept"] < 75
+    shown = read_table(folder / "out" / "table.csv").rows
+    assert counts["semantic"] == sum(row["split"] == "train" and not row["semantic"] for row in shown)
+
+
+def test_steps_of_all_trainings_are_counted(folder, capsys):
+    record = json.loads((folder / "out" / "rounds.json").read_text())
+    assert record["steps"] == {"round_0": 2, "round_1": 2, "round_2": 2}
+    assert [entry["steps"] for entry in record["rounds"]] == [2, 4, 6]
+    assert run("refine", "--resume", folder / "out", "--quiet") == 0
+    assert "6 optimiser steps in all, of 3 trainings" in capsys.readouterr().out
+
+
+def test_students_start_as_the_recipe_says_and_see_strong_views(folder):
+    recipe = Recipe.load(folder / "out" / "round_2" / "recipe.yaml")
+    assert recipe.training.start_from is None
+    assert recipe.data.strong == 1
+    assert recipe.data.labels == "full"
+    assert list(recipe.sections["objectives"]) == ["supervised", "made_labels"]
+
+
+def test_nothing_made_is_measured_on(folder):
+    loaded = load_run(folder / "out" / "round_2")
+    assert not any(loaded.splits.test[index].made for index in range(len(loaded.splits.test)))
+    assert any(loaded.splits.train[index].made for index in range(len(loaded.splits.train)))
+
+
+def test_labels_go_on_where_they_were_left(folder):
+    out = folder / "again"
+    shutil.copytree(folder / "out", out)
+    shutil.rmtree(out / "round_2")
+    table = (out / "labels_2" / "table.csv").read_bytes()
+    log = (out / "labels_2" / "made.jsonl").read_bytes()
+    (out / "labels_2" / "made.jsonl").write_bytes(log[: log.index(b"\n") + 20])
+    (out / "labels_2" / "table.csv").unlink()
+    record = json.loads((out / "rounds.json").read_text())
+    record["done"] = record["done"][: record["done"].index("labels_2")]
+    (out / "rounds.json").write_text(json.dumps(record | {"status": "running"}))
+    assert run("refine", "--resume", out, "--quiet", "--device", "cpu") == 0
+    assert (out / "labels_2" / "table.csv").read_bytes() == table
+    assert (out / "labels_2" / "made.jsonl").read_bytes() == log
+
+
+def test_what_cannot_be_is_said(folder, tmp_path, capsys):
+    recipe = folder / "recipe.yaml"
+    for typed, said in (
+        (("--refine.teachers.deph", "round"), "did you mean 'depth'"),
+        (("--refine.teachers.normals", "somewhere/no-model"), "no pipeline of transformers gives normals"),
+        (("--refine.teachers.depth", "{modle: x}"), "expected a name"),
+        (("--refine.keep", "[0]"), "refine.keep"),
+    ):
+        assert run("refine", recipe, "--out", tmp_path / "x", "--quiet", "--training.iterations", 1, *typed) == 2
+        assert said in capsys.readouterr().err
