@@ -66,6 +66,13 @@ def student_recipe(recipe: Recipe, table: Path, start: Path | None) -> Recipe:
     return Recipe.of(merge(sections, recipe.refine.student), recipe.trust)
 
 
+def reader_recipe(recipe: Recipe, table: Path) -> Recipe:
+    """A run that learns to read labels beside predicting without: targets are given labels, inputs also made ones."""
+    sections = _all_labels(recipe, table)
+    sections["objectives"] = {"supervised": {"made": False}, "read_labels": {}}
+    return Recipe.of(sections, recipe.trust)
+
+
 def _all_labels(recipe: Recipe, table: Path) -> dict[str, Any]:
     """The recipe without rounds, on a table in which the protocol has dropped what it drops."""
     sections = {name: dict(section) for name, section in recipe.sections.items() if name != "refine"}
