@@ -145,7 +145,7 @@ class Recipe:
             objectives[name] = self._build(OBJECTIVES, rest, where, tasks=tasks, network=network)
         balancer = self._build(BALANCERS, self.sections["balancing"], "balancing")
         learner = Learner(network, objectives, weightings, balancer)
-        learner.freeze(self.training.groups)
+        learner.freeze(self.training.groups or {})
         return learner
 
     def _build(self, registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
