@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
-    if arguments.resume is not None and not (Path(arguments.resume) / "recipe.yaml").is_file():
+    resumed = arguments.resume
+    if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
         raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
