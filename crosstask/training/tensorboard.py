@@ -27,7 +27,8 @@ class TensorBoard:
             raise UserError(
                 "training.tensorboard: TensorBoard is not installed: pip install 'crosstask[track]', or set it to false"
             ) from error
-        self.folder, self._writer, self.writer = folder / "tensorboard", SummaryWriter, None
+        self.folder, self._writer = folder / "tensorboard", SummaryWriter
+        self.writer: Any = None
 
     def begin(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Write files anew that hold ``records`` and no others: no step is in them twice after a resume."""

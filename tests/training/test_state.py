@@ -151,8 +151,13 @@ def test_a_run_without_a_checkpoint_is_begun_anew(recipe, tmp_path, faulty):
 
 def test_leftovers_alone_do_not_block_a_folder_but_files_of_others_do(recipe, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".recipe.0123456789ab.part.yaml").write_text("")
+    for name in (".recipe.0123456789ab.part.yaml", ".recipe.yaml.1", ".DS_Store"):
+        (tmp_path / "run" / name).write_text("")
     begin(recipe, tmp_path / "run", "--training.iterations", "1").fit()
+    (tmp_path / "run" / "checkpoints" / ".000002.77").mkdir()
+    Experiment.resume(tmp_path / "run", quiet=True).fit()
+    assert [name for name in os.listdir(tmp_path / "run") if name.startswith(".")] == [".DS_Store"]
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="is not empty and not a run"):
@@ -206,6 +211,13 @@ def test_changes_of_table_label_and_recipe_are_noticed(tmp_path, caplog):
     path.write_text(path.read_text().replace("flip: true", "flip: false"))
     with pytest.raises(UserError, match=r"recipe\.yaml changed"):
         resumed().fit()
+
+
+def test_tables_with_conventions_of_their_own_are_watched_too(recipe, tmp_path):
+    table = Recipe.load(recipe).data.table
+    begin(recipe, tmp_path / "run", "--training.iterations", "1", "--data.table",
+          f"[{{path: '{table}', depth: {{unit: 0.002}}}}]").fit()  # fmt: skip
+    assert list(json.loads((tmp_path / "run" / "fingerprint.json").read_text())["tables"]) == [table]
 
 
 def test_a_run_is_trained_longer_and_the_schedule_is_said(recipe, tmp_path, caplog):
