@@ -46,7 +46,8 @@ def resolve(
         RecipeError: an unknown key, a wrong type or a missing value.
     """
     parser = _parser(cls, frozenset(provided))
-    return parser.dump_dict(_parse(parser, cls, options, where, provided))
+    values = _parse(parser, cls, options, where, provided)
+    return parser.dump_dict(values) | _free(cls, options or {})
 
 
 def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mapping[str, Any]) -> T:
@@ -54,7 +55,7 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
     parser = _parser(cls, frozenset(provided))  # type: ignore[arg-type]  # classes are hashable
     values = _parse(parser, cls, resolved, where, provided)
     try:
-        return cls(**provided, **parser.instantiate(values).as_dict())
+        return cls(**{**provided, **parser.instantiate(values).as_dict(), **_free(cls, resolved)})
     except (ValueError, TypeError) as error:
         text = (str(error).splitlines() or [type(error).__name__])[0]
         raise RecipeError(text if text.startswith(where) else f"{where}: {text}") from error
@@ -93,11 +94,7 @@ def _parse(
             raise RecipeError(f"{where}.{name}: missing; it has no default, add it to the recipe")
     typed = _typed(cls, options, where)
     try:
-        parsed = parser.parse_object(typed)
-        for key, hint in hints_of(cls).items():
-            if isinstance(typed.get(key), dict) and "typing.Any" in str(hint):  # text in it would be read as YAML
-                parsed[key] = typed[key]
-        return parsed
+        return parser.parse_object(typed)
     except (ArgumentError, TypeError, ValueError, OverflowError) as error:
         raise RecipeError(_one_line(str(error), where, options)) from error
 
@@ -113,6 +110,12 @@ def _typed(cls: type, options: Mapping[str, Any], where: str) -> dict[str, Any]:
         return typed
     except ValueError as error:
         raise RecipeError(str(error)) from None
+
+
+def _free(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The mappings of anything among the options, as they are: the parser would read text in them as YAML."""
+    free = [key for key, hint in hints_of(cls).items() if "typing.Any" in str(hint)]
+    return {key: plain(options[key]) for key in free if isinstance(options.get(key), Mapping)}
 
 
 def _takes_null(cls: type, name: str, parameter: inspect.Parameter) -> bool:

@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.errors import UserError
     from crosstask.evaluation.evaluate import evaluate
     from crosstask.evaluation.prior import Prior
+    from crosstask.evaluation.watchdog import doubts
     from crosstask.trained import load_run
     from crosstask.writing import write
 
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         candidates = {
             "prior": (prior, {"split": split, "predictor": "the training labels' mean or mode at each pixel"})
         } | candidates
-    console = Console()
+    console, measurements = Console(), {}
     for name, (measured, described) in candidates.items():
         with progress(f"measuring {len(dataset)} images", arguments.quiet) as report:
             results = evaluate(
@@ -80,4 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         results.save(f"{path}.json")
         write(f"{path}.md", results.markdown())
         console.print(results.table())
+        measurements[name] = results
+    for doubt in doubts(measurements[stem], measurements.get("prior")):
+        print(f"crosstask: watch out: {doubt}", file=sys.stderr)
     return 0

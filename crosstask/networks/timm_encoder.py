@@ -16,6 +16,10 @@ from crosstask.networks.packaged import EXTRA, PACKAGES, packaged_weights
 from crosstask.networks.weights import check_loaded, read_weights, reason
 
 FINEST_STRIDE = 4
+OURS = frozenset(
+    ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "features_only")
+)
+"""Options of timm that say what is read from where: a recipe of somebody else has no say in that."""
 
 
 class TimmEncoder(Encoder):
@@ -70,6 +74,11 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
     if not name.startswith(("hf-hub:", "hf_hub:")) and not timm.is_model(name):
         raise RecipeError(f"network.encoder: there is no {name!r}; {_nearest(name, timm.list_models())}")
     tensors = read_weights(weights) if weights is not None else packaged_weights(name) if pretrained else None
+    if odd := next((key for key in options if key in OURS), None):
+        raise RecipeError(
+            f"network.encoder_options.{odd}: is none of the encoder's own (found {options[odd]!r:.80}): say where "
+            "weights come from with network.pretrained and network.weights"
+        )
     arguments = {"features_only": True, **options}
     if tensors is not None:
         arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": dict(tensors)}}

@@ -12,7 +12,7 @@ ENCODER = "tf_efficientnet_lite0"
 _MULTIPLE = 32
 _PIXELS = 30_000
 _RARE = 0.2
-_STEPS = 1500
+_STEPS = 1000
 _PASSES = 60
 
 
