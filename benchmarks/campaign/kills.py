@@ -29,7 +29,15 @@ from tests.objectives.cases import CASES
 from tests.tiny import write_recipe, write_tiny
 
 TIMES = {"images_per_second", "seconds_per_step", "waiting_for_data", "peak_memory", "seconds"}
-UNCOMPARED = {"environment.json", "state.pt", "fingerprint.json", "error.txt", "report.html"}
+UNCOMPARED = {
+    "environment.json",
+    "state.pt",
+    "fingerprint.json",
+    "error.txt",
+    "report.html",
+    "costs.csv",
+    "comparison.md",
+}
 """Files that tell times and machines; state.pt is compared through the weights that a resumed run ends with."""
 COUNTED = ("trials", "killed", "failed", "different", "left")
 SMALL = ["--training.iterations", "8", "--training.checkpoint_every", "2", "--training.evaluate_every", "4",

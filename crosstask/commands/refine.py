@@ -40,8 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from crosstask.errors import UserError
+    from crosstask.errors import RecipeError, UserError
 
+    if (arguments.recipe is None) == (arguments.resume is None):
+        raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
+    if arguments.resume is not None and (arguments.overrides or arguments.rounds is not None):
+        raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
     resumed = arguments.resume
@@ -56,16 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device
-    from crosstask.errors import RecipeError
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
     from crosstask.rounds.steps import Interrupted
 
-    if (arguments.recipe is None) == (arguments.resume is None):
-        raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
-    if arguments.resume is not None and (arguments.overrides or arguments.rounds is not None):
-        raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
     layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
     if arguments.resume is not None:

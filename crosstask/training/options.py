@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from crosstask.ranges import Count, Factor, Positive, Share, Size, Steps
@@ -69,7 +69,7 @@ class TrainingOptions:
     channels_last: bool = True
     compile: bool = False
     ema: Share | None = None
-    groups: dict[str, Group] | None = None
+    groups: dict[str, Group] = field(default_factory=dict)
     sync_norms: bool = False
     start_from: str | None = None
     seed: int = 0
