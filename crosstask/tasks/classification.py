@@ -64,7 +64,7 @@ class Classification(Task):
         >>> task = Category("place", classes=["indoor", "outdoor"], class_weights="balanced")
         >>> task.balance(torch.tensor([90, 10]))
         >>> [round(weight, 2) for weight in task.class_weights.tolist()]
-        [0.79, 2.37]
+        [0.83, 2.5]
 
         Args:
             counts: labels of each class, (C,).
