@@ -92,7 +92,10 @@ def test_the_recipe_for_affect_trains_on_expressions_and_action_units(tmp_path):
     ],
 )
 def test_what_does_not_fit_is_one_line(flag, message):
-    with pytest.raises(UserError, match=message):
+    def build() -> None:
         broken = recipe(flag)
         tasks = broken.tasks()
         broken.learner(tasks, broken.network(tasks))
+
+    with pytest.raises(UserError, match=message):
+        build()
