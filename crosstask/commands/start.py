@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.numbers import workers
+
 HELP = "write a first recipe for a table"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("table", help="table of files")
     parser.add_argument("--out", metavar="FILE", help="file to write (default: the standard output)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that open files (default: 2)")
+    parser.add_argument("--workers", type=workers, default=2, help="processes that open files (default: 2)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
