@@ -40,7 +40,7 @@ CASES = {
     "supervised": Case({}),
     "pairwise": Case({"pairwise": {}}),
     "vector": Case({"region_contrast": {"distance": "vector"}}, 1.3),
-    "gaussian-16": Case({"region_contrast": {"widths": [16]}}, 1.6),
+    "gaussian-16": Case({"region_contrast": {"widths": [16]}}, 1.3),
     "gaussian-32": Case({"region_contrast": {"widths": [32]}}, 1.6),
 }
 

@@ -13,8 +13,8 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from crosstask.errors import RecipeError, nearest
 from crosstask.ranges import check_range
-from crosstask.strict_yaml import require_plain
-from crosstask.typed import as_typed, hints_of
+from crosstask.strict_yaml import parse_yaml, require_plain
+from crosstask.typed import as_typed, hints_of, plain
 
 T = TypeVar("T")
 
@@ -46,7 +46,8 @@ def resolve(
         RecipeError: an unknown key, a wrong type or a missing value.
     """
     parser = _parser(cls, frozenset(provided))
-    return parser.dump_dict(_parse(parser, cls, options, where, provided))
+    values = _parse(parser, cls, options, where, provided)
+    return parser.dump_dict(values) | _free(cls, options or {})
 
 
 def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mapping[str, Any]) -> T:
@@ -54,7 +55,7 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
     parser = _parser(cls, frozenset(provided))  # type: ignore[arg-type]  # classes are hashable
     values = _parse(parser, cls, resolved, where, provided)
     try:
-        return cls(**provided, **parser.instantiate(values).as_dict())
+        return cls(**{**provided, **parser.instantiate(values).as_dict(), **_free(cls, resolved)})
     except (ValueError, TypeError) as error:
         text = (str(error).splitlines() or [type(error).__name__])[0]
         raise RecipeError(text if text.startswith(where) else f"{where}: {text}") from error
@@ -65,9 +66,7 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
 
 class _Parser(ArgumentParser):
     def dump_dict(self, values: Any) -> dict[str, Any]:
-        import yaml
-
-        return yaml.safe_load(self.dump(values, skip_unset=False, skip_validation=True)) or {}
+        return plain(parse_yaml(self.dump(values, skip_unset=False, skip_validation=True))) or {}
 
 
 @cache
@@ -111,6 +110,12 @@ def _typed(cls: type, options: Mapping[str, Any], where: str) -> dict[str, Any]:
         return typed
     except ValueError as error:
         raise RecipeError(str(error)) from None
+
+
+def _free(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The mappings of anything among the options, as they are: the parser would read text in them as YAML."""
+    free = [key for key, hint in hints_of(cls).items() if "typing.Any" in str(hint)]
+    return {key: plain(options[key]) for key in free if isinstance(options.get(key), Mapping)}
 
 
 def _takes_null(cls: type, name: str, parameter: inspect.Parameter) -> bool:

@@ -85,7 +85,7 @@ class Recipe:
                 "network": _entry(NETWORKS, {**_kind(network, "multitask"), **network}, "network", trust),
                 "objectives": _objectives("supervised" if raw.get("objectives") is None else raw["objectives"], trust),
                 "balancing": _entry(BALANCERS, {**_kind(balancing, "fixed"), **balancing}, "balancing", trust),
-                "training": resolve(TrainingOptions, raw.get("training"), "training"),
+                "training": resolve(TrainingOptions, _cleared(raw.get("training")), "training"),
                 **({"loggers": _loggers(raw["loggers"], trust)} if raw.get("loggers") else {}),
                 **({"refine": resolve(RefineOptions, raw["refine"], "refine")} if raw.get("refine") else {}),
             },
@@ -146,7 +146,7 @@ class Recipe:
             objectives[name] = self._build(OBJECTIVES, rest, where, tasks=tasks, network=network)
         balancer = self._build(BALANCERS, self.sections["balancing"], "balancing")
         learner = Learner(network, objectives, weightings, balancer)
-        learner.freeze(self.training.groups)
+        learner.freeze(self.training.groups or {})
         return learner
 
     def _build(self, registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
@@ -216,6 +216,13 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
+
+
+def _cleared(training: Any) -> Any:
+    """The options of training, where ``groups: null`` takes those away that stood below."""
+    if isinstance(training, Mapping) and training.get("groups", {}) is None:
+        return {key: value for key, value in training.items() if key != "groups"}
+    return training
 
 
 def _other_kind(had: Mapping[str, Any], value: Mapping[str, Any]) -> bool:

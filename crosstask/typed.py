@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import types
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -30,7 +31,7 @@ def as_typed(value: Any, hint: Any, where: str, nested: Nested) -> Any:
         nested: reads the options of a class.
 
     Raises:
-        ValueError: text that is no number where a number is meant, or something else than options; names the key.
+        ValueError: text that is no finite number where one is meant, or something else than options; names the key.
     """
     if get_origin(hint) in (Union, types.UnionType):
         return _of_union(value, get_args(hint), where, nested)
@@ -118,7 +119,10 @@ def _text(value: Any) -> Any:
 
 def _number(text: str, kind: type, where: str) -> int | float:
     try:
-        return kind(text)
+        number = kind(text)
     except (ValueError, OverflowError):
         what = "a whole number" if kind is int else "a number"
         raise ValueError(f"{where}: expected {what}, found {text!r:.80}") from None
+    if kind is float and not math.isfinite(number):  # float takes words for these
+        raise ValueError(f"{where}: found {text:.80}: a number must be finite")
+    return number

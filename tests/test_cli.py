@@ -50,6 +50,6 @@ def test_too_little_memory_is_no_fault(capsys, monkeypatch, tmp_path, error):
         raise error
 
     (tmp_path / "a.csv").write_text("image\na.png\n")
-    monkeypatch.setattr("crosstask.data.table.table.read_table", fail)
+    monkeypatch.setattr("crosstask.data.table.sources.load_tables", fail)
     assert main(["check", str(tmp_path / "a.csv")]) == 1
     assert "not enough memory" in capsys.readouterr().err

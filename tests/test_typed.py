@@ -64,6 +64,9 @@ def test_numbers_stay_numbers():
     [
         ("{rate: 1:30}", "here.rate: expected a number, found '1:30'"),
         ("{rate: nan}", "here.rate: found nan: a number must be finite"),
+        ("{rate: -inf}", "here.rate: found -inf: a number must be finite"),
+        ("{rate: '1e400'}", "here.rate: found 1e400: a number must be finite"),
+        ("{inner: {rate: infinity}}", "here.inner.rate: found infinity: a number must be finite"),
         ("{rate: true}", "here.rate: expected a number, found True"),
         ("{size: [1, x]}", "here.size[1]: expected a whole number, found 'x'"),
         ("{size: [1, 2, 3]}", "here.size: expected tuple with 2 elements"),

@@ -89,7 +89,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("trian",), ("",), ("--nonsense",), ("eval",), ("train",), ("train", "a", "b"), ("train", "demo", "--resume", RUN), ("--version", "x"),
     ("predict", RUN), ("export",), ("compare",), ("compare", "demo"), ("regions",), ("check",), ("table", "x"), ("rooms",), ("convert",),
     ("convert", "imagenet", "x", "--out", "y.csv"), ("convert", "voc"), ("eval", RUN, RUN), ("train", RECIPE, "--training.epochs"),
-    ("train", RECIPE, "--training.epochs", "--out", "{work}/new"), ("train", "--resume", RUN, "--training.lr", "1"),
+    ("train", RECIPE, "--training.epochs", "--out", "{work}/new"), ("train", "--resume", RUN, "--training.lr", "x"),
     ("train", RECIPE, "5"), ("refine",), ("recipes", "a", "b"), ("report",), ("demo", "x"), ("relate", TABLE), ("EVAL", RUN), ("help",),
     ("rooms", "--out", "{work}/rooms", "--size", "-1", "-1"), ("rooms", "--out", "{work}/rooms", "--size", "0", "0", "--train", "1"),
     ("rooms", "--out", "{work}/rooms", "--size", "1", "1", "--train", "1"), ("rooms", "--out", "{work}/rooms", "--train", "0", "--val", "0", "--test", "0"),
@@ -97,7 +97,9 @@ LINES: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 MAY = {
     ("table", "--depth", "*"), ("table", "--depth", "/etc/*"), ("table", "--split", "a,b"), ("table", "--out", "{work}/data/data.csv"),
-    ("eval", "--tile", "9999999999"), ("predict", "--tile", "10000000000"), ("export", "--out", "{work}/data"), ("check", "--workers", "1000000000"),
+    ("regions", "--workers", "0"), ("regions", "--shard", "1/99999999999999"), ("table", "--split", ","),
+    ("rooms", "--out", "{work}/data"), ("compare", "--out", "{work}/data"), ("convert", "--train", "nowhere"),
+    ("convert", "--out", "{work}/x.txt"), ("predict", "--tile", "10000000000"), ("export", "--out", "{work}/data"), ("check", "--workers", "1000000000"),
 }  # fmt: skip
 """Odd, and yet they may be meant."""
 
@@ -107,7 +109,12 @@ def cases() -> Iterator[Case]:
     for command, (typed, flags) in FLAGS.items():
         for flag, values in flags.items():
             for value in values:
-                words = (flag.strip("-"), flag.strip("-").split(".")[-1], value[:40] or "''")
+                words = (
+                    flag.strip("-"),
+                    flag.strip("-").split(".")[-1],
+                    value.rpartition("/")[2][:40] or "''",
+                    "--objectives",
+                )
                 fails = (command, flag, value) not in MAY and not (flag == "--fx" and value in ("-1", "0"))
                 yield Case("command lines", f"{command} {flag} {value[:60]!r}", (*typed, f"{flag}={value}"), needs=needs,
                            must_fail=fails and value not in ("1", "10", "1e3"), mentions=words if fails else ())  # fmt: skip

@@ -109,7 +109,9 @@ def _of_option(key: str, hint: Any, flags: tuple[str, ...]) -> Iterator[Case]:
         typed = train(*flags, f"--{key}", value.text)
         if key.startswith("refine."):
             typed = ("refine", "{work}/squares/recipe.yaml", "--out", "{work}/new", "--quiet", f"--{key}", value.text)
-        words = (key, key.split(".")[-1], key.removeprefix("objectives."))
+        words = (key.rpartition(".")[0].removeprefix("objectives."), key.split(".")[-1], value.text[:40])
+        if key.startswith("data.rooms"):  # is laid over tasks of other data, which may be what is wrong first
+            words = ()
         needs = ("squares",) if key.startswith("refine.") else ("data",)
         yield Case(
             "options", f"{key} = {value.text} ({value.what})", typed, needs=needs, must_fail=refused, mentions=words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 
 import torch
@@ -11,18 +11,12 @@ import torch
 from crosstask.alignment.cosines import hidden_gradients, objective_cosines
 from crosstask.alignment.method import AlignedMethod
 from crosstask.alignment.rows import Estimate, Row
-from crosstask.data.labels.derive import DeriveTargets
-from crosstask.data.labels.splits import load_splits
-from crosstask.data.loading.cached import CachedDataset
-from crosstask.data.loading.loader import training_loader
 from crosstask.data.sample import Batch
-from crosstask.data.transforms.chains import Compose, augmentation
 from crosstask.errors import RecipeError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Step
 from crosstask.recipe import Recipe
-from crosstask.seeding import derive
-from crosstask.tasks.base import Task
+from crosstask.training.plan import Plan
 
 Progress = Callable[[int, int | None], None]
 
@@ -31,8 +25,8 @@ def align(
     network: MultiTaskNetwork,
     recipes: Mapping[str, Recipe],
     *,
-    batches: int = 16,
-    fit: int = 100,
+    batches: int = 12,
+    fit: int = 50,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> list[Row]:
@@ -65,7 +59,7 @@ def align(
         learner = own.learner(tasks, network).to(device)
         methods[name] = AlignedMethod(name, learner, own.training.lr, seed)
     network.eval()
-    stream = training_batches(recipe, tasks)
+    stream = iter(Plan.of(recipe).training_batches(start=0, rank=0, world=1))
     report = progress or (lambda done, total: None)
 
     network.requires_grad_(False)
@@ -103,25 +97,6 @@ def align(
         )
         for (name, task, place), pairs in found.items()
     ]
-
-
-def training_batches(recipe: Recipe, tasks: Mapping[str, Task]) -> Iterator[Batch]:
-    """Augmented training batches without end, with the labels the protocol leaves, and beside them those it hides."""
-    data = recipe.data
-    train = load_splits(data, tasks).train
-    derived = DeriveTargets(data.derive, tasks, data.size)
-    return training_loader(
-        CachedDataset(train) if data.cache else train,
-        Compose(
-            derived,
-            augmentation(data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view, data.strong),
-        ),
-        batch_size=recipe.training.batch_size,
-        seed=derive(recipe.training.seed, "align"),
-        labelled_share=data.labelled_share,
-        mixed=data.mixed,
-        workers=data.workers,
-    )
 
 
 def look(network: MultiTaskNetwork, batch: Batch, iteration: int) -> Step:

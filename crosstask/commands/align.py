@@ -23,9 +23,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="RUN", help="run directory")
     parser.add_argument("--objectives", required=True, metavar="A,B,...", help="the methods to align")
     parser.add_argument("--weights", choices=("best", "last"), help="checkpoint (default: best where there is one)")
-    parser.add_argument("--batches", type=int, default=16, metavar="N", help="batches to measure on (default: 16)")
+    parser.add_argument("--batches", type=int, default=12, metavar="N", help="batches to measure on (default: 12)")
     parser.add_argument(
-        "--fit", type=int, default=100, metavar="N", help="steps for what objectives learn themselves (default: 100)"
+        "--fit", type=int, default=50, metavar="N", help="steps for what objectives learn themselves (default: 50)"
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
     add_trust(parser)

@@ -4,6 +4,7 @@ crosstask convert nyuv2_npy data/nyuv2 --out nyuv2.csv
 crosstask convert cityscapes data/cityscapes --out cityscapes.csv --geometry depth
 crosstask convert voc VOCdevkit/VOC2012 --out voc.csv --masks SegmentationClassAug --train train_aug.txt
 crosstask convert lists voc.csv --out voc_183.csv --labelled 183/labeled.txt --unlabelled 183/unlabeled.txt
+crosstask convert image_folders photos --out photos.csv       category from the name of the folder
 crosstask convert voc --options                   the layout, the traps and the options of a data set
 """
 
@@ -15,7 +16,9 @@ from crosstask.commands.numbers import workers
 from crosstask.commands.paths import require_out
 
 HELP = "make a table of a known data set (NYU-v2, Cityscapes, VOC, COCO, ...)"
-NAMES = ("nyuv2_npy", "nyuv2_mat", "cityscapes_npy", "cityscapes", "voc", "coco", "attributes", "lists")
+NAMES = (
+    "nyuv2_npy", "nyuv2_mat", "cityscapes_npy", "cityscapes", "voc", "coco", "attributes", "lists", "image_folders",
+)  # fmt: skip
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

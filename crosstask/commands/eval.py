@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.evaluation.evaluate import evaluate
     from crosstask.evaluation.prior import Prior
     from crosstask.evaluation.results import Results
+    from crosstask.evaluation.watchdog import doubts
     from crosstask.trained import load_run
     from crosstask.writing import write
 
@@ -89,4 +90,6 @@ def run(arguments: argparse.Namespace) -> int:
         lambda: Group(*(results.table() for results in measures.values())),
         lambda: {name: json.loads(results.to_json()) for name, results in measures.items()},
     )
+    for doubt in doubts(measures[stem], measures.get("prior")):
+        print(f"crosstask: watch out: {doubt}", file=sys.stderr)
     return 0

@@ -14,7 +14,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from crosstask.shipped import find_recipe, shipped_patches, shipped_recipes
 
-    if arguments.name:
+    if arguments.name is not None:
         print(find_recipe(arguments.name).read_text(encoding="utf-8"), end="")
         return 0
     _list(shipped_recipes())

@@ -40,30 +40,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from crosstask.errors import RecipeError, UserError
+
+    if (arguments.recipe is None) == (arguments.resume is None):
+        raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
+    if arguments.resume is not None and (arguments.overrides or arguments.rounds is not None):
+        raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
+    resumed = arguments.resume
+    if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
+        raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys
     from functools import partial
-    from pathlib import Path
 
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device
-    from crosstask.errors import RecipeError
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
     from crosstask.rounds.steps import Interrupted
 
-    if (arguments.recipe is None) == (arguments.resume is None):
-        raise RecipeError("give a recipe to refine, or --resume FOLDER to continue (not both)")
-    if arguments.resume and (arguments.overrides or arguments.rounds is not None):
-        raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
-    layout = Layout(Path(arguments.resume or arguments.out or Path("runs") / Path(arguments.recipe).stem))
-    if arguments.resume:
+    folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
+    layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
+    if arguments.resume is not None:
         recipe = layout.load(arguments.trust)
     else:
         rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
@@ -74,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
     refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say)
-    if not arguments.resume:
+    if arguments.resume is None:
         layout.begin(recipe)
     try:
         record = refinement.run()

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if (arguments.recipe is None) == (arguments.resume is None or auto):
         raise RecipeError("give a recipe to train, or --resume RUN to continue one (not both)")
 
-    if arguments.resume is not None:
+    if arguments.recipe is None:
         require_run(arguments.resume)
     else:
         require_recipe(arguments.recipe)

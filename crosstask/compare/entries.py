@@ -93,7 +93,7 @@ def parse_seeds(text: str) -> list[int]:
         RecipeError: something is not a whole number.
     """
     words = _split(text, "--seeds", "0,1,2")
-    if wrong := [word for word in words if not word.isdecimal()]:
+    if wrong := [word for word in words if not word.isdecimal() or len(word) > 18]:
         raise RecipeError(f"--seeds: expected whole numbers separated by commas (0,1,2), found {wrong[0]!r}")
     return list(dict.fromkeys(int(word) for word in words))
 

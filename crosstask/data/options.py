@@ -101,6 +101,8 @@ class DataOptions:
     confined: bool = False
 
     def __post_init__(self) -> None:
+        if self.table in ("", []):
+            raise ValueError(f"data.table: found {self.table!r}: give the path of a table")
         if (self.table is None) == (self.rooms is None):
             raise ValueError("data: give either table or rooms, for example  data: {table: data.csv}")
         for name in ("train_split", "validation_split", "test_split"):

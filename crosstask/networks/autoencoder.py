@@ -42,7 +42,12 @@ class Autoencoder(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (N, C, H, W) to maps (N, outputs, H, W), without an activation."""
-        return self.decode(self.encoder(maps), (maps.shape[-2], maps.shape[-1]))
+        return self.both(maps)[1]
+
+    def both(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """The latent maps of maps (N, C, H, W), and the maps (N, outputs, H, W) made of them, without an activation."""
+        latent = self.encoder(maps)
+        return latent, self.decode(latent, (maps.shape[-2], maps.shape[-1]))
 
     def decode(self, latent: Tensor, size: tuple[int, int]) -> Tensor:
         """Latent maps to maps (N, C, H, W) of ``size`` (H, W), without an activation."""

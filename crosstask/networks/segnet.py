@@ -30,9 +30,9 @@ class SegNet(Encoder):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         finer = (widths[0], *widths[:-1])
         for inputs, outputs, count in zip((3, *widths[:-1]), widths, CONVOLUTIONS, strict=True):
-            self.down.append(_stage(inputs, outputs, count))
+            self.down.append(stage(inputs, outputs, count))
         for inputs, outputs, count in zip(widths, finer, CONVOLUTIONS, strict=True):
-            self.up.append(_stage(inputs, outputs, count))
+            self.up.append(stage(inputs, outputs, count))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_normal_(module.weight)
@@ -48,5 +48,6 @@ class SegNet(Encoder):
         return [maps, bottleneck]
 
 
-def _stage(inputs: int, outputs: int, count: int) -> nn.Sequential:
+def stage(inputs: int, outputs: int, count: int) -> nn.Sequential:
+    """Convolutions of 3x3 with batch norm, as many as ``count``, all of one resolution."""
     return nn.Sequential(conv_norm_relu(inputs, outputs), *(conv_norm_relu(outputs, outputs) for _ in range(count - 1)))

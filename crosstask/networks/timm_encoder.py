@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,6 +16,10 @@ from crosstask.networks.packaged import EXTRA, PACKAGES, packaged_weights
 from crosstask.networks.weights import check_loaded, read_weights, reason
 
 FINEST_STRIDE = 4
+OURS = frozenset(
+    ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "features_only")
+)
+"""Options of timm that say what is read from where: a recipe of somebody else has no say in that."""
 
 
 class TimmEncoder(Encoder):
@@ -67,13 +74,19 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
     if not name.startswith(("hf-hub:", "hf_hub:")) and not timm.is_model(name):
         raise RecipeError(f"network.encoder: there is no {name!r}; {_nearest(name, timm.list_models())}")
     tensors = read_weights(weights) if weights is not None else packaged_weights(name) if pretrained else None
+    if odd := next((key for key in options if key in OURS), None):
+        raise RecipeError(
+            f"network.encoder_options.{odd}: is none of the encoder's own (found {options[odd]!r:.80}): say where "
+            "weights come from with network.pretrained and network.weights"
+        )
     arguments = {"features_only": True, **options}
     if tensors is not None:
         arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": dict(tensors)}}
     elif pretrained:
         arguments["pretrained"] = True
     try:
-        body = _any_size(timm.create_model, name, arguments)
+        with _quiet(tensors is not None):
+            body = _any_size(timm.create_model, name, arguments)
     except RecipeError:
         raise
     except TypeError as error:
@@ -95,6 +108,19 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
     if tensors is not None:
         check_loaded(body, tensors, str(weights or "the package"))
     return body
+
+
+@contextmanager
+def _quiet(quiet: bool) -> Iterator[None]:
+    """Without timm's list of tensors an encoder has no use for (its head's): what was loaded is checked here."""
+    logger = logging.getLogger("timm.models._builder")
+    before = logger.level
+    if quiet:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _package(name: str) -> str:

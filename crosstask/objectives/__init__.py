@@ -14,6 +14,7 @@ from crosstask.objectives.joint_task.joint_task import JointTask
 from crosstask.objectives.made_labels import MadeLabels
 from crosstask.objectives.mean_teacher import MeanTeacher
 from crosstask.objectives.pairwise import PairwiseConsistency
+from crosstask.objectives.read_labels.read_labels import ReadLabels
 from crosstask.objectives.regeneration import Regeneration
 from crosstask.objectives.region_contrast.region_contrast import RegionContrast
 from crosstask.objectives.spaces.spaces import SpaceEngage
@@ -22,6 +23,7 @@ from crosstask.objectives.supervised import Supervised
 OBJECTIVES: dict[str, type[Objective]] = {
     "supervised": Supervised,
     "made_labels": MadeLabels,
+    "read_labels": ReadLabels,
     "pairwise": PairwiseConsistency,
     "region_contrast": RegionContrast,
     "joint_task": JointTask,
@@ -52,6 +54,7 @@ __all__ = [
     "MeanTeacher",
     "Objective",
     "PairwiseConsistency",
+    "ReadLabels",
     "Regeneration",
     "RegionContrast",
     "ScalarMatching",

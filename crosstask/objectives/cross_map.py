@@ -78,7 +78,7 @@ class CrossMap(Objective):
         return [self.mode]
 
     def forward(self, step: Step) -> dict[str, Term]:
-        pairs = find_pairs(step.batch, self.tasks)
+        pairs = find_pairs(step.batch, self.tasks, every=False)
         nothing = Term.zero(*self.parameters(), *step.predictions.values())
         total = nothing.total
         for pair in pairs:
@@ -86,7 +86,7 @@ class CrossMap(Objective):
         return {self.mode: Term(total, images_with_a_pair(pairs, step.batch))}
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
-        return {self.mode: images_with_a_pair(find_pairs(batch, self.tasks), batch)}
+        return {self.mode: images_with_a_pair(find_pairs(batch, self.tasks, every=False), batch)}
 
     def _direct(self, step: Step, pair: Pair) -> Tensor:
         """Summed over the images of a pair."""

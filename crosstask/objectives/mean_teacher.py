@@ -91,6 +91,8 @@ class MeanTeacher(Objective):
         feature_dropout: Share = 0.0,
     ) -> None:
         super().__init__()
+        if only == []:
+            raise RecipeError("objectives.mean_teacher.only: found []: name a task, or leave it out for all")
         for name in only or []:
             if name not in tasks:
                 raise RecipeError(f"objectives.mean_teacher.only: there is no task {name!r}; {nearest(name, tasks)}")

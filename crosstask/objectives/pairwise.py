@@ -7,7 +7,8 @@ space of the ordered pair (s, t), where they should agree:
     L = 1 - cos(m_s, m_t) + rho [(1 - cos(m_s, phi)) + (1 - cos(m_t, phi))]
 
 with m_s = M_{s->t}(prediction of s), m_t = M_{s->t}(label of t), phi the detached coarsest features of the network, and
-cosines along channels averaged over positions. The second part keeps the joint space from collapsing.
+cosines along channels averaged over the positions where the label is known. The second part keeps the joint space from
+collapsing.
 """
 
 from __future__ import annotations
@@ -23,25 +24,29 @@ from crosstask.data.sample import Batch
 from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs, images_with_a_pair
+from crosstask.objectives.shared.known import mean_over
+from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs, images_with_a_pair, known_to
 from crosstask.ranges import Factor, Size
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
 
-def distance(first: Tensor, second: Tensor) -> Tensor:
-    """1 - cosine along channels, averaged over positions: (n, D, h, w) twice to (n,); 1 where a vector is zero."""
+def distance(first: Tensor, second: Tensor, known: Tensor | None = None) -> Tensor:
+    """1 - cosine along channels, averaged over the known positions (n, h, w), all by default: (n, D, h, w) twice to
+    (n,); 1 where a vector is zero."""
     first, second = first.float(), second.float()
     product = (first * second).sum(1)
     norms = ((first**2).sum(1) * (second**2).sum(1)).clamp(min=1e-12).sqrt()
-    return 1 - (product / norms).mean((1, 2))
+    return mean_over(1 - product / norms, known)
 
 
-def consistency(source: Tensor, target: Tensor, features: Tensor, regularisation: float) -> Tensor:
+def consistency(
+    source: Tensor, target: Tensor, features: Tensor, regularisation: float, known: Tensor | None = None
+) -> Tensor:
     """The loss of the module docstring, per image: three times (n, D, h, w) to (n,)."""
-    loss = distance(source, target)
+    loss = distance(source, target, known)
     if regularisation:
-        loss = loss + regularisation * (distance(source, features) + distance(target, features))
+        loss = loss + regularisation * (distance(source, features, known) + distance(target, features, known))
     return loss
 
 
@@ -108,9 +113,10 @@ class PairwiseConsistency(Objective):
         embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets)
         height, width = embedded[0][0].shape[-2:]
         features = F.adaptive_avg_pool2d(step.features[-1].detach(), (height, width))
+        there = known_to(pairs, self.tasks, step.batch.targets, (height, width))
         losses = [
-            consistency(source, target, features[pair.images], self.regularisation).sum()
-            for pair, (source, target) in zip(pairs, embedded, strict=True)
+            consistency(source, target, features[pair.images], self.regularisation, known).sum()
+            for pair, (source, target), known in zip(pairs, embedded, there, strict=True)
         ]
         return {"consistency": Term(nothing.total + torch.stack(losses).sum(), self._count(pairs, step.batch))}
 

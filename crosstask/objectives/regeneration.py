@@ -50,7 +50,7 @@ class Redaction:
         ValueError: an option is not valid.
     """
 
-    mode: Literal["checkerboard", "blocks", "low_pass", "high_pass", "band_stop"] = "checkerboard"
+    mode: Literal["checkerboard", "blocks", "low_pass", "high_pass", "band_stop"] = "high_pass"
     cell: Size = 8
     share: Share = 0.5
     cutoff: Share = 0.1

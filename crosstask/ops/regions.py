@@ -126,6 +126,32 @@ def sample_pixels(index: RegionIndex, number: int, generator: torch.Generator) -
 
 
 @torch.no_grad()
+def sample_pixels_of_images(index: RegionIndex, number: int, generator: torch.Generator) -> RegionIndex:
+    """Single pixels drawn from all that lie in regions of an image, with replacement: a region as often as it is large.
+
+    >>> index = index_regions(torch.tensor([[[0, 0, 0, 0, 0, 0, 0, 1]]]))
+    >>> drawn = sample_pixels_of_images(index, 1000, torch.Generator().manual_seed(0))
+    >>> round(float((drawn.id == 1).float().mean()), 1)
+    0.1
+
+    Args:
+        index: the regions.
+        number: how many pixels of each image that has any.
+        generator: on the CPU.
+
+    Returns:
+        As of :func:`sample_pixels`, sorted by region; ``number`` rows per image.
+    """
+    owner = index.owner
+    amounts = torch.bincount(index.image[owner], minlength=index.shape[0])
+    first, amounts = (amounts.cumsum(0) - amounts)[amounts > 0], amounts[amounts > 0]
+    draws = torch.rand(len(amounts), number, generator=generator, dtype=torch.float64).to(amounts.device)
+    place = (first[:, None] + (draws * amounts[:, None]).long()).flatten().sort().values
+    pixel, owner = index.pixel[place], owner[place]
+    return RegionIndex(index.shape, index.id[owner], index.image[owner], torch.ones_like(pixel), pixel)
+
+
+@torch.no_grad()
 def majority_class(labels: Tensor, index: RegionIndex, classes: int) -> Tensor:
     """The most frequent known class in every region, the lowest of equals.
 

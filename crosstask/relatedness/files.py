@@ -17,17 +17,18 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Hashable
+import math
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from crosstask.data.table.formats import format_of
-from crosstask.errors import DataError, nearest
-from crosstask.reading import regular
+from crosstask.errors import DataError, UserError, nearest
+from crosstask.reading import read_text
 from crosstask.relatedness.table import Relatedness
+from crosstask.strict_yaml import parse_yaml
+from crosstask.typed import plain
 from crosstask.writing import write
 
 SHIPPED = Path(__file__).parent / "tables"
@@ -88,22 +89,11 @@ def _read_rows(path: Path) -> Relatedness:
     return Relatedness(str(path), tuple(row[name] for row in rows), tuple(attributes), _tensor(values))
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """A loader that refuses a key that is there twice, which YAML would let overwrite the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.YAMLError(f"{twice!r} is there twice")
-        return super().construct_mapping(node, deep)
-
-
 def _read_yaml(path: Path) -> Relatedness:
     try:
-        content = yaml.load(regular(path).read_text(encoding="utf-8"), _UniqueKeys)
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())[:200]}") from None
+        content = plain(parse_yaml(read_text(path)))
+    except (ValueError, UserError) as error:
+        raise DataError(f"{path}: cannot be read as YAML: {str(error).removeprefix(f'{path}: ')}") from None
     if not isinstance(content, dict) or not all(row is None or isinstance(row, dict) for row in content.values()):
         raise DataError(f"{path}: write each class as  CLASS: {{ATTRIBUTE: 0.7, ...}}, or null where nothing is known")
     rows = {
@@ -124,7 +114,10 @@ def _read_yaml(path: Path) -> Relatedness:
 
 def _number(cell: str, path: Path, row: str, column: str) -> float:
     try:
-        return float(cell) if cell else float("nan")
+        value = float(cell) if cell else 0.0
+        if not math.isfinite(value):
+            raise ValueError
+        return value if cell else math.nan
     except ValueError:
         raise DataError(
             f"{path}, row {row!r}, column {column!r}: {cell!r} is not a number: write one, or leave the cell blank"

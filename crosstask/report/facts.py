@@ -10,7 +10,8 @@ from crosstask.alignment.table import EXPLANATION, FILE, cells, read
 from crosstask.compare.cells import Cells, gain_cells, overview, score_cells
 from crosstask.compare.comparison import Comparison
 from crosstask.compare.markdown import protocols
-from crosstask.evaluation.results import ARROWS, NOT_MEASURED, show
+from crosstask.evaluation.results import ARROWS, NOT_MEASURED, Results, show
+from crosstask.evaluation.watchdog import doubts
 from crosstask.report.subject import Subject
 from crosstask.rounds.record import Record
 
@@ -57,10 +58,17 @@ def _of_run(subject: Subject) -> Facts:
         [
             *(f"{name}: {task.protocol}." for name, task in results.tasks.items()),
             level,
+            *(f"Watch out: {doubt}." for doubt in doubts(results, _prior(subject, results))),
             *([EXPLANATION] if aligned else []),
         ],
         command,
     )
+
+
+def _prior(subject: Subject, results: Results) -> Results | None:
+    """What ``crosstask eval --prior`` measured on the same split, where it was asked."""
+    file = subject.path / f"prior_{results.settings.get('split') or 'all'}.json"
+    return Results.load(file) if file.exists() else None
 
 
 def _alignment(subject: Subject) -> list[tuple[str, str, Cells]]:

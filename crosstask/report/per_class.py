@@ -38,8 +38,8 @@ def class_tables(subject: Subject) -> list[Classes]:
                 if seeds and seeds[0]:
                     columns[method] = {name: mean([each.get(name, math.nan) for each in seeds]) for name in seeds[0]}
             if columns:
-                names = next(iter(columns.values()))
-                rows = [(name, [_cell(column[name]) for column in columns.values()]) for name in names]
+                names = dict.fromkeys(name for column in columns.values() for name in column)
+                rows = [(name, [_cell(column.get(name, math.nan)) for column in columns.values()]) for name in names]
                 tables.append(Classes(labels, task, list(columns), rows))
     return tables
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from crosstask.ranges import Amount, Iterated, Positive, Share, Size
+from crosstask.ranges import Amount, Iterated, Positive, Range, Share, Size
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,15 @@ class RefineOptions:
     Args:
         by: teachers (networks and models label the blank cells of every task) or activations (a segmentation from the
             activation maps of tags); null for the latter where the tags name all classes but one.
-        teachers: by task who labels it: ``round`` (the network of the last round; all tasks by default), a run
-            directory, an exported file (``.pt2``, ``.onnx``), or a model of the transformers library by its name or
-            folder. Several in a list have one say each; an empty list leaves the task to its labels. Instead of a name
-            options may stand: ``{model: NAME, names: {sea: water}, space: inverse}``.
+        teachers: by task who labels it: ``round`` (the network of the last round; all tasks by default), ``labels`` (a
+            network that reads the labels an image has), a run directory, an exported file (``.pt2``, ``.onnx``), or a
+            model of the transformers library by its name or folder. Several in a list have one say each; an empty list
+            leaves the task to its labels. Options may stand for a name: ``{model: NAME, names: {sea: water}}``.
         snapshots: ``round`` stands for the networks of so many last rounds.
         flip: teachers also see each image mirrored.
         scales: resolutions at which teachers see each image.
+        folds: for ``labels``: parts the images are cut into, for predictions of missing labels by networks that have
+            seen none of the image's; 0 to learn to read from images with several labels alone.
         keep: of each class, the surest part that is kept, round by round; the last one for all that follow.
         student: what the recipe of the runs on pseudo-labels does differently, {training: {epochs: 100}} say.
         start: whether such a run starts as the recipe says (recipe) or from the run before (last).
@@ -44,6 +46,7 @@ class RefineOptions:
     by: Literal["teachers", "activations"] | None = None
     teachers: dict[str, Any] = field(default_factory=dict)
     snapshots: Size = 1
+    folds: Annotated[int, Range(0, 100)] = 2
     flip: bool = True
     scales: list[Positive] = field(default_factory=lambda: [1.0])
     keep: list[Share] = field(default_factory=lambda: [0.5, 0.75, 1.0])
@@ -66,6 +69,8 @@ class RefineOptions:
         for name, value in (("rounds", self.rounds), ("boundary", self.boundary)):
             if value < 0:
                 raise ValueError(f"refine.{name} must not be negative, found {value}")
+        if self.folds == 1:
+            raise ValueError("refine.folds is 1: give 2 or more, or 0 for none")
         if not self.scales:
             raise ValueError("refine.scales is empty: give at least one, [1.0] say")
         if not self.keep or not all(self.keep):

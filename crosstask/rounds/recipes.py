@@ -18,9 +18,11 @@ def classifier_recipe(recipe: Recipe, roles: Roles, table: Path) -> Recipe:
         RecipeError: ``refine.classifier_recipe`` does not fit.
     """
     sections = _ordinary(recipe, table, [roles.tags.name], start=None)
-    return Recipe.of(
-        merge({**sections, "objectives": {"supervised": {}}}, recipe.refine.classifier_recipe), recipe.trust
-    )
+    sections = merge({**sections, "objectives": {"supervised": {}}}, recipe.refine.classifier_recipe)
+    try:
+        return Recipe.of(sections, recipe.trust)
+    except RecipeError as error:
+        raise RecipeError(f"refine.classifier_recipe: {error}") from error
 
 
 def round_recipe(recipe: Recipe, roles: Roles, table: Path, start: Path) -> Recipe:
@@ -62,6 +64,13 @@ def student_recipe(recipe: Recipe, table: Path, start: Path | None) -> Recipe:
     if start is not None:
         sections["training"]["start_from"] = str(start)
     return Recipe.of(merge(sections, recipe.refine.student), recipe.trust)
+
+
+def reader_recipe(recipe: Recipe, table: Path) -> Recipe:
+    """A run that learns to read labels beside predicting without: targets are given labels, inputs also made ones."""
+    sections = _all_labels(recipe, table)
+    sections["objectives"] = {"supervised": {"made": False}, "read_labels": {}}
+    return Recipe.of(sections, recipe.trust)
 
 
 def _all_labels(recipe: Recipe, table: Path) -> dict[str, Any]:

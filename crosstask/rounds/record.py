@@ -136,7 +136,10 @@ class Record:
     def cells(self) -> tuple[list[str], list[list[str]]]:
         """The table as text: its header, and a row per round; ``n/a`` for what nobody measured."""
         primary = {
-            name: next(iter(numbers)) for entry in self.rounds for name, numbers in entry.get("network", {}).items()
+            name: next(iter(numbers))
+            for entry in self.rounds
+            for name, numbers in entry.get("network", {}).items()
+            if numbers
         }
         columns = self._columns()
         counted = [] if columns is COLUMNS else ["steps"]
@@ -152,7 +155,10 @@ class Record:
 
     def _columns(self) -> Sequence[str]:
         """What there is to say of pseudo-labels; ``COLUMNS`` for those that quality was measured of."""
-        keys = list(dict.fromkeys(key for entry in self.rounds for key in entry["pseudo_labels"]))
+        measured = [entry["pseudo_labels"] for entry in self.rounds]
+        keys = list(
+            dict.fromkeys(key for each in measured for key, value in each.items() if not isinstance(value, dict))
+        )
         return COLUMNS if not self.rounds or set(COLUMNS) <= set(keys) else keys
 
     def markdown(self) -> str:

@@ -11,15 +11,19 @@ from pathlib import Path
 
 from crosstask.data.labels.protocols import assign
 from crosstask.data.labels.splits import load_table
-from crosstask.data.table.table import Table, write_table
+from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.recipe import Recipe
+from crosstask.rounds.crossfit import folds, joined, without_fold
 from crosstask.rounds.labels import training_rows
 from crosstask.rounds.layout import Layout
 from crosstask.rounds.pseudo import write_pseudo_labels
-from crosstask.rounds.recipes import given_recipe, student_recipe
+from crosstask.rounds.recipes import given_recipe, reader_recipe, student_recipe
 from crosstask.rounds.selection import share_of_round
 from crosstask.rounds.steps import Progress, Rounds, Say
+from crosstask.rounds.teachers.base import Trusted
 from crosstask.rounds.teachers.choice import Choice
+from crosstask.rounds.teachers.network import NetworkTeacher
+from crosstask.trained import load_run
 
 
 class TeacherRounds(Rounds):
@@ -36,6 +40,8 @@ class TeacherRounds(Rounds):
         self.once("table", self._take_in)
         if self.choice.own:
             self.once("round_0", self._train_given)
+        if self.choice.reading:
+            self._learn_to_read()
         for number in range(1, max(self.options.rounds, 0 if self.choice.own else 1) + 1):
             if number > 1 and not self.choice.own:
                 break  # those from outside would say the same again
@@ -52,11 +58,53 @@ class TeacherRounds(Rounds):
         self.fit(given_recipe(self.recipe, self.layout.table), self.layout.round(0))
         self.measure(0, self.layout.round(0))
 
+    def _learn_to_read(self) -> None:
+        """A run that reads labels: on given ones, and on what networks say that have seen none of an image's labels."""
+        for number in range(self.options.folds):
+            self.once(f"fold_{number}", self._train_fold, number)
+            self.once(f"fold_{number}/labels", self._label_fold, number)
+        self.once("reader", self._train_reader)
+
+    def _fold(self, number: int) -> Path:
+        return self.layout.folder / "crossfit" / f"fold_{number}"
+
+    def _folds(self, base: Table) -> dict[str, int]:
+        return folds(base, self.recipe.data, list(self.tasks), self.options.folds)
+
+    def _train_fold(self, number: int) -> None:
+        self.say(f"fold {number + 1} of {self.options.folds}: a network that has seen none of its images' labels")
+        base = self.base()
+        fold = self._folds(base)
+        table = self._fold(number).with_suffix(".csv")
+        write_table(without_fold(base, list(self.tasks), fold, number), table)
+        self.fit(given_recipe(self.recipe, table), self._fold(number))
+
+    def _label_fold(self, number: int) -> None:
+        base, data, path = self.base(), self.recipe.data, self._fold(number)
+        fold = self._folds(base)
+        part = base.only({name for name, place in fold.items() if place == number})
+        run = load_run(path, trust=self.recipe.trust)
+        teacher = NetworkTeacher(run, list(self.tasks.values()), (1.0,), False, self.device)
+        teachers = {name: [Trusted(teacher)] for name in self.tasks}
+        with self.progress(f"labels out of fold {number + 1}") as report:
+            write_pseudo_labels(part, data, self.tasks, teachers, path.with_name(f"labels_{number}"), 1.0, report)
+
+    def _train_reader(self) -> None:
+        self.say("a network that reads the labels an image has")
+        base, count = self.base(), self.options.folds
+        table = self.layout.folder / "crossfit" / "table.csv"
+        parts = [read_table(self._fold(number).with_name(f"labels_{number}") / "table.csv") for number in range(count)]
+        fold = self._folds(base) if count else {}
+        write_table(joined(base, parts, fold, list(self.tasks)), table)
+        self.fit(reader_recipe(self.recipe, table), self.layout.folder / "reader")
+
     def _label(self, number: int) -> None:
         runs = [self.layout.round(earlier) for earlier in reversed(range(number))]
         base, data, folder = self.base(), self.recipe.data, self.layout.labels(number).parent
         with self.progress(f"looking at the teachers of round {number}") as report:
-            teachers = self.choice.teachers(runs[: self.options.snapshots], base, self.device, folder, report)
+            reader = self.layout.folder / "reader" if self.choice.reading else None
+            recent = runs[: self.options.snapshots]
+            teachers = self.choice.teachers(recent, base, self.device, folder, report, reader)
         for line in self.choice.said:
             self.say(line)
         share = share_of_round(self.options.keep, number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class Category(Classification):
         name: str,
         *,
         classes: Classes | list[str],
-        class_weights: list[Factor] | None = None,
+        class_weights: list[Factor] | Literal["balanced"] | None = None,
         label_smoothing: Share = 0.0,
         unknown: list[float | str] | None = None,
     ) -> None:

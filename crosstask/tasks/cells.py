@@ -6,6 +6,8 @@ import ast
 import json
 import math
 import re
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 BLANKS = frozenset(
@@ -30,7 +32,7 @@ class Typed(str):
         cell.value = value
         return cell
 
-    def __getnewargs__(self) -> tuple[Any]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[Any]:
         return (self.value,)
 
 
@@ -38,14 +40,18 @@ def typed(value: Any) -> str:
     """A value of JSON or Parquet as a cell: null and NaN are blank.
 
     Raises:
-        ValueError: a value no label has, a date say.
+        ValueError: a value that no cell holds, bytes say.
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, str):
         return from_text(value)
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        value = float(value)
     _check(value)
-    return Typed(value)
+    return Typed(_without_nan(value))
 
 
 def from_text(text: str) -> str:
@@ -95,6 +101,15 @@ def is_blank(cell: Any, names: list[str]) -> bool:
 def _is_name(text: str) -> bool:
     """Whether a text is the same name in a list joined by ``;``."""
     return text == text.strip() and ";" not in text and text != "-" and text[:1] != "?" and number(text) is None
+
+
+def _without_nan(value: Any) -> Any:
+    """A value with null in place of NaN, which JSON has not."""
+    if isinstance(value, dict):
+        return {key: _without_nan(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _check(value: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,6 +14,8 @@ from crosstask.tasks.names import class_names
 from crosstask.tasks.selection import full_precision, select, weights
 from crosstask.tasks.term import Term
 
+_HEAVIEST = 10.0
+
 
 class Classification(Task):
     """One of several classes; cross-entropy. The raw prediction holds logits.
@@ -21,7 +25,8 @@ class Classification(Task):
     Args:
         name: name of the task.
         classes: the names of the classes, or how many there are.
-        class_weights: weight of each class in the loss; all 1 by default.
+        class_weights: weight of each class in the loss; all 1 by default. ``balanced`` counts the classes in the labels
+            that are trained on and weighs them by 1 / sqrt(frequency), see :meth:`balance`.
         label_smoothing: how much of a label is spread over all classes, in [0, 1).
 
     Raises:
@@ -29,12 +34,17 @@ class Classification(Task):
     """
 
     def __init__(
-        self, name: str, classes: int | list[str], class_weights: list[float] | None, label_smoothing: float
+        self,
+        name: str,
+        classes: int | list[str],
+        class_weights: list[float] | Literal["balanced"] | None,
+        label_smoothing: float,
     ) -> None:
         self.name = name
         self._classes = class_names(classes)
         self.channels = len(self._classes)
-        self.class_weights = _balance(class_weights, self.channels)
+        self.balanced = class_weights == "balanced"
+        self.class_weights = None if isinstance(class_weights, str) else _balance(class_weights, self.channels)
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing is {label_smoothing}: give a number from 0 to below 1, 0.1 say")
         self.label_smoothing = label_smoothing
@@ -42,6 +52,27 @@ class Classification(Task):
     @property
     def classes(self) -> list[str]:
         return self._classes
+
+    def balance(self, counts: Tensor) -> None:
+        """Weigh the classes by how often they occur: w_c = sqrt(1 / f_c) / sum_k f_k sqrt(1 / f_k), of the frequencies
+        f = counts / sum, so that the mean weight of a label is 1. The square root lies half-way between no weights and
+        those of scikit-learn's ``balanced``, n / (k counts), with which a class of one pixel in ten thousand would rule
+        the loss. A class that never occurs has weight 1, and no weight is above 10.
+
+        >>> import torch
+        >>> from crosstask.tasks import Category
+        >>> task = Category("place", classes=["indoor", "outdoor"], class_weights="balanced")
+        >>> task.balance(torch.tensor([90, 10]))
+        >>> [round(weight, 2) for weight in task.class_weights.tolist()]
+        [0.83, 2.5]
+
+        Args:
+            counts: labels of each class, (C,).
+        """
+        shares = counts.double() / counts.sum().clamp(min=1)
+        raw = shares.clamp(min=1e-12).rsqrt()
+        scaled = raw / (shares * raw).sum().clamp(min=1e-12)
+        self.class_weights = scaled.clamp(max=_HEAVIEST).where(shares > 0, 1.0).float()
 
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)

@@ -167,8 +167,8 @@ class Depth(Task):
         return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
-        """Depth over the largest depth of the image, (B, 1, H, W)."""
-        return relative(self.activate(prediction))
+        """Depth over the largest depth of the image, (B, 1, H, W), in (0, 1]; clamped first, as it is when decided."""
+        return relative(self.decide(prediction))
 
     def embed_target(self, target: Tensor) -> Tensor:
         return relative(target.nan_to_num(0))

@@ -104,8 +104,8 @@ class Disparity(Task):
         return fusion.plane(fusion.lengths(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
-        """Disparity over the largest disparity of the image, (B, 1, H, W)."""
-        return relative(self.activate(prediction))
+        """Disparity over the largest of the image, (B, 1, H, W), in [0, 1]; clamped first, as it is when decided."""
+        return relative(self.decide(prediction))
 
     def embed_target(self, target: Tensor) -> Tensor:
         return relative(target.nan_to_num(0))

@@ -142,8 +142,8 @@ def quantity(
     full = _full(stored) if invalid is None else None
     if full is not None and (stored == full).any():
         raise ValueError(
-            f"{what} holds {full:g}, the largest value the file can hold, at {int((stored == full).sum())} pixels: "
-            f"most files mark no reading so, then set invalid: [{full:g}]; set invalid: [] where it is a measurement"
+            f"{what} holds {full:.12g}, the largest value the file can hold, at {int((stored == full).sum())} pixels: "
+            f"most files mark no reading so, then set invalid: [{full:.12g}]; set invalid: [] where it is a measurement"
         )
     lowest, highest = extremes(values)
     if np.inf in (-lowest, highest):
@@ -154,8 +154,8 @@ def quantity(
     if lowest < 0:
         found = float(stored[values == lowest][0])
         raise ValueError(
-            f"{what} is negative (stored {found:.6g}) at {(values < 0).sum()} pixels: set invalid: [{found:.6g}] where "
-            "that stands for no reading, or store 0 or NaN there"
+            f"{what} is negative (stored {found:.12g}) at {(values < 0).sum()} pixels: set invalid: [{found:.12g}] "
+            "where that stands for no reading, or store 0 or NaN there"
         )
     np.copyto(values, np.nan, where=values == 0)
     return values[None]

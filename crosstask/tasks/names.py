@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ def index_of(value: Any, names: Sequence[str], what: str) -> int:
             f"{what} {text!r} is not one of the {len(names)} ({_shown(names)}), whose names are numbers: correct the "
             f"cell, add the name, or set unknown: [{text}] if it stands for no label"
         )
-    if given == int(given) and 0 <= given < len(names):
+    if math.isfinite(given) and given == int(given) and 0 <= given < len(names):
         return int(given)
     raise ValueError(
         f"{what} {text!r} is not one of the {len(names)} ({_shown(names)}; by position 0 to {len(names) - 1}): correct "

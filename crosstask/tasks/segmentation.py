@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
@@ -50,7 +50,7 @@ class Segmentation(Classification):
         ignore: id, or ids, of unknown pixels in the files, 255 unless given (65535 for more than 255 classes); -1 is
             unknown anyway.
         offset: what is subtracted from the ids of the files: 1 where they begin at 1 and 0 is unlabelled.
-        class_weights: weight of each class in the loss; all 1 by default.
+        class_weights: weight of each class in the loss, or ``balanced``; all 1 by default.
         label_smoothing: how much of a label is spread over all classes, in [0, 1).
         remap: class of each id in the files, where they differ; ids that are not listed are unknown.
         colours: for masks stored in colours, the RGB of each class (null for one that no colour stands for); other
@@ -72,7 +72,7 @@ class Segmentation(Classification):
         classes: Classes | list[str],
         ignore: int | list[int] | None = None,
         offset: int = 0,
-        class_weights: list[Factor] | None = None,
+        class_weights: list[Factor] | Literal["balanced"] | None = None,
         label_smoothing: Share = 0.0,
         remap: dict[int, int] | None = None,
         colours: list[list[int] | None] | None = None,

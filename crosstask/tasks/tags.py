@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import Any, ClassVar
 
@@ -186,7 +187,7 @@ class Tagging(Task):
         shares = [self._share(part, given) for part, given in zip(parts, numeric, strict=True)]
         if len(parts) == self.channels and all(share is not None for share in shares):
             return [float(share) for share in shares if share is not None]
-        whole = [int(given) for given in numeric if given is not None and given == given and given == int(given)]
+        whole = [int(given) for given in numeric if given is not None and math.isfinite(given) and given == int(given)]
         plain = len(whole) == len(parts) == len(set(whole)) and not any(isinstance(part, bool) for part in parts)
         if plain and parts and min(whole) >= 0:
             values = [0.0] * self.channels

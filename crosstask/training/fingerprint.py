@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table
 from crosstask.training.plan import Plan
 from crosstask.training.run import Run
@@ -18,7 +19,7 @@ def fingerprint(plan: Plan, run: Run) -> dict[str, Any]:
     """What a run depends on: the text of its recipe and of its tables, the labels that the protocol leaves, and by path
     the size and the time of change of every file that training reads."""
     table, given = plan.splits.labels, plan.recipe.data.table
-    tables = [given] if isinstance(given, str) else list(given or [])
+    tables = [] if given is None else [source.path for source in sources(given)]
     rows = json.dumps([table.columns, table.rows], ensure_ascii=False, sort_keys=True)
     return {
         "recipe": _digest(run.recipe_path.read_bytes()),

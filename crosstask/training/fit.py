@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch import Tensor
 from crosstask.data.sample import Batch
 from crosstask.errors import RunError
 from crosstask.evaluation.results import Results
+from crosstask.evaluation.watchdog import doubts
 from crosstask.networks.ema import EMA
 from crosstask.seeding import derive, seed_device
 from crosstask.training.ahead import ahead
@@ -34,6 +36,8 @@ from crosstask.training.selection import Selection
 from crosstask.training.silent import SilentTerms
 from crosstask.training.state import TrainingState
 from crosstask.training.step import accumulate_gradients
+
+log = logging.getLogger(__name__)
 
 
 class Loader(Protocol):
@@ -245,6 +249,9 @@ class Trainer:
         score = self.state.selection.score(results)
         best = self.state.selection.update(score, self.state.iteration)
         self.journal.validation(self.state.iteration, results, score, best, self.bar)
+        if self.state.iteration == self.iterations and self.fabric.global_rank == 0:
+            for doubt in doubts(results):
+                log.warning("watch out: %s", doubt)
         return best
 
     def _save(self, best: bool) -> None:

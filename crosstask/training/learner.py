@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from crosstask.balancing.base import Balancer
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.control import with_labels_of_others
 from crosstask.ranges import Count, Factor
 from crosstask.seeding import generator as stream
 from crosstask.tasks.term import Term
@@ -26,11 +27,14 @@ class Weighting:
         weight: factor on all terms of the objective.
         start: iterations before the objective begins to count.
         ramp: iterations over which the factor then rises linearly from 0.
+        control: for studies: the objective sees labels of other images, as many as before. What it gains all the same
+            does not come from what the labels say of their images.
     """
 
     weight: Factor = 1.0
     start: Count = 0
     ramp: Count = 0
+    control: bool = False
 
     def at(self, iteration: int) -> float:
         """The factor at ``iteration``."""
@@ -83,6 +87,8 @@ class Learner(nn.Module):
         terms = {}
         for name, objective in self._named():
             step = steps[0 if objective.first_view else -1]
+            if self.weightings[name].control:
+                step = replace(step, batch=with_labels_of_others(step.batch))
             step.generator = stream(generator.initial_seed(), name)
             factor = self.weightings[name].at(iteration)
             for term, (total, count) in objective(step).items():
@@ -94,6 +100,8 @@ class Learner(nn.Module):
         known = {}
         for name, objective in self._named():
             seen = batch if objective.first_view or batch.view is None else batch.view
+            if self.weightings[name].control:
+                seen = with_labels_of_others(seen)
             for term, count in (objective.counts(seen) or {}).items():
                 known[f"{name}/{term}"] = count
         return known

@@ -77,7 +77,7 @@ class TrainingOptions:
     log_every: Steps = 10
     patience: Steps | None = None
     monitor: str | None = None
-    devices: int | Literal["auto"] = 1
+    devices: Size | Literal["auto"] = 1
     nodes: Steps = 1
     accelerator: str = "auto"
     strategy: str = "auto"

@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from crosstask.data.labels.balance import balance_classes
 from crosstask.data.labels.derive import DeriveTargets
 from crosstask.data.labels.splits import Splits, load_splits
 from crosstask.data.loading.cached import CachedDataset
@@ -53,6 +54,7 @@ class Plan:
         tasks = recipe.tasks()
         derived = DeriveTargets(recipe.data.derive, tasks, recipe.data.size)
         splits = load_splits(recipe.data, tasks)
+        balance_classes(tasks, splits.train)
         return cls(recipe, tasks, splits, derived, derived.counts(splits.train))
 
     def iterations(self, world: int = 1) -> int:

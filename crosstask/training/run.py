@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +29,7 @@ from crosstask.errors import RunError, UserError
 from crosstask.reading import read_text
 from crosstask.schema import parse_as
 from crosstask.training.checkpoint import Checkpoints
-from crosstask.writing import is_part, sweep, write
+from crosstask.writing import sweep, write
 
 OWN = ("recipe.yaml", "labels.csv", "metrics.jsonl", "environment.json", "fingerprint.json", "state.json", "log.txt")
 """What is written before there is a checkpoint."""
@@ -62,7 +64,7 @@ class Run:
         """
         if self.exists() and self.checkpoints.has("last"):
             raise UserError(f"{self.path} already holds a run: continue it with --resume, or choose another folder")
-        if not self.exists() and self._occupied():
+        if self._occupied():
             raise UserError(f"{self.path} is not empty and not a run: choose another folder")
         for name in OWN:
             (self.path / name).unlink(missing_ok=True)
@@ -72,7 +74,8 @@ class Run:
         """Whether anything is there that is not our own, or left over of our own."""
         if not self.path.exists():
             return False
-        return any(not is_part(path.name) and path.name not in (*OWN, LOCK) for path in self.path.iterdir())
+        own = (*OWN, self.checkpoints.folder.name)
+        return any(path.name not in own and not path.name.startswith(".") for path in self.path.iterdir())
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
@@ -87,6 +90,8 @@ class Run:
                 raise UserError(f"{self.path}: another process is training this run: wait for it, or end it first")
             for folder in (self.path, self.checkpoints.folder):
                 sweep(folder, again=True)
+                for old in filter(_left_before, folder.glob(".*")):
+                    shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
             try:
                 yield
             finally:
@@ -184,6 +189,11 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def _left_before(path: Path) -> bool:
+    """Whether a killed process of version 0.1 left this in a run."""
+    return re.fullmatch(rf"\.({'|'.join(map(re.escape, OWN))}|last|best|\d+)\.\d+(\.tmp)?", path.name) is not None
 
 
 def plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ import os
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning_fabric.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
@@ -59,6 +59,7 @@ def _require_all_started(options: TrainingOptions) -> None:
 
     Processes that do not know of each other would all write to the same run.
     """
+    environment: ClusterEnvironment
     if TorchElasticEnvironment.detect():
         name, environment = "torchrun", TorchElasticEnvironment()
         nodes = environment.world_size() // int(os.environ.get("LOCAL_WORLD_SIZE", environment.world_size()))

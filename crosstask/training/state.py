@@ -50,7 +50,7 @@ class TrainingState:
 
     def network(self) -> nn.Module:
         """The network to evaluate and predict with: the moving average where there is one."""
-        return self.ema.module if self.ema is not None else self.learner.module.network
+        return self.ema.module if self.ema is not None else self.learner.module.network  # type: ignore[return-value]
 
     def equalise(self) -> None:
         """Make the buffers of all ranks equal; on all ranks."""
@@ -115,7 +115,7 @@ class TrainingState:
         for prefix, module in modules.items():
             for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
                 yield f"{prefix}{name}", tensor
-        names = {parameter: name for name, parameter in self.learner.module.named_parameters()}
+        names: dict[Any, str] = {parameter: name for name, parameter in self.learner.module.named_parameters()}
         for parameter, numbers in self.optimiser.optimizer.state.items():
             for key, value in numbers.items():
                 if isinstance(value, Tensor):

@@ -42,8 +42,10 @@ def test_a_folder_that_is_no_run(capsys, tmp_path):
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_resume_takes_no_overrides(capsys, trained):
-    assert "leave out --training.lr" in failing(capsys, ["train", "--resume", trained, "--training.lr", "1"])
+def test_resume_takes_no_overrides_of_what_the_run_is(capsys, trained):
+    assert "training.batch_size: the run has 2, found 1" in failing(
+        capsys, ["train", "--resume", trained, "--training.batch_size", "1"]
+    )
 
 
 @pytest.mark.parametrize("file", ["network.safetensors", "state.pt"])

@@ -10,10 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from crosstask.cli import main
 from crosstask.data.decode.files import load_label
 from crosstask.data.sample import collate
 from crosstask.errors import DataError, RecipeError
 from crosstask.evaluation.evaluate import evaluate
+from crosstask.evaluation.results import Results
 from crosstask.tasks import Segmentation
 from tests.cases.situations import before_training, checked, said, splits, targets
 
@@ -276,6 +278,19 @@ def test_19_two_tables(situation):
             assert np.unique(values).tolist() == [2.0, 8.0], name
     assert not said(checked(recipe), "warning", "error").strip()
     assert "2 to 8 m" in str(before_training(recipe))
+
+
+def test_19_two_tables_as_a_person_trains_and_measures_with_them(situation, capsys):
+    case = situation("19_two_tables")
+    (case.folder / "recipe.yaml").write_text(case.recipe({"table": ["A/A.csv", B]}).to_yaml())
+    short = ["--quiet", "--training.iterations", "2", "--network.encoder_options", "{width: 4}"]
+    assert main(["train", "recipe.yaml", "--out", "run", *short]) == 0
+    for more in ([], ["--table", "B/B.csv", "--split", "test"]):
+        assert main(["eval", "run", "--quiet", *more]) == 0
+        results = Results.load("run/results_test.json")
+        assert 1 < results.tasks["depth"].score < 8.1
+        assert results.images == (2 if more else 4)
+    assert "error" not in capsys.readouterr().err
 
 
 def test_19_two_tables_with_other_ids(situation):

@@ -211,7 +211,7 @@ class _First(nn.Module):
         ({"encoder": "resnet10t", "encoder_options": {"widht": 3}}, "network.encoder_options: not valid .*'widht'"),
         ({"encoder": "mixer_s32_224"}, "images of one size only .224x224.*encoder_options.img_size"),
         ({"encoder_options": {"widht": 3}}, "network.encoder_options.widht: no such option .*did you mean 'width'"),
-        ({"encoder_options": {"width": 0}}, "network.encoder_options: width is 0"),
+        ({"encoder_options": {"width": 0}}, "network.encoder_options.width: found 0: give at least 1 and at most"),
         ({"encoder_options": {"output_stride": 12}}, "output_stride is 12: give one of 2, 4, 8, 16, 32"),
         ({"decoder": "multiscal"}, "network.decoder: there is no 'multiscal'; did you mean 'multiscale'"),
         ({"decoder_options": {"width": "x"}}, "network.decoder_options.width: expected a whole number, found 'x'"),

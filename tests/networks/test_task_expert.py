@@ -171,7 +171,7 @@ def test_exported_program_takes_any_size(tasks, gates):
     ("only", "options", "message"),
     [
         ("type", {}, "task_expert has no dense task to decode: set network.decoder to multiscale"),
-        ("empty", {"experts": 0}, "network.decoder_options: experts is 0: give at least 1"),
+        ("empty", {"experts": 0}, "network.decoder_options.experts: found 0: give at least 1 and at most"),
         ("empty", {"gates": "pixels"}, "network.decoder_options.gates: expected one of 'image', 'pixel'"),
     ],
 )

@@ -49,6 +49,7 @@ CASES = {
     "supervised": Case("supervised"),
     "made_labels": Case("made_labels"),
     "single-task": Case("supervised", {"only": ["depth"]}),
+    "read_labels": Case("read_labels", {"width": 4}, random=True),
     "pairwise": Case("pairwise", {**MAPPING, "layers": [1, 1]}),
     "region_contrast": Case("region_contrast", {**MAPPING, "minimum": 1, "reduce": 1}),
     "joint_task": Case("joint_task", {"widths": [4, 6], "sample": False}),
@@ -137,6 +138,7 @@ def batch(labelled: list[set[str]], seed: int = 0) -> Batch:
     made.targets["mood"] = moods.where(known[:, 1, None], torch.nan)
     made.regions = (torch.arange(48).reshape(1, *SIZE) * 4 // 48).int().repeat(count, 1, 1)
     made.intrinsics = torch.tensor([9.0, 8.0, 3.5, 2.5]).repeat(count, 1)
+    made.made = {"depth": torch.arange(count) == count - 1}  # the last one's depth comes from a network
     return made
 
 
@@ -157,4 +159,5 @@ def permuted(of: Batch, order: list[int]) -> Batch:
         of.regions[order],
         of.intrinsics[order],
         {},
+        made={name: made[order] for name, made in of.made.items()},
     )

@@ -85,11 +85,17 @@ def test_the_recipe_for_affect_trains_on_expressions_and_action_units(tmp_path):
     ("flag", "message"),
     [
         ("--objectives.distribution_matching.relatedness=du2014_basic", "no row for the class 'lounge'"),
-        ("--objectives.soft_coannotation.temperature=0", "objectives.soft_coannotation: temperature must be positive"),
+        (
+            "--objectives.soft_coannotation.temperature=0",
+            "objectives.soft_coannotation.temperature: found 0: give more than 0",
+        ),
     ],
 )
 def test_what_does_not_fit_is_one_line(flag, message):
-    broken = recipe(flag)
-    tasks = broken.tasks()
-    with pytest.raises(UserError, match=message):
+    def build() -> None:
+        broken = recipe(flag)
+        tasks = broken.tasks()
         broken.learner(tasks, broken.network(tasks))
+
+    with pytest.raises(UserError, match=message):
+        build()

@@ -55,7 +55,9 @@ def slow(objective, step) -> tuple[float, int]:
             (source,) = objective.mapper([(names.index(s), prediction, slot)])
             (target,) = objective.mapper([(names.index(t), label, slot)])
             pooled = nn.functional.adaptive_avg_pool2d(step.features[-1][index : index + 1], source.shape[-2:])
-            total += float(consistency(source, target, pooled, objective.regularisation).detach())
+            known = objective.tasks[t].known(step.batch.targets[t][index : index + 1])
+            there = nn.functional.max_pool2d(known.float(), (6 // source.shape[-2], 8 // source.shape[-1])) > 0
+            total += float(consistency(source, target, pooled, objective.regularisation, there).detach())
     return total, images
 
 

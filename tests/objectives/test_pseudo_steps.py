@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from lightning_fabric import Fabric
@@ -40,7 +42,7 @@ def step(fabric: Fabric, model: Learner, batches: list) -> dict[str, Tensor]:
     accumulate_gradients(fabric, module, batches, iteration=0, iterations=10, seed=0)
     optimiser.step()
     model.after_step(0)
-    return {name: value.clone() for name, value in model.state_dict().items()}
+    return copy.deepcopy(model.state_dict())
 
 
 def worker(fabric: Fabric, kind: str, folder: str) -> None:

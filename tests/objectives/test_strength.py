@@ -43,8 +43,8 @@ def make_batch(labelled: list[set[str]], names: list[str], seed: int = 1) -> Bat
         "depth": depth,
         "normals": torch.nn.functional.normalize(normals, dim=1),
     }
-    for index, present in enumerate(labelled):  # as much as a third of the label of an image is unknown
-        rows = int(torch.randint(20, (), generator=rng))
+    for index, present in enumerate(labelled):  # up to 40 of 64 rows of an image's labels are unknown
+        rows = int(torch.randint(40, (), generator=rng))
         for name in names:
             unknown = -1 if name == "semantic" else math.nan
             if name in present:
@@ -80,7 +80,7 @@ def make_learner(preset: str, names: list[str]):
     return Recipe.of(given | {"objectives": objectives}).learner(tasks, network).eval()
 
 
-SMALL_JOINT_TASK = {"widths": [4, 4], "sample": False}
+SMALL_JOINT_TASK = {"autoencoder": "strided", "widths": [4, 4], "sample": False, "sample_predicted": False}
 """Its size changes no strength, nor do its draws."""
 
 
@@ -126,10 +126,16 @@ def mapped(objective, predictions, batch, names, index, s, t):
     return [objective.mapper([(k, each, slot)])[0][0] for k, each in ((i, source), (j, label))]
 
 
-def cosine(a, b) -> float:
-    a, b = a.numpy(), b.numpy()
+def seen(known: np.ndarray, maps) -> np.ndarray:
+    """The positions of coarser maps that lie over a known pixel."""
+    h, w = maps.shape[-2:]
+    return known.reshape(h, known.shape[0] // h, w, known.shape[1] // w).any((1, 3))
+
+
+def cosine(a, b, known) -> float:
+    a, b, there = a.numpy(), b.numpy(), seen(known, a)
     norms = np.sqrt((a**2).sum(0) * (b**2).sum(0))
-    return 1 - (np.where(norms > 1e-12, (a * b).sum(0) / np.maximum(norms, 1e-12), 0)).mean()
+    return 1 - (np.where(norms > 1e-12, (a * b).sum(0) / np.maximum(norms, 1e-12), 0))[there].mean()
 
 
 def pairwise(objective, predictions, features, batch, names, index) -> float:
@@ -137,13 +143,14 @@ def pairwise(objective, predictions, features, batch, names, index) -> float:
     for s, t in pairs_of(batch, names, index):
         source, label = mapped(objective, predictions, batch, names, index, s, t)
         phi = torch.nn.functional.adaptive_avg_pool2d(features[-1][index], source.shape[-2:])
-        total += cosine(source, label) + 0.5 * (cosine(source, phi) + cosine(label, phi))
+        known = known_of(batch, t, index)
+        total += cosine(source, label, known) + 0.5 * (cosine(source, phi, known) + cosine(label, phi, known))
     return total
 
 
 def gaussians(maps, regions):
     maps = maps.double().numpy()
-    return [(maps[:, regions == i].mean(1), np.cov(maps[:, regions == i])) for i in range(4)]
+    return [(maps[:, regions == i].mean(1), np.cov(maps[:, regions == i])) for i in np.unique(regions[regions >= 0])]
 
 
 def wasserstein(p, q) -> float:
@@ -152,27 +159,28 @@ def wasserstein(p, q) -> float:
 
 
 def region_pair(source, label, regions) -> float:
-    """The sum over both maps and all regions of eq. 3 with one positive, and its number of regions."""
+    """Eq. 3 with one positive, summed over both maps, averaged over their regions; 0 for a single region."""
     maps = [gaussians(each, regions) for each in (source, label)]
     total = 0.0
     for own, other in ((0, 1), (1, 0)):
         for i, anchor in enumerate(maps[own]):
             near = np.exp(-wasserstein(anchor, maps[other][i]) / 5.4)
-            far = sum(np.exp(-wasserstein(anchor, each[j]) / 5.4) for each in maps for j in range(4) if j != i)
+            far = sum(np.exp(-wasserstein(anchor, each[j]) / 5.4) for each in maps for j in range(len(each)) if j != i)
             total -= np.log(near / (near + far))
-    return total
+    return total / len(maps[0])
 
 
 def region_contrast(objective, predictions, batch, names, index, published: bool) -> float:
-    regions = batch.regions[index].numpy()[1::2, 1::2]
     total = 0.0
     for s, t in pairs_of(batch, names, index):
         source, label = (
             torch.nn.functional.interpolate(each[None], scale_factor=8, mode="bilinear")[0]
             for each in mapped(objective, predictions, batch, names, index, s, t)
         )
-        # eq. 6 divides by all K maps and M regions; the code by the anchors of its two maps, per pair
-        total += region_pair(source, label, regions) / ((len(names) if published else 2) * 4)
+        regions = batch.regions[index].numpy()[1::2, 1::2]
+        regions = np.where(seen(known_of(batch, t, index), source), regions, -1)
+        # eq. 6 divides by all K maps, the code by its two, per pair
+        total += region_pair(source, label, regions) / (len(names) if published else 2)
     return total
 
 
@@ -203,7 +211,7 @@ def joint_task(objective, predictions, batch, names, index) -> float:
             stack.append((values + 1) / 2 if name == "normals" else values)
         stacks.append(torch.from_numpy(np.where(known, np.concatenate(stack), 0)).float())
     latents = [objective.autoencoder.encoder(each[None]) for each in stacks]
-    total = (1 + 2) * cosine(latents[0][0], latents[1][0])
+    total = (1 + 2) * cosine(latents[0][0], latents[1][0], known)
     for stack, latent in zip(stacks, latents, strict=True):
         output, at = objective.autoencoder.decode(latent, SIZE)[0].numpy(), 0
         for name in names:

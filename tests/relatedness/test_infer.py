@@ -110,7 +110,8 @@ def test_the_command_counts_means_and_takes_names_from_a_recipe(tmp_path):
         (["--of", "moods", "--to", "face"], "no column 'moods': did you mean 'mood'"),
         (["--of", "face", "--to", "mood"], "not of face (tags) to mood (category)"),
         (["--of", "mood", "--to", "split"], "'split' is no task of categories"),
-        (["--of", "mood", "--to", "face", "--floor", "2"], "relate: min_support >= 1"),
+        (["--of", "mood", "--to", "face", "--floor", "2"], "relate.floor: found 2: give at least 0 and at most 1"),
+        (["--of", "mood", "--to", "face", "--min-support", "0"], "relate.min_support: found 0: give at least 1"),
     ],
 )
 def test_what_cannot_be_counted_is_one_line(tmp_path, capsys, typed, message):

@@ -30,7 +30,7 @@ def test_a_table_says_related_not_related_and_unknown(tmp_path, name, text):
     [
         ("r.csv", "class,a,b\nx,0.1,1.2\n", "row 'x', column 'b': 1.2 is not in \\[0, 1\\]"),
         ("r.csv", "class,a,b\nx,0.1,-1\n", "row 'x', column 'b': -1 is not in \\[0, 1\\]"),
-        ("r.csv", "class,a,b\nx,0.1,inf\n", "row 'x', column 'b': inf is not in"),
+        ("r.csv", "class,a,b\nx,0.1,inf\n", "row 'x', column 'b': 'inf' is not a number: write one"),
         ("r.csv", "class,a,b\nx,0.1,high\n", "row 'x', column 'b': 'high' is not a number"),
         ("r.csv", "class,a,b\nx,0,1\nx,1,0\n", "row 'x' is there twice"),
         ("r.csv", "class,a,a\nx,0,1\n", "column 'a' is there twice"),

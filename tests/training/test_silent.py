@@ -54,7 +54,9 @@ def test_terms_over_all_images_are_absent_for_balancers_where_no_image_has_label
         def learn(self, means):
             seen.append(set(means()))
 
-    learner = Learner(network, {"supervised": Supervised(tasks, network, "images")}, balancer=Recorder()).double()
+    learner = Learner(
+        network, {"supervised": Supervised(tasks, network, average="images")}, balancer=Recorder()
+    ).double()
     fabric = Fabric(accelerator="cpu", devices=1)
     module = fabric.setup(learner)
     accumulate_gradients(fabric, module, [toy_batch([{"depth"}, set()])], iteration=0, iterations=1, seed=0)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from crosstask.cli import main
 from crosstask.data.table.table import read_table
 from crosstask.errors import RecipeError, RunError, UserError
 from crosstask.experiment import Experiment
@@ -150,8 +151,13 @@ def test_a_run_without_a_checkpoint_is_begun_anew(recipe, tmp_path, faulty):
 
 def test_leftovers_alone_do_not_block_a_folder_but_files_of_others_do(recipe, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".recipe.0123456789ab.part.yaml").write_text("")
+    for name in (".recipe.0123456789ab.part.yaml", ".recipe.yaml.1", ".DS_Store"):
+        (tmp_path / "run" / name).write_text("")
     begin(recipe, tmp_path / "run", "--training.iterations", "1").fit()
+    (tmp_path / "run" / "checkpoints" / ".000002.77").mkdir()
+    Experiment.resume(tmp_path / "run", quiet=True).fit()
+    assert [name for name in os.listdir(tmp_path / "run") if name.startswith(".")] == [".DS_Store"]
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="is not empty and not a run"):
@@ -207,6 +213,13 @@ def test_changes_of_table_label_and_recipe_are_noticed(tmp_path, caplog):
         resumed().fit()
 
 
+def test_tables_with_conventions_of_their_own_are_watched_too(recipe, tmp_path):
+    table = Recipe.load(recipe).data.table
+    begin(recipe, tmp_path / "run", "--training.iterations", "1", "--data.table",
+          f"[{{path: '{table}', depth: {{unit: 0.002}}}}]").fit()  # fmt: skip
+    assert list(json.loads((tmp_path / "run" / "fingerprint.json").read_text())["tables"]) == [table]
+
+
 def test_a_run_is_trained_longer_and_the_schedule_is_said(recipe, tmp_path, caplog):
     begin(recipe, tmp_path / "run", "--training.iterations", "2").fit()
     assert Experiment.resume(tmp_path / "run", True, overrides=["--training.iterations", "4"]).fit().iteration == 4
@@ -217,6 +230,13 @@ def test_a_run_is_trained_longer_and_the_schedule_is_said(recipe, tmp_path, capl
         Experiment.resume(tmp_path / "run", True, overrides=["--training.iterations", "3"]).fit()
     with pytest.raises(RecipeError, match=r"training\.seed: the run has 0, found 5: a run goes on as what it is"):
         Experiment.resume(tmp_path / "run", True, overrides=["--training.seed", "5"])
+
+
+def test_auto_is_typed_like_this(recipe, tmp_path, capsys):
+    typed = ["train", str(recipe), "--out", str(tmp_path / "run"), "--resume", "auto", "--quiet"]
+    assert main([*typed, "--training.iterations", "1"]) == 0
+    assert main([*typed, "--training.iterations", "2"]) == 0
+    assert "finished at iteration 2" in capsys.readouterr().out
 
 
 def test_auto_begins_or_goes_on(recipe, tmp_path):

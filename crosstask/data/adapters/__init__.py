@@ -6,6 +6,7 @@ from crosstask.data.adapters.attributes import Attributes
 from crosstask.data.adapters.base import Adapter, Converted, convert
 from crosstask.data.adapters.cityscapes import Cityscapes
 from crosstask.data.adapters.coco import Coco
+from crosstask.data.adapters.image_folders import ImageFolders
 from crosstask.data.adapters.lists import SemiSupervised
 from crosstask.data.adapters.nyuv2_mat import NyuV2Mat
 from crosstask.data.adapters.preprocessed import CityscapesPreprocessed, NyuV2Preprocessed
@@ -20,6 +21,7 @@ ADAPTERS: dict[str, type[Adapter]] = {
     "coco": Coco,
     "attributes": Attributes,
     "lists": SemiSupervised,
+    "image_folders": ImageFolders,
 }
 """The adapters by the name that ``crosstask convert`` uses."""
 

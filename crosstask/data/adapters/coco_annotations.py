@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from crosstask.data.adapters.runs import runs_of, to_mask
 from crosstask.data.decode.files import load_label
 from crosstask.errors import DataError, nearest
+from crosstask.reading import regular
 
 Boxes = Literal["refuse", "unknown", "fill"]
 BACKGROUND = "background"
@@ -27,7 +28,7 @@ def read_annotations(path: Path) -> dict[str, Any]:
         DataError: it is none.
     """
     try:
-        content = json.loads(path.read_text("utf-8-sig"))
+        content = json.loads(regular(path).read_text("utf-8-sig"))
         for key in ("images", "annotations", "categories"):
             content[key]
         for image in content["images"]:
@@ -91,7 +92,8 @@ class Annotations:
         self.images = sorted(content["images"], key=lambda image: image["file_name"])
         self.categories = {category["id"]: str(category["name"]).strip() for category in content["categories"]}
         classes = names.classes(self.labels)
-        self.unknown, self.type = (255, np.uint8) if len(classes) < 256 else (65535, np.uint16)
+        self.unknown = 255 if len(classes) < 256 else 65535
+        self.type = np.dtype(np.uint8 if self.unknown == 255 else np.uint16)
         self.class_of = {name: index for index, name in enumerate(classes)}
         self.thing_of = {name: index for index, name in enumerate(names.things)}
 

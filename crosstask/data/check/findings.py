@@ -90,8 +90,8 @@ def images(tally: Tally) -> list[Finding]:
     findings = []
     sizes = tally.sizes
     if len(sizes) > 1:
-        ends = (min, max)
-        small, large = ("x".join(map(str, end(sizes, key=lambda size: size[0] * size[1]))) for end in ends)
+        ordered = sorted(sizes, key=lambda size: size[0] * size[1])
+        small, large = ("x".join(map(str, size)) for size in (ordered[0], ordered[-1]))
         message = f"images have {len(sizes)} sizes, {small} to {large} (height x width): set data.size"
         findings.append(Finding("info", "image", message))
     if tally.banded:

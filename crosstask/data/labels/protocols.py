@@ -18,7 +18,6 @@ Draws depend on the seed, the id of a sample and the name of a task, never on th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,8 @@ import torch
 from torch import Tensor
 
 from crosstask.data.labels.assignments import read_assignment
-from crosstask.errors import DataError, RecipeError, nearest
-from crosstask.reading import regular
+from crosstask.errors import DataError, RecipeError, UserError, nearest
+from crosstask.reading import read_json
 from crosstask.seeding import derive
 
 
@@ -184,9 +183,9 @@ def read_lists(path: Path) -> dict[str, list[str]]:
         DataError: the file is missing or holds something else.
     """
     try:
-        lists = json.loads(regular(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f'{path}: cannot read the lists of labels ({error}): write {{"task": ["id", ...]}}') from None
+        lists = read_json(path, 'write {"task": ["id", ...], ...}')
+    except UserError as error:
+        raise DataError(f"cannot read the lists of labels: {error}") from None
     if not isinstance(lists, dict) or not all(isinstance(ids, list) for ids in lists.values()):
         raise DataError(f'{path}: holds no lists of labels: write {{"task": ["id", ...], ...}}')
     return {task: [str(item) for item in ids] for task, ids in lists.items()}

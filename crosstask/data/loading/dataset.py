@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -61,7 +61,7 @@ class TableDataset:
             image-level tasks are text. A column ``TASK.weight`` holds a number or names a file of one weight per pixel
             (8 and 16-bit values are scaled to [0, 1]; masks of 0 and 1 alone are that). A column ``TASK.source`` says
             who made a label that nobody gave.
-        split: use the rows of this split only.
+        split: use the rows of this split, or of these, only.
         regions: load the column ``regions``.
         confined: refuse paths that leave the table's folder, for tables that come from someone else.
         hidden: load the labels that :meth:`keep` leaves out as ``Sample.hidden``.
@@ -80,7 +80,7 @@ class TableDataset:
         self,
         table: Table,
         tasks: Mapping[str, Task],
-        split: str | None = None,
+        split: str | Sequence[str] | None = None,
         regions: bool = False,
         confined: bool = False,
         hidden: bool = False,

@@ -100,7 +100,9 @@ def _header(path: Path, cells: list[str]) -> list[str]:
 
 def _write_csv(columns: Sequence[str], rows: Rows) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    returns = any("\r" in cell for row in rows for cell in row.values())  # which are not put in quotes by themselves
+    quoting = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()

@@ -7,10 +7,11 @@ two have to meet:
 
     L = D(g1'(Y), g1'(Y^)) + lambda D(g1(sg Y), g1(sg Y^)) + rho [R(g(sg Y), sg Y) + R(g(sg Y^), sg Y^)]
 
-D is 1 - cosine along channels, averaged over positions; sg stops the gradient, g1' is g1 with its weights held
-constant. So the first part trains the network alone, through Y^ and through the predictions inside Y, the others the
-autoencoder alone. R, the reconstruction, keeps the joint space from collapsing: binary cross-entropy of classes, L1 of
-depth, 1 - cosine of normals. The cost is linear in the number of tasks, where that of pairs is quadratic.
+D is 1 - cosine along channels, averaged over positions that have seen a known pixel; sg stops the gradient, g1' is g1
+with its weights held constant. So the first part trains the network alone, through Y^ and through the predictions
+inside Y, the others the autoencoder alone. R, the reconstruction, keeps the joint space from collapsing: binary cross-
+entropy of classes, L1 of depth, 1 - cosine of normals. The cost is linear in the number of tasks, where that of pairs
+is quadratic.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
 from crosstask.networks.autoencoder import Autoencoder
 from crosstask.networks.multitask import MultiTaskNetwork
+from crosstask.networks.segnet_autoencoder import SegNetAutoencoder
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.joint_task.stacks import ENTRIES, Depth, Entry
+from crosstask.objectives.shared.known import known_cells, mean_over
 from crosstask.objectives.shared.pairs import dense_tasks, labelled
 from crosstask.ranges import Factor, Positive, Size
 from crosstask.tasks.base import Task
@@ -68,10 +71,14 @@ class JointTask(Objective):
             code uses 2.
         reconstruction: rho, the factor of the reconstruction.
         sample: classes predicted in place of a label are drawn, not given as probabilities.
+        sample_predicted: they are in the stack of predictions as well, by the same draw, as in the released code.
+        detach_labelled: no gradient through the prediction of a task that the image has a label of, which then learns
+            from its label alone, as in the released code.
         depth_mean: mean depth in metres; with the next, what squashes depth into (0, 1). That of NYU-v2 by default.
         depth_deviation: standard deviation of depth in metres.
-        widths: channels of the stages of the autoencoder, each at half the resolution; published: a SegNet of 64, 128,
-            256, 512, 512.
+        autoencoder: a small one with strides, or a SegNet (published).
+        widths: channels of its stages, each at half the resolution; five for a SegNet, published: 64, 128, 256,
+            512, 512.
         average: over which images of the step, those with labels (labels) or all (images).
 
     Raises:
@@ -85,8 +92,11 @@ class JointTask(Objective):
         latent: Factor = 2.0,
         reconstruction: Factor = 0.5,
         sample: bool = True,
+        sample_predicted: bool = False,
+        detach_labelled: bool = False,
         depth_mean: Positive = 2.3618,
         depth_deviation: Positive = 1.5876,
+        autoencoder: Literal["strided", "segnet"] = "strided",
         widths: Sequence[Size] = (16, 32, 64),
         average: Literal["labels", "images"] = "labels",
     ) -> None:
@@ -103,10 +113,12 @@ class JointTask(Objective):
             for name, task in self.tasks.items()
         }
         self.channels = [task.channels for task in self.tasks.values()]
-        self.autoencoder = Autoencoder(sum(self.channels), widths)
+        make = SegNetAutoencoder if autoencoder == "segnet" else Autoencoder
+        self.autoencoder = make(sum(self.channels), widths)
         self.factors = {"distance": 1.0, "latent": latent, "reconstruction": reconstruction}
         self.average = average
-        self.sample, self.additive = sample, not sample
+        self.sample, self.sample_predicted, self.detach_labelled = sample, sample_predicted, detach_labelled
+        self.additive = not (sample or sample_predicted)
 
     def term_names(self) -> list[str]:
         return list(self.factors)
@@ -117,13 +129,13 @@ class JointTask(Objective):
         if not len(known.images):
             return dict.fromkeys(self.factors, Term(zero.total, self._count(step.batch, known)))
         stacks = torch.cat(self._stacks(step, known))
-        size = (stacks.shape[-2], stacks.shape[-1])
         constant = stacks.detach()
-        latents = self.autoencoder.encoder(constant)
+        latents, outputs = self.autoencoder.both(constant)
+        cells = known_cells(known.mask, (latents.shape[-2], latents.shape[-1]))
         losses = {
-            "distance": distance(functional_call(self.autoencoder.encoder, self._held(), (stacks,))),
-            "latent": distance(latents),
-            "reconstruction": self._reconstruction(self.autoencoder.decode(latents, size), constant, known.mask),
+            "distance": distance(functional_call(self.autoencoder.encoder, self._held(), (stacks,)), cells),
+            "latent": distance(latents, cells),
+            "reconstruction": self._reconstruction(outputs, constant, known.mask),
         }
         count = self._count(step.batch, known)
         return {name: Term(zero.total + self.factors[name] * loss, count) for name, loss in losses.items()}
@@ -147,11 +159,15 @@ class JointTask(Objective):
         mixed, predicted = [], []
         for name, entry in self.entries.items():
             prediction = step.predictions[name][known.images]
+            there = known.tasks[name][:, None, None, None]
+            if self.detach_labelled:
+                prediction = prediction.detach().where(there, prediction)
             own = entry.predicted(prediction)
-            instead = entry.sampled(prediction, step.generator) if self.sample else own
+            drawn = entry.sampled(prediction, step.generator) if self.sample or self.sample_predicted else own
+            instead = drawn if self.sample else own
             given = entry.labelled(step.batch.targets[name][known.images])
-            mixed.append(given.where(known.tasks[name][:, None, None, None], instead))
-            predicted.append(own)
+            mixed.append(given.where(there, instead))
+            predicted.append(drawn if self.sample_predicted else own)
         mask = known.mask[:, None]
         return torch.cat(mixed, 1).where(mask, 0.0), torch.cat(predicted, 1).where(mask, 0.0)
 
@@ -177,7 +193,8 @@ class JointTask(Objective):
         return total
 
 
-def distance(latents: Tensor) -> Tensor:
-    """1 - cosine of the first half of maps (2n, D, h, w) and the second, averaged over positions, summed over n."""
+def distance(latents: Tensor, known: Tensor | None = None) -> Tensor:
+    """1 - cosine of the first half of maps (2n, D, h, w) and the second, averaged over the positions that are known
+    (n, h, w), all by default, summed over n."""
     first, second = latents.float().chunk(2)
-    return (1 - F.cosine_similarity(first, second, dim=1)).mean((1, 2)).sum()
+    return mean_over(1 - F.cosine_similarity(first, second, dim=1), known).sum()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from crosstask.errors import RecipeError
 from crosstask.ops.divergences import diagonal_kl, diagonal_wasserstein2, gaussian_kl
 from crosstask.ops.moments import region_moments
 from crosstask.ops.regions import RegionIndex, region_means
-from crosstask.ops.wasserstein import wasserstein2
+from crosstask.ops.wasserstein import Mode, wasserstein2
 
 Described = tuple[Tensor, ...]
 """Regions as rows: means (R, D), and for Gaussians covariances (R, D, D)."""
@@ -46,8 +48,8 @@ class Comparison(NamedTuple):
         return [(dimension,), (dimension, dimension)] if self.gaussian else [(dimension,)]
 
 
-def _wasserstein(a: Described, b: Described, mask: Tensor) -> Tensor:
-    return wasserstein2(*a, *b, mask=mask)
+def _wasserstein(a: Described, b: Described, mask: Tensor, mode: Mode = "auto") -> Tensor:
+    return wasserstein2(*a, *b, mask=mask, mode=mode)
 
 
 def _diagonal_wasserstein(a: Described, b: Described, mask: Tensor) -> Tensor:
@@ -90,3 +92,21 @@ DISTANCES: dict[str, Comparison] = {
     "pixel": Comparison(False, _vector),
 }
 """A pixel is a region of its own: what differs is the index."""
+
+
+def comparison(name: str, exact: bool | None = None) -> Comparison:
+    """The comparison of that name.
+
+    Args:
+        name: a key of ``DISTANCES``.
+        exact: for wasserstein, whether all distances are exact, or all but the nearest approximated; where not given,
+            what :func:`~crosstask.ops.wasserstein.wasserstein2` takes for the size at hand.
+
+    Raises:
+        RecipeError: asked of another distance, all of which are exact.
+    """
+    if exact is None:
+        return DISTANCES[name]
+    if name != "wasserstein":
+        raise RecipeError(f"objectives.region_contrast.exact: {exact}, but {name} is always exact; leave it out")
+    return DISTANCES[name]._replace(distance=partial(_wasserstein, mode="exact" if exact else "fast"))

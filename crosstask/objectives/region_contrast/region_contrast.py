@@ -31,11 +31,11 @@ from crosstask.networks.mapping import MappingNetwork
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.region_contrast.bank import RegionBank
-from crosstask.objectives.region_contrast.distances import DISTANCES
+from crosstask.objectives.region_contrast.distances import comparison
 from crosstask.objectives.region_contrast.loss import Rows, contrast_regions
 from crosstask.objectives.region_contrast.size import SizeWatch
-from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs
-from crosstask.ops.regions import RegionIndex, index_regions, majority_class, sample_pixels
+from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs, known_to
+from crosstask.ops.regions import RegionIndex, index_regions, majority_class, sample_pixels, sample_pixels_of_images
 from crosstask.ranges import Count, Positive, Size, Steps
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
@@ -48,11 +48,11 @@ SHARPEST = 0.02
 class RegionContrast(Objective):
     """Contrast of regions between predictions and other tasks' labels.
 
-    For one pair of maps eq. 6 is the mean over both maps and all regions; see ``pairs`` for how those of an image and
-    of a step come together. A pair takes part where it has two regions or more. The term is logged beside its chance
-    level: a loss far below that in the first epochs means that a shortcut was found. Features of padded convolutions
-    carry position and outline, by which regions of one image can be told apart without looking at their values:
-    ``kernel: 1`` removes it, ``across: true`` makes it worth less.
+    Regions are cut down to the pixels whose label is known. For one pair of maps eq. 6 is the mean over both maps and
+    all regions; see ``pairs`` for how those of an image and of a step come together. A pair takes part where it has two
+    regions or more. The term is logged beside its chance level: a loss far below that in the first epochs means that a
+    shortcut was found. Features of padded convolutions carry position and outline, by which regions of one image can be
+    told apart without looking at their values: ``kernel: 1`` removes it, ``across: true`` makes it worth less.
 
     Needs regions in the data (``data.regions: true`` and a column made by ``crosstask regions``).
 
@@ -68,6 +68,9 @@ class RegionContrast(Objective):
             alone (vector), or single pixels of it (pixel). ``diagonal_`` leaves correlations out, which regions of few
             pixels cannot have; kl is the mean of both directions unless ``one_sided_``: from the map of predictions to
             that of labels (the released ablation: one_sided_diagonal_kl).
+        exact: whether wasserstein measures all distances exactly. Where not given it does up to 32 channels (the last
+            of ``widths``) or 20 candidates per region; beyond, the distances of positives and of the nearest regions
+            are exact and the rest approximated, see :func:`~crosstask.ops.wasserstein.wasserstein2`.
         temperature: tau; the paper gives none, the released code uses 5.4 on features without normalisation. Features
             are of unit length by default, so that 2-Wasserstein distances lie between 0 and 4; null is 0.1 for these,
             and what suits the scale of the others (12 for diagonal_kl, 2500 for kl).
@@ -81,11 +84,13 @@ class RegionContrast(Objective):
             from its labels are not negatives of each other.
         detach_labels: no gradient through the map of the label (but for the batch statistics of the mapping network,
             which both sides share).
-        pixels: most pixels sampled in a step, the same number from every region but at least one; memory grows with
-            the square. With ``distance: pixel`` only.
-        minimum: pixels at the resolution of the contrast (that of the images divided by ``reduce`` and the pooling,
-            times ``enlarge``) below which a region is left out. The part of the regions' pixels that is kept is logged
-            as ``kept``; people are told where it is less than half.
+        pixels: most pixels sampled in a step; memory grows with the square. With ``distance: pixel`` only.
+        pixels_of: what sampled pixels speak for: ``regions``, the same number from every region but at least one, so
+            that all regions weigh the same; ``image``, all pixels of an image's regions alike, so that a region weighs
+            what it covers, as in the paper.
+        minimum: pixels with a known label below which a region is left out, at the resolution of the contrast (that of
+            the images divided by ``reduce`` and the pooling, times ``enlarge``). The part of the regions' pixels that
+            is kept is logged as ``kept``; people are told where it is less than half.
         reduce: predictions and labels are averaged over squares of this side before they are mapped.
         enlarge: by how much joint features are enlarged before regions are cut out.
         stem: channels after the stems of the mapping network.
@@ -117,6 +122,7 @@ class RegionContrast(Objective):
             "vector",
             "pixel",
         ] = "wasserstein",
+        exact: bool | None = None,
         temperature: Positive | None = None,
         learn_temperature: bool = False,
         normalise: bool = True,
@@ -126,6 +132,7 @@ class RegionContrast(Objective):
         exclude_same: str | None = None,
         detach_labels: bool = False,
         pixels: Steps = 2048,
+        pixels_of: Literal["regions", "image"] = "regions",
         minimum: Steps = 10,
         reduce: Size = 4,
         enlarge: Size = 1,
@@ -139,11 +146,12 @@ class RegionContrast(Objective):
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "region_contrast")
-        temperature = DISTANCES[distance].temperature if temperature is None else temperature
+        compared = comparison(distance, exact)
+        temperature = compared.temperature if temperature is None else temperature
         _require_positive(temperature=temperature, pixels=pixels, minimum=minimum, reduce=reduce, enlarge=enlarge)
         if bank < 0:
             raise RecipeError(f"objectives.region_contrast.bank: expected a number of regions, found {bank}")
-        self.comparison, self.pixels = DISTANCES[distance], pixels if distance == "pixel" else 0
+        self.comparison, self.pixels, self.pixels_of = compared, pixels if distance == "pixel" else 0, pixels_of
         self.fixed_temperature = temperature
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature))) if learn_temperature else None
         self.normalise, self.negatives, self.across, self.detach_labels = normalise, negatives, across, detach_labels
@@ -230,16 +238,23 @@ class RegionContrast(Objective):
     def _rows(self, step: Step, regions: Tensor, pairs: list[Pair], maps: Tensor) -> tuple[RegionIndex, Rows]:
         """The regions (or sampled pixels) in the maps (P, D, h, w) of the pairs, and what is known of them."""
         images, spaces = (torch.cat(each) for each in zip(*((pair.images, pair.slots) for pair in pairs), strict=True))
-        ids = _nearest(regions[images], maps)
+        size = (maps.shape[-2], maps.shape[-1])
+        known = torch.cat(known_to(pairs, self.tasks, step.batch.targets, size))
+        ids = _nearest(regions[images], maps).where(known, -1)
         index = index_regions(ids, minimum=self.minimum)
         self._size.look(ids, index)
         if self.pixels:
-            index = sample_pixels(index, max(self.pixels // max(len(index), 1), 1), step.generator)
+            index = self._sampled(index, step.generator)
         category = torch.full_like(index.id, -1)
         if self.exclude_same is not None:
             labels = step.batch.targets[self.exclude_same.name][images]
             category = majority_class(_nearest(labels, maps), index, self.exclude_same.channels)
         return index, Rows(index.image, index.id, spaces[index.image], category)
+
+    def _sampled(self, index: RegionIndex, generator: torch.Generator) -> RegionIndex:
+        if self.pixels_of == "image":
+            return sample_pixels_of_images(index, max(self.pixels // index.shape[0], 1), generator)
+        return sample_pixels(index, max(self.pixels // max(len(index), 1), 1), generator)
 
 
 def _nearest(ids: Tensor, maps: Tensor) -> Tensor:

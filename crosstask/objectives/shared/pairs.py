@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
 from crosstask.networks.mapping import MappingNetwork, pair_slot
+from crosstask.objectives.shared.known import known_average, known_cells
 from crosstask.tasks.base import Task
 
 
@@ -93,7 +94,7 @@ def embed_pairs(
 ) -> list[tuple[Tensor, Tensor]]:
     """For each pair the prediction of its source and the label of its target in the joint space.
 
-    All pairs go through the mapping network in one call.
+    All pairs go through the mapping network in one call. Labels are averaged over their known pixels.
 
     Args:
         reduce: average maps over squares of this side before they are mapped.
@@ -104,13 +105,25 @@ def embed_pairs(
     order = {name: index for index, name in enumerate(tasks)}
     sources, labels = dict.fromkeys(pair.source for pair in pairs), dict.fromkeys(pair.target for pair in pairs)
     predicted = {name: reduced(tasks[name].embed(predictions[name]), reduce) for name in sources}
-    known = {name: reduced(tasks[name].embed_target(targets[name]), reduce) for name in labels}
+    known = {
+        name: known_average(tasks[name].embed_target(targets[name]), tasks[name].known(targets[name]), reduce)
+        for name in labels
+    }
     maps = []
     for pair in pairs:
         maps.append((order[pair.source], predicted[pair.source][pair.images], pair.slots))
         maps.append((order[pair.target], known[pair.target][pair.images], pair.slots))
     embedded = mapper(maps)
     return list(zip(embedded[::2], embedded[1::2], strict=True))
+
+
+def known_to(
+    pairs: list[Pair], tasks: Mapping[str, Task], targets: Mapping[str, Tensor], size: tuple[int, int]
+) -> list[Tensor]:
+    """For each pair where its label is known, in maps of ``size`` (h, w): (n, h, w) bool."""
+    names = dict.fromkeys(pair.target for pair in pairs)
+    cells = {name: known_cells(tasks[name].known(targets[name]), size) for name in names}
+    return [cells[pair.target][pair.images] for pair in pairs]
 
 
 def reduced(maps: Tensor, factor: int) -> Tensor:

@@ -14,11 +14,13 @@ from crosstask.rounds.files import Progress
 from crosstask.rounds.teachers.base import Trusted
 from crosstask.rounds.teachers.network import NetworkTeacher
 from crosstask.rounds.teachers.outside import Outside, outside_teacher
+from crosstask.rounds.teachers.reading import ReadingTeacher
 from crosstask.tasks.base import Task
 from crosstask.trained import TrainedRun, load_run
 from crosstask.training.run import Run
 
 ROUND = "round"
+LABELS = "labels"
 
 
 @dataclass
@@ -55,8 +57,19 @@ class Choice:
         """Whether networks of the rounds are among them."""
         return any(each == ROUND for names in self.named.values() for each in names)
 
+    @property
+    def reading(self) -> bool:
+        """Whether networks that read labels are among them."""
+        return any(each == LABELS for names in self.named.values() for each in names)
+
     def teachers(
-        self, runs: Sequence[Path], base: Table, device: str, folder: Path, progress: Progress | None = None
+        self,
+        runs: Sequence[Path],
+        base: Table,
+        device: str,
+        folder: Path,
+        progress: Progress | None = None,
+        reader: Path | None = None,
     ) -> dict[str, list[Trusted]]:
         """Those who label, by task.
 
@@ -66,6 +79,7 @@ class Choice:
             device: where to compute.
             folder: where to note how models from outside agree, so that an interrupted work goes on with the same.
             progress: called with (images done, images in all) while they are looked at.
+            reader: the run that learned to read labels.
 
         Raises:
             UserError: a teacher cannot be had, or does not fit its task.
@@ -85,11 +99,16 @@ class Choice:
             for path, names in networks.items()
         }
         teachers: dict[str, list[Trusted]] = {name: [] for name in self.tasks}
+        asked = [self.tasks[name] for name, names in self.named.items() if LABELS in names]
+        reads = reader and ReadingTeacher(reader, asked, options.flip, device, self.recipe.trust)
         for name, names in self.named.items():
             for each in names:
                 found = _runs(each, runs)
                 teachers[name] += [Trusted(made[path]) for path in found]
-                if not found:
+                if each == LABELS:
+                    assert reads is not None
+                    teachers[name].append(Trusted(reads))
+                elif not found:
                     assert isinstance(each, Outside)
                     trusted, line = outside_teacher(each, self.tasks[name], base, self.recipe, device, folder, progress)
                     teachers[name].append(trusted)
@@ -102,7 +121,7 @@ def _listed(task: str, given: Any) -> list[str | Outside]:
     several = given if isinstance(given, list) else [given]
     found: list[str | Outside] = []
     for each in several:
-        if isinstance(each, str) and (each == ROUND or Run(Path(each)).exists()):
+        if isinstance(each, str) and (each in (ROUND, LABELS) or Run(Path(each)).exists()):
             found.append(each)
         else:
             found.append(Outside.of(each, f"refine.teachers.{task}"))
@@ -110,6 +129,6 @@ def _listed(task: str, given: Any) -> list[str | Outside]:
 
 
 def _runs(each: str | Outside, runs: Sequence[Path]) -> list[Path]:
-    if isinstance(each, Outside):
+    if isinstance(each, Outside) or each == LABELS:
         return []
     return list(runs) if each == ROUND else [Path(each)]

@@ -45,6 +45,10 @@ class SaliencyMetric(Metric):
         sums = torch.stack([known.flatten(1).sum(1), error.flatten(1).sum(1)], 1)
         return torch.cat((sums, histograms), 1)
 
+    def alone(self) -> str:
+        figure, ground = self.all_rows().sum(0)[2:].chunk(2)
+        return "" if figure.any() and ground.any() else "figure" if figure.any() else "ground"
+
     def summary(self, rows: Tensor) -> dict[str, float]:
         total = rows.sum(0)
         pixels, error = total[:2].tolist()

@@ -45,5 +45,5 @@ def test_only_tasks_with_classes_refuse_them():
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     for load in (load_image, load_label, load_classes):
-        with pytest.raises(DataError, match="device or a pipe"):
+        with pytest.raises(DataError, match="a pipe, a socket or a device"):
             load(tmp_path / "a.png")

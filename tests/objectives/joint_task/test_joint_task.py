@@ -60,7 +60,8 @@ def slow(objective: JointTask, step: Step) -> tuple[dict[str, float], int]:
             maps[:, ~mask] = 0
             stacks.append(maps)
         latents = [autoencoder.encoder(stack[None])[0] for stack in stacks]
-        apart = 1 - F.cosine_similarity(*latents, dim=0).mean()
+        there = F.adaptive_max_pool2d(mask[None].float(), latents[0].shape[-2:])[0] > 0
+        apart = 1 - F.cosine_similarity(*latents, dim=0)[there].mean()
         totals[NETWORK] += float(apart)
         totals[LATENT] += 2.0 * float(apart)
         for stack, latent in zip(stacks, latents, strict=True):
@@ -156,3 +157,40 @@ def test_what_cannot_be_is_refused():
         JointTask(tasks, ToyNetwork(tasks))
     with pytest.raises(RecipeError, match="depth_deviation"):
         JointTask(toy_tasks(), ToyNetwork(toy_tasks()), depth_deviation=0.0)
+
+
+def test_labelled_tasks_are_left_alone_as_released():
+    objective, step = setting(MIXED, sample=False, detach_labelled=True)
+    objective(step)[NETWORK].mean().backward()
+    reached = {name: [bool(g.any()) for g in step.predictions[name].grad] for name in objective.tasks}
+    assert reached == {
+        "semantic": [False, True, False, False, False],
+        "depth": [True, False, False, False, False],
+        "normals": [True, False, False, False, False],
+    }
+
+
+def test_the_stack_of_predictions_holds_the_same_draw_as_released():
+    objective, step = setting([{"depth"}], sample_predicted=True)
+    mixed, predicted = objective._stacks(step, objective._known(step.batch))
+    assert torch.equal(mixed[:, :3], predicted[:, :3])
+    known = objective._known(step.batch).mask
+    assert set(predicted[:, :3].detach().permute(1, 0, 2, 3)[:, known].flatten().round(decimals=6).tolist()) == {
+        0.0,
+        1.0,
+    }
+
+
+def test_the_published_autoencoder_trains_the_network():
+    tasks = toy_tasks()
+    network = ToyNetwork(tasks)
+    objective = JointTask(tasks, network, autoencoder="segnet", widths=(4, 4, 4, 6, 6))
+    batch = toy_batch([{"semantic"}, {"depth"}], dtype=torch.float32)
+    step = Step(batch, network, network(batch.images), [], 0, 10, torch.Generator().manual_seed(0))
+    terms = objective(step)
+    sum(term.mean() for term in terms.values()).backward()
+    assert all(term.total > 0 for term in terms.values())
+    assert network.trunk.weight.grad.any()
+    assert all(parameter.grad is not None for parameter in objective.parameters())
+    with pytest.raises(Exception, match="widths"):
+        JointTask(tasks, network, autoencoder="segnet")

@@ -1,0 +1,1 @@
+"""A first recipe, written from what a table holds."""

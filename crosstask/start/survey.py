@@ -1,0 +1,162 @@
+"""What a table holds, as far as a recipe needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from crosstask.data.check.check import check
+from crosstask.data.decode.files import image_size
+from crosstask.data.table.infer import infer_tasks
+from crosstask.data.table.table import INTRINSICS, Table
+from crosstask.errors import DataError
+from crosstask.tasks import Segmentation, Task
+
+SPLITS = {
+    "train": ("train", "training", "trn"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing", "tst"),
+}
+"""Usual names of splits."""
+
+_IDS = 255
+_SIZES = 200
+_REMEDY = "set "
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is in a table.
+
+    Attributes:
+        table: the table.
+        tasks: what each column was taken for.
+        notes: why, by column, and the columns that were passed over.
+        counts: of each task with classes, the pixels or samples of each class in the training rows, (C,).
+        typical: of each depth task, the median depth in metres.
+        size: the median height and width of the images.
+        splits: the names of the training, validation and test split, where there are any.
+        rows: training rows.
+        labelled: training rows with a label of each task.
+        camera: training rows with a label of depth and known intrinsics.
+        meet: for each pair of tasks, how many training rows have labels of both.
+        options: options of tasks that ``check`` found to be needed, by task.
+        warnings: what else it warned of.
+    """
+
+    table: Table
+    tasks: Mapping[str, Task]
+    notes: Mapping[str, str]
+    counts: Mapping[str, Tensor]
+    typical: Mapping[str, float]
+    size: tuple[int, int]
+    splits: Mapping[str, str]
+    rows: int
+    labelled: Mapping[str, int]
+    camera: int
+    meet: Mapping[tuple[str, str], int]
+    options: Mapping[str, Mapping[str, Any]]
+    warnings: list[str]
+
+
+def survey(
+    table: Table, workers: int = 0, confined: bool = False, progress: Callable[[int, int], None] | None = None
+) -> Survey:
+    """Open every file of a table and sum up what a recipe needs.
+
+    Raises:
+        DataError: no column is known to be a task, no image can be read, or a file is broken.
+    """
+    guessed, notes = infer_tasks(table)
+    if not guessed:
+        raise DataError(f"{table.path}: no column that a network could learn ({'; '.join(notes) or 'no labels'})")
+    wide = {name: _wide(task) for name, task in guessed.items()}
+    splits = _splits(table)
+    found = check(table, wide, training=splits.get("train", ""), workers=workers, confined=confined, progress=progress)
+    trained = [row for row in table.rows if not splits or row.get("split") == splits["train"]]
+    counts = {name: torch.stack(list(parts.values())).sum(0) for name, parts in found.classes.items()}
+    tasks = {name: _narrow(task, counts.get(name)) for name, task in wide.items()}
+    own = {name: parts.get(splits.get("train", ""), counts[name]) for name, parts in found.classes.items()}
+    names = list(tasks)
+    return Survey(
+        table=table,
+        tasks=tasks,
+        notes=dict(_column(note) for note in notes),
+        counts={name: own[name][: tasks[name].channels] for name in own},
+        typical={name: median for name, (_, median, _) in found.depths.items()},
+        size=_size(table, confined),
+        splits=splits,
+        rows=len(trained),
+        labelled={name: sum(bool(row.get(name)) for row in trained) for name in names},
+        camera=sum(all(row.get(column) for column in INTRINSICS) for row in trained),
+        meet={(a, b): sum(bool(row.get(a) and row.get(b)) for row in trained) for a in names for b in names if a < b},
+        options=_options(found.findings, tasks),
+        warnings=[f"{f.where}: {f.message}" if f.where else f.message for f in found.findings if f.severity != "info"],
+    )
+
+
+def _wide(task: Task) -> Task:
+    """A task of as many classes as files of 8 bits can hold: how many there are is counted in all files."""
+    return Segmentation(task.name, classes=_IDS) if isinstance(task, Segmentation) else task
+
+
+def _narrow(task: Task, counts: Tensor | None) -> Task:
+    if not isinstance(task, Segmentation) or counts is None or not counts.any():
+        return task
+    return Segmentation(task.name, classes=max(int(counts.nonzero().max()) + 1, 2))
+
+
+def _splits(table: Table) -> dict[str, str]:
+    """The usual splits by their names in the table; the most frequent one trains where none is usual."""
+    there = [name for name in table.splits if name]
+    if not there:
+        return {}
+    found = {}
+    for part, words in SPLITS.items():
+        for name in there:
+            if name.lower() in words:
+                found.setdefault(part, name)
+    if "train" not in found:
+        rest = [name for name in there if name not in found.values()] or there
+        found["train"] = max(rest, key=lambda name: sum(row.get("split") == name for row in table.rows))
+    return found
+
+
+def _size(table: Table, confined: bool) -> tuple[int, int]:
+    step = max(len(table) // _SIZES, 1)
+    sizes = []
+    for row in range(0, len(table), step):
+        try:
+            sizes.append(image_size(table.resolve(row, "image", confined)))
+        except DataError:
+            continue
+    if not sizes:
+        raise DataError(f"{table.path}: none of its images can be read: check the column 'image'")
+    heights, widths = zip(*sizes, strict=True)
+    return sorted(heights)[len(heights) // 2], sorted(widths)[len(widths) // 2]
+
+
+def _column(note: str) -> tuple[str, str]:
+    name, _, why = note.removeprefix("column ").partition(": ")
+    return name, why
+
+
+def _options(findings: list[Any], tasks: Mapping[str, Task]) -> dict[str, dict[str, Any]]:
+    """The options that findings about a task tell to set: ``set KEY: VALUE``."""
+    options: dict[str, dict[str, Any]] = {}
+    for finding in findings:
+        for part in finding.message.split(_REMEDY)[1:] if finding.where in tasks and finding.severity != "info" else []:
+            key, colon, rest = part.partition(": ")
+            if not colon or not key.isidentifier():
+                continue
+            value = rest.split("]")[0] + "]" if rest.startswith("[") else rest.split()[0].rstrip(",;.")
+            try:
+                options.setdefault(finding.where, {})[key] = yaml.safe_load(value)
+            except yaml.YAMLError:
+                continue
+    return options

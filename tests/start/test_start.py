@@ -1,0 +1,125 @@
+"""A first recipe from a table: it is read back as it was meant, every choice has a reason, and it trains as it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from crosstask.cli import main
+from crosstask.data.labels.balance import balance_classes
+from crosstask.data.labels.splits import load_splits
+from crosstask.data.table.table import read_table, write_table
+from crosstask.recipe import Recipe
+from crosstask.start.survey import survey
+from crosstask.start.write import write
+from tests.tiny import write_tiny
+
+
+def started(path: Path) -> tuple[str, Recipe]:
+    text = write(survey(read_table(path)), str(path))
+    return text, Recipe.of(yaml.safe_load(text))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    return write_tiny(tmp_path_factory.mktemp("start"), 8, (64, 96))
+
+
+def test_what_is_in_the_table_is_in_the_recipe(tiny):
+    text, recipe = started(tiny)
+    tasks = recipe.sections["tasks"]
+    assert {name: task["kind"] for name, task in tasks.items()} == {
+        "semantic": "segmentation", "depth": "depth", "normals": "normals", "tags": "tags", "place": "category",
+    }  # fmt: skip
+    assert tasks["semantic"]["classes"] == 3
+    assert tasks["tags"]["classes"] == ["cat", "sofa"]
+    assert tasks["place"]["classes"] == ["indoor", "outdoor"]
+    assert tasks["depth"]["typical"] == pytest.approx(1.525, abs=0.05)
+    assert tuple(recipe.data.size) == (64, 96)
+    assert recipe.sections["network"]["pretrained"] is True
+    assert set(recipe.sections["balancing"]["weights"]) == {"depth", "normals"}
+    assert "geometry: depth and normals can teach each other once the table has the camera" in text
+    keys = [line for line in text.splitlines() if ": " in line and not line.strip().startswith("#")]
+    assert sum("#" in line for line in keys) > len(keys) / 2
+
+
+def test_the_last_ids_are_found_in_whichever_file_they_are(tiny, tmp_path):
+    table = read_table(tiny)
+    mask = np.zeros((64, 96), np.uint8)
+    mask[:2] = 7
+    Image.fromarray(mask).save(tmp_path / "rare.png")
+    rows = [
+        row | {"semantic": str(tmp_path / "rare.png")} if index == 5 else row for index, row in enumerate(table.rows)
+    ]
+    write_table(replace(table, rows=rows), tmp_path / "rare.csv")
+    _, recipe = started(tmp_path / "rare.csv")
+    task = recipe.sections["tasks"]["semantic"]
+    assert (task["classes"], task["class_weights"]) == (8, "balanced")
+
+
+def test_a_camera_brings_geometry_and_sets_of_labels_are_mixed(tiny, tmp_path):
+    table = read_table(tiny)
+    camera = {"fx": "50", "fy": "50", "cx": "48", "cy": "32"}
+    rows = [row | camera | ({"depth": ""} if index % 2 else {}) for index, row in enumerate(table.rows)]
+    write_table(replace(table, columns=(*table.columns, *camera), rows=rows), tmp_path / "camera.csv")
+    _, recipe = started(tmp_path / "camera.csv")
+    assert list(recipe.sections["objectives"]) == ["supervised", "geometry"]
+    assert recipe.data.mixed
+
+
+def test_classes_and_tags_that_never_meet_are_told_of(tiny, tmp_path):
+    table = read_table(tiny)
+    rows = [row | ({"tags": ""} if index % 2 else {"place": ""}) for index, row in enumerate(table.rows)]
+    write_table(replace(table, rows=rows), tmp_path / "apart.csv")
+    text, _ = started(tmp_path / "apart.csv")
+    assert "place and tags never meet" in text
+
+
+@pytest.mark.parametrize("name", ["yes", "1.5", "a: b", "#1", "nul", "été", "it's"])
+def test_names_that_yaml_would_read_as_something_else_come_back(tiny, tmp_path, name):
+    table = read_table(tiny)
+    rows = [row | {"place": name if index % 2 else "other"} for index, row in enumerate(table.rows)]
+    only = ("id", "image", "split", "place")
+    rows = [{column: row[column] for column in only} for row in rows]
+    write_table(replace(table, columns=only, rows=rows), tmp_path / "names.csv")
+    _, recipe = started(tmp_path / "names.csv")
+    classes = recipe.sections["tasks"]["place"]["classes"]
+    assert set(classes) == {name, "other"}
+
+
+def test_usual_names_of_splits_are_used(tiny, tmp_path):
+    table = read_table(tiny)
+    rows = [row | {"split": {"train": "training", "test": "valid"}[row["split"]]} for row in table.rows]
+    write_table(replace(table, rows=rows), tmp_path / "splits.csv")
+    _, recipe = started(tmp_path / "splits.csv")
+    assert recipe.data.train_split in ("training", "train")
+    assert recipe.data.validation_split in ("valid", "val")
+
+
+def test_it_trains_as_it_is_and_is_not_written_over_a_file(tiny, tmp_path, capsys):
+    out = tmp_path / "mine.yaml"
+    assert main(["start", str(tiny), "--out", str(out), "--quiet", "--workers", "0"]) == 0
+    flags = ["--network.encoder", "small", "--network.pretrained", "false", "--training.iterations", "2", "--quiet"]
+    assert main(["train", str(out), "--out", str(tmp_path / "run"), "--data.workers", "0", *flags]) == 0
+    assert main(["start", str(tiny), "--out", str(out), "--quiet"]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_balanced_weights_are_those_of_the_training_labels(tiny):
+    sections = {"tasks": {"semantic": {"kind": "segmentation", "classes": 3, "class_weights": "balanced"}}}
+    recipe = Recipe.of({"data": {"table": str(tiny), "validation_fraction": 0}, **sections})
+    tasks = recipe.tasks()
+    train = load_splits(recipe.data, tasks).train
+    counts = sum(
+        np.bincount(train[index].targets["semantic"].flatten().numpy(), minlength=3) for index in range(len(train))
+    )
+    shares = counts / counts.sum()
+    expected = shares**-0.5 / (shares * shares**-0.5).sum()
+    assert tasks["semantic"].class_weights is None
+    balance_classes(tasks, train)
+    np.testing.assert_allclose(tasks["semantic"].class_weights.numpy(), expected, rtol=1e-5)
