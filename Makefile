@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv browser demo test slow lint bench clean
+.PHONY: venv browser demo test slow lint bench clean docs
 
 venv: .venv/.ready
 
@@ -38,3 +38,6 @@ bench: venv
 
 clean:
 	rm -rf .venv
+
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
