@@ -33,6 +33,11 @@ from crosstask.tasks.term import Term
 class ReadLabels(Objective):
     """One term per task, each over the images whose label of it was drawn.
 
+    >>> from crosstask.objectives.example import example
+    >>> tasks, network, step = example()
+    >>> list(ReadLabels(tasks, network)(step))
+    ['semantic', 'depth', 'normals', 'room', 'objects', 'measures']
+
     Args:
         tasks: the tasks by name.
         network: whose predictions learn to read.
