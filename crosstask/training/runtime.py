@@ -31,6 +31,7 @@ def make_fabric(options: TrainingOptions) -> Fabric:
         Elsewhere: the same, on another process than the first.
     """
     _require_all_started(options)
+    _require_bounded(options)
     try:
         fabric = Fabric(
             accelerator=options.accelerator,
@@ -52,6 +53,16 @@ def make_fabric(options: TrainingOptions) -> Fabric:
 def make_device(options: TrainingOptions) -> torch.device:
     """The device a single process computes on, whatever else takes part in the run."""
     return Fabric(accelerator=options.accelerator, devices=1).device
+
+
+def _require_bounded(options: TrainingOptions) -> None:
+    """Refuse more processes on a CPU than it could ever run: they would be started all the same."""
+    most = max(8, 2 * (os.cpu_count() or 1))
+    if options.devices != "auto" and options.devices > most and not torch.cuda.is_available():
+        raise UserError(
+            f"training.devices is {options.devices}, more processes than {most}, which is what this machine of "
+            f"{os.cpu_count()} cores without a GPU could run: lower it"
+        )
 
 
 def _require_all_started(options: TrainingOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -243,6 +244,7 @@ def inspect(
         for index in range(len(table)):
             yield inspect_row(table, tasks, index, confined, readers)
         return
+    workers = min(workers, len(table), max(64, 8 * (os.cpu_count() or 1)))
     with get_context("spawn").Pool(workers, _begin, (table, dict(tasks), confined, dict(readers))) as pool:
         for start in range(0, len(table), _PART):
             yield from pool.imap(_inspect, range(start, min(start + _PART, len(table))), chunksize=8)
