@@ -14,6 +14,7 @@ from crosstask.errors import DataError, RunError, UserError, nearest
 from crosstask.evaluation.evaluate import evaluate, evaluating
 from crosstask.evaluation.inference import Inference
 from crosstask.evaluation.results import Results
+from crosstask.evaluation.scale import AtScale
 from crosstask.tasks.base import Task
 from crosstask.trained import TrainedRun, load_run
 
@@ -46,7 +47,8 @@ class Model:
         scales: Sequence[float] = (1.0,),
         flip: bool = False,
     ) -> Prediction:
-        """What the network says about one image, at the size of that image.
+        """What the network says about one image, at the size of that image; the network is shown it at the size of
+        evaluation, as ``crosstask predict`` does.
 
         Args:
             image: a file, a PIL image, an array or a tensor, see :func:`~crosstask.api.images.as_image`.
@@ -94,7 +96,8 @@ class Model:
         )
 
     def _predictor(self, tile: int | None, scales: Sequence[float], flip: bool) -> nn.Module:
-        return Inference(self.network, self.tasks, tile=tile, scales=scales, flip=flip).eval()
+        inference = Inference(self.network, self.tasks, tile=tile, scales=scales, flip=flip)
+        return AtScale(inference, self.tasks, self.run.recipe.data.shown_size).eval()
 
     def _chosen(self, tasks: Sequence[str] | None) -> list[str]:
         chosen = list(self.tasks) if tasks is None else [tasks] if isinstance(tasks, str) else list(tasks)

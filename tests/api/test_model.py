@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 import crosstask
+from crosstask.cli import main
 from crosstask.data.decode.files import load_label
 from crosstask.data.table.table import read_table
 from crosstask.errors import RecipeError, UserError
@@ -56,6 +57,26 @@ def test_values_are_those_the_command_writes(model, place, tmp_path):
     assert answer["tags"].named == said["tags"]["probabilities"]
     chosen = max(answer["place"].named, key=answer["place"].named.get)
     assert chosen == said["place"]["cell"]
+
+
+def test_a_photo_larger_than_the_training_size_gives_what_the_command_writes(model, place, tmp_path):
+    with Image.open(place / "image/001.png") as small:
+        small.convert("RGB").resize((small.width * 3, small.height * 3), Image.Resampling.BICUBIC).save(
+            tmp_path / "big.png"
+        )
+    assert (
+        main(
+            ["predict", str(place / "runs/mine"), str(tmp_path / "big.png"), "--out", str(tmp_path / "out"), "--quiet"]
+        )
+        == 0
+    )
+    answer = model.predict(tmp_path / "big.png")
+    stored = np.array(Image.open(tmp_path / "out/semantic/big.png"))
+    assert stored.shape == answer["semantic"].numpy().shape
+    assert (answer["semantic"].numpy() == stored).all()
+    (cell,) = [row["depth"] for row in read_table(tmp_path / "out/table.csv").rows]
+    depth = model.tasks["depth"].parse(load_label(tmp_path / "out" / cell)).numpy()
+    assert np.abs(answer["depth"].numpy() - depth).max() <= 0.00051
 
 
 def test_values_have_units_confidence_and_pictures(model, place):
