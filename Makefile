@@ -2,7 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: venv browser demo test slow lint bench clean docs
+.DEFAULT_GOAL := help
+.PHONY: help venv browser demo test slow coverage lint bench docs package clean
+
+help: ## what there is to make
+	@grep -E "^[a-z]+:.*##" $(MAKEFILE_LIST) | sed -E "s/:.*## /\t/"
 
 venv: .venv/.ready
 
@@ -19,25 +23,32 @@ browser:
 		|| echo "no chromium: the report is not tested in a browser"; \
 	fi
 
-demo: venv
+demo: venv ## three trainings on made-up rooms, a page and pictures
 	$(BIN)/crosstask demo
 
-test: venv browser
-	$(BIN)/python -m pytest -n 2
+test: venv browser ## the tests, and why some are skipped
+	$(BIN)/python -m pytest -n 2 -rs
 
-slow: venv
+slow: venv ## the slow tests
 	$(BIN)/python -m pytest -n 2 -m slow
 
-lint: venv
+lint: venv ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: venv
+bench: venv ## the benchmarks
 	$(BIN)/python -m benchmarks
 
-clean:
-	rm -rf .venv
-
-docs: venv
+docs: venv ## the site, in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+coverage: venv ## the tests with a figure of what they reach
+	$(BIN)/python -m pytest -n 2 --cov=crosstask --cov-report=term
+
+package: venv ## wheel and sdist, checked
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
+
+clean: ## remove the environment
+	rm -rf .venv

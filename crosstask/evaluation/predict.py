@@ -159,7 +159,7 @@ def _views(network: nn.Module, images: Tensor, source: str | None) -> Iterator[M
     """What is averaged, view by view, where somebody asks how much the views agree."""
     if source is None or not hasattr(network, "views"):
         return iter([network(images)])
-    return network.views(images)
+    return network.views(images)  # type: ignore[operator]
 
 
 def confidences(tasks: Mapping[str, Task], views: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -129,7 +129,7 @@ class MeanTeacher(Objective):
         self.teacher.update(network)
 
     def measures(self) -> dict[str, float]:
-        return {key: value for quality in self._quality for key, value in quality.read().items()}
+        return {key: value for quality in self._quality for key, value in quality.read().items()}  # type: ignore[operator]
 
     def _unknown(self, batch: Batch, name: str) -> Tensor:
         return ~self.tasks[name].known(batch.targets[name])
@@ -144,7 +144,7 @@ class MeanTeacher(Objective):
             used = unknown & (confidence >= self.threshold)
             weight = (confidence if self.weigh else torch.ones_like(confidence)).where(used, 0.0)
             labels[name] = PseudoLabel(task.decide(prediction), weight)
-            quality.add(labels[name].target, used, unknown, batch.hidden.get(name))
+            quality.add(labels[name].target, used, unknown, batch.hidden.get(name))  # type: ignore[operator]
         return labels
 
     def _students(self, step: Step, labels: Mapping[str, PseudoLabel]) -> list[tuple[dict[str, Tensor], View | None]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -79,7 +79,8 @@ def write_pseudo_labels(
 
     cells = make_files(dataset, indices, make, folder, progress)
     table = base.rebased(folder / "table.csv")
-    rows, counts = [dict(row) for row in table.rows], {}
+    rows = [dict(row) for row in table.rows]
+    counts: dict[str, Any] = {}
     for name, each in asked.items():
         source = "+".join(dict.fromkeys(trusted.teacher.name for trusted in each))
         counts |= _fill(tasks[name], rows, indices, cells, folder, share, source)

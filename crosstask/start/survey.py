@@ -116,7 +116,7 @@ def _splits(table: Table) -> dict[str, str]:
     there = [name for name in table.splits if name]
     if not there:
         return {}
-    found = {}
+    found: dict[str, Any] = {}
     for part, words in SPLITS.items():
         for name in there:
             if name.lower() in words:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import abc
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ class Metric(abc.ABC):
     """
 
     protocol: ClassVar[str]
-    better: ClassVar[dict[str, int]]
+    better: ClassVar[dict[str, Literal[-1, 0, 1]]]
     primary: ClassVar[str]
     scale: ClassVar[float]
     additive: ClassVar[bool] = True

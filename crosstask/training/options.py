@@ -93,6 +93,8 @@ class TrainingOptions:
         for name, value in {"weight_decay": self.weight_decay, "momentum": self.momentum}.items():
             if not 0 <= value < math.inf:
                 raise ValueError(f"training.{name} must be a number of at least 0, found {value}")
+        if self.start_from is not None and not self.start_from.strip():
+            raise ValueError("training.start_from is blank: name a run or a file of weights, or leave it null")
         if self.warmup < 0:
             raise ValueError(f"training.warmup must not be negative, found {self.warmup}")
         if self.ema is not None and not 0 <= self.ema < 1:

@@ -66,9 +66,20 @@ class Run:
             raise UserError(f"{self.path} already holds a run: continue it with --resume, or choose another folder")
         if self._occupied():
             raise UserError(f"{self.path} is not empty and not a run: choose another folder")
+        if self._holds_a_recipe_of_somebody(recipe):
+            raise UserError(
+                f"{self.recipe_path} would be written over, and no run was begun beside it: choose another folder or "
+                "move that file"
+            )
         for name in OWN:
             (self.path / name).unlink(missing_ok=True)
         self.write("recipe.yaml", recipe)
+
+    def _holds_a_recipe_of_somebody(self, recipe: str) -> bool:
+        """Whether there is a recipe of another text and nothing else that a run writes."""
+        if not self.exists() or any((self.path / name).exists() for name in OWN if name != self.recipe_path.name):
+            return False
+        return self.recipe_path.read_text(encoding="utf-8", errors="replace") != recipe
 
     def _occupied(self) -> bool:
         """Whether anything is there that is not our own, or left over of our own."""

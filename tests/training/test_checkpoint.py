@@ -71,3 +71,13 @@ def test_truncated_state_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match=r"state\.pt is not a checkpoint") as caught:
         load_state(tmp_path / "state.pt")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ["", "nowhere", "../elsewhere"])
+def test_a_damaged_pointer_costs_no_checkpoint(tmp_path, damage):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1, best=True)
+    save(checkpoints, 2)
+    (tmp_path / "last").write_text(damage)
+    checkpoints.remove_stale()
+    assert checkpoints.names() == ["000001", "000002"]

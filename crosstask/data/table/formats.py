@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from crosstask.errors import DataError, nearest
 from crosstask.reading import regular
@@ -101,7 +101,7 @@ def _header(path: Path, cells: list[str]) -> list[str]:
 def _write_csv(columns: Sequence[str], rows: Rows) -> bytes:
     text = io.StringIO(newline="")
     returns = any("\r" in cell for row in rows for cell in row.values())  # which are not put in quotes by themselves
-    quoting = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 1] = csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n", quoting=quoting)
     writer.writeheader()
     writer.writerows(rows)

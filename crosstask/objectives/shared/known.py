@@ -19,7 +19,8 @@ def known_average(maps: Tensor, known: Tensor, factor: int) -> Tensor:
     """
     if factor == 1:
         return maps
-    size = tuple(-(-side // factor) for side in maps.shape[-2:])
+    height, width = (-(-side // factor) for side in maps.shape[-2:])
+    size = (height, width)
     share = F.adaptive_avg_pool2d(known[:, None].to(maps.dtype), size)
     return F.adaptive_avg_pool2d(maps, size) / share.where(share > 0, 1.0)
 

@@ -162,7 +162,9 @@ class SpaceEngage(Objective):
 
     def measures(self) -> dict[str, float]:
         return {
-            f"{space}/{key}": value for space, quality in self._quality.items() for key, value in quality.read().items()
+            f"{space}/{key}": value
+            for space, quality in self._quality.items()
+            for key, value in quality.read().items()  # type: ignore[operator]
         }
 
     @torch.no_grad()
@@ -203,7 +205,7 @@ class SpaceEngage(Objective):
             covered = unknown & (labels.label >= 0)
             if space == "used":
                 covered &= labels.confidence >= self.threshold
-            self._quality[space].add(labels.label, covered, unknown, hidden)
+            self._quality[space].add(labels.label, covered, unknown, hidden)  # type: ignore[operator]
 
 
 def _segmentation(tasks: Mapping[str, Task], name: str | None) -> Task:

@@ -100,7 +100,7 @@ class Choice:
         }
         teachers: dict[str, list[Trusted]] = {name: [] for name in self.tasks}
         asked = [self.tasks[name] for name, names in self.named.items() if LABELS in names]
-        reads = reader and ReadingTeacher(reader, asked, options.flip, device, self.recipe.trust)
+        reads = None if reader is None else ReadingTeacher(reader, asked, options.flip, device, self.recipe.trust)
         for name, names in self.named.items():
             for each in names:
                 found = _runs(each, runs)

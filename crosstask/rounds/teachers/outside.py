@@ -70,7 +70,7 @@ class Outside:
         Raises:
             RecipeError: it is neither.
         """
-        options = {"model": given} if isinstance(given, str) else given
+        options: Any = {"model": given} if isinstance(given, str) else given
         if not isinstance(options, Mapping) or not isinstance(options.get("model"), str):
             raise RecipeError(f"{where}: expected a name, or {{model: NAME, names: ...}}, found {given!r:.80}")
         for key in options:
