@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.names import class_names
 from crosstask.tasks.selection import full_precision, select, weights
@@ -108,6 +108,9 @@ class Classification(Task):
 
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.classes(views)
+
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.classes(views)
 
     def strata(self, value: Tensor) -> Tensor:
         """The classes themselves."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crosstask.ranges import Positive
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import extremes, marks_of, quantity, stored
 from crosstask.tasks.legend import Legend, Range
@@ -165,6 +165,9 @@ class Depth(Task):
 
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.lengths(views))
+
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.lengths(views[:, 0])
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Depth over the largest depth of the image, (B, 1, H, W), in (0, 1]; clamped first, as it is when decided."""

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from crosstask.ranges import Positive
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.depth import check_quantity, relative
 from crosstask.tasks.files import marks_of, quantity, stored
@@ -102,6 +102,9 @@ class Disparity(Task):
 
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.lengths(views))
+
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.lengths(views[:, 0])
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Disparity over the largest of the image, (B, 1, H, W), in [0, 1]; clamped first, as it is when decided."""

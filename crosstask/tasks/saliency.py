@@ -9,7 +9,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import plane
 from crosstask.tasks.legend import Legend, Range
@@ -105,6 +105,9 @@ class Saliency(Task):
 
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.shares(views))
+
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.shares(views[:, 0])
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probability, (B, 1, H, W)."""

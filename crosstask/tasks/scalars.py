@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crosstask.ranges import Classes
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
@@ -119,6 +119,9 @@ class Regression(Task):
 
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.numbers(views, self._tolerance(views))
+
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.numbers(views, self._tolerance(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """The numbers, (B, k)."""

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crosstask.ranges import Classes
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
@@ -103,6 +103,9 @@ class Tagging(Task):
 
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.shares(views)
+
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.shares(views)
 
     def strata(self, value: Tensor) -> Tensor:
         """Each tag where it is present, and each where it is absent."""
