@@ -80,6 +80,7 @@ class Scores:
     calibrations: dict[str, Calibration]
 
     def suggestion(self, image: int, task: int, value: float) -> Suggestion:
+        """A pair by its places, with what is known of it."""
         return Suggestion(
             self.ids[image],
             self.images[image],

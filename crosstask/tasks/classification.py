@@ -117,6 +117,7 @@ class Classification(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.classes(views)
 
+    @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
         return uncertainty.classes(views)
 

@@ -173,6 +173,7 @@ class Depth(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.lengths(views))
 
+    @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
         return uncertainty.lengths(views[:, 0])
 

@@ -109,6 +109,7 @@ class Disparity(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.lengths(views))
 
+    @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
         return uncertainty.lengths(views[:, 0])
 

@@ -110,6 +110,7 @@ class Normals(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.directions(views)
 
+    @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
         return uncertainty.directions(views)
 

@@ -112,6 +112,7 @@ class Saliency(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.shares(views))
 
+    @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
         return uncertainty.shares(views[:, 0])
 

@@ -126,6 +126,7 @@ class Regression(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.numbers(views, self._tolerance(views))
 
+    @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
         return uncertainty.numbers(views, self._tolerance(views))
 

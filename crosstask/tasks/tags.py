@@ -111,6 +111,7 @@ class Tagging(Task):
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.shares(views)
 
+    @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
         return uncertainty.shares(views)
 
