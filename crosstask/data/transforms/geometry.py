@@ -87,6 +87,7 @@ class Resize:
         self.size = size
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         return crop_resize(sample, 0, 0, *sample.size, self.size)
 
 
@@ -118,6 +119,7 @@ class Cover:
         self.size = size
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         return crop_resize(sample, 0, 0, *sample.size, covering(sample.size, self.size))
 
 
@@ -144,6 +146,7 @@ class ScaleCrop:
         self.zoom = tuple(zoom)
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         rows, columns = sample.size
         size = self.size or sample.size
         if len(self.zoom) == 2:
@@ -170,6 +173,7 @@ class SecondView:
         self.crop = ScaleCrop(None, zoom)
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         return replace(sample, view=self.crop(sample, generator))
 
 
@@ -184,4 +188,5 @@ class Flip:
         self.p = p
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         return flip(sample) if chance(generator, self.p) else sample
