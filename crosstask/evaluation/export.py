@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config
 from torch.utils._sympy.value_ranges import ValueRanges
+from typing_extensions import override
 
 import crosstask
 from crosstask.errors import RunError, UserError
@@ -48,6 +49,7 @@ class Natural(nn.Module):
         self.tasks = dict(tasks)
         self.dtype = dtype
 
+    @override
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         predictions = self.network(images.to(self.dtype))
         return {name: task.activate(predictions[name].float()) for name, task in self.tasks.items()}

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.errors import RecipeError
 from crosstask.networks.encoder import IMAGENET_MEAN, IMAGENET_STD, Encoder
@@ -62,6 +63,7 @@ class TimmEncoder(Encoder):
         config = getattr(self.body, "pretrained_cfg", None) or {}
         self.mean, self.std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
 
+    @override
     def forward(self, images: Tensor) -> list[Tensor]:
         maps = self.body(images)
         maps = [maps[level] for level in self.levels]

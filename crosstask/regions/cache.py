@@ -125,6 +125,7 @@ class Maker:
     read: Reader
 
     def __call__(self, job: Job) -> Outcome:
+        """Makes the regions of one image and says what came of it."""
         try:
             record = Record.of(self.provider, regular(job.source).read_bytes())
             present = read_record(job.target)

@@ -65,6 +65,7 @@ class Task(abc.ABC):
     options: dict[str, Any]
 
     def __new__(cls, *_: Any, **options: Any) -> Task:
+        """Notes the options as they were given."""
         task = super().__new__(cls)
         task.options = options
         return task

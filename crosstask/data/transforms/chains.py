@@ -41,6 +41,7 @@ class Compose:
         self.transforms = transforms
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample after every transform, in order."""
         for transform in self.transforms:
             sample = transform(sample, generator)
         return sample

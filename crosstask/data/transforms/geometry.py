@@ -83,6 +83,7 @@ class Resize:
         self.size = size
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         return crop_resize(sample, 0, 0, *sample.size, self.size)
 
 
@@ -100,6 +101,7 @@ class Fit:
         self.size = size
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         rows, columns = sample.size
         scale = min(self.size[0] / rows, self.size[1] / columns)
         inner = (max(round(rows * scale), 1), max(round(columns * scale), 1))
@@ -130,6 +132,7 @@ class ScaleCrop:
         self.zoom = tuple(zoom)
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         rows, columns = sample.size
         size = self.size or sample.size
         if len(self.zoom) == 2:
@@ -156,6 +159,7 @@ class SecondView:
         self.crop = ScaleCrop(None, zoom)
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         return replace(sample, view=self.crop(sample, generator))
 
 
@@ -170,4 +174,5 @@ class Flip:
         self.p = p
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample, its image, targets and regions moved together."""
         return flip(sample) if chance(generator, self.p) else sample
