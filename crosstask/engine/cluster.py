@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,8 @@ def on_ray(
         needs |= {"num_gpus": 1} if gpu and resources.get("GPU", 0) else {}
         task = ray.remote(**needs)(_do)
         sent = ray.put(function)
-        queue, working = deque(range(len(items))), {}
+        queue = deque(range(len(items)))
+        working: dict[Any, tuple[int, float]] = {}
         told: set[Any] = set()
         while queue or working:
             if stop is not None and not told and stop():
@@ -111,6 +113,17 @@ def _library() -> Any:
     return ray
 
 
+def _knock(address: str) -> None:
+    """See whether anybody listens: Ray itself tries for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+
 @contextlib.contextmanager
 def _connected(ray: Any, address: str, workers: int | None) -> Iterator[None]:
     """Connected to the cluster; one that this process is connected to already is used as it is."""
@@ -121,6 +134,7 @@ def _connected(ray: Any, address: str, workers: int | None) -> Iterator[None]:
     if address == "ray":
         options |= {"include_dashboard": False, "object_store_memory": _STORE, "num_cpus": workers}
     try:
+        _knock(address)
         ray.init("local" if address == "ray" else address, **options)
     except Exception as error:  # of many kinds
         reason = " ".join(str(error).split())[:160] or type(error).__name__

@@ -22,9 +22,8 @@ def test_without_ray_one_line_names_the_extra(monkeypatch):
         next(Engine("ray").map(square, [1]))
 
 
-@pytest.mark.slow
-@ignored
 def test_a_cluster_that_is_not_there_is_one_line():
+    pytest.importorskip("ray", reason="Ray is not installed: pip install 'crosstask[ray]'")
     with pytest.raises(RunError, match=r"no Ray cluster can be reached"):
         next(Engine("127.0.0.1:1").map(square, [1]))
 
