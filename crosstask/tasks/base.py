@@ -121,6 +121,14 @@ class Task(abc.ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how several opinions become one: define fuse")
 
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        """What several opinions on one image, values (V, C, ...) of :meth:`activate`, leave open: named measures that
+        grow with doubt, the first of which is the uncertainty of the kind, each with one number per entry.
+
+        See :mod:`crosstask.tasks.uncertainty`; by default one less the confidence of :meth:`fuse`.
+        """
+        return {"doubt": 1 - self.fuse(views).confidence}
+
     def strata(self, value: Tensor) -> Tensor | None:
         """Within which class each entry of a value competes to be among the surest, int64 in the shape of
         :meth:`known`, -1 where unknown. None for kinds whose values are weighed, not chosen."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.names import class_names
 from crosstask.tasks.selection import full_precision, select, weights
@@ -116,6 +116,10 @@ class Classification(Task):
     @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.classes(views)
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.classes(views)
 
     def strata(self, value: Tensor) -> Tensor:
         """The classes themselves."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.ranges import Positive
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import extremes, marks_of, quantity, stored
 from crosstask.tasks.legend import Legend, Range
@@ -172,6 +172,10 @@ class Depth(Task):
     @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.lengths(views))
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.lengths(views[:, 0])
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Depth over the largest depth of the image, (B, 1, H, W), in (0, 1]; clamped first, as it is when decided."""

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import vectors
 from crosstask.tasks.legend import Legend, Range
@@ -109,6 +109,10 @@ class Normals(Task):
     @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.directions(views)
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.directions(views)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """(n + 1) / 2 of the unit normals, (B, 3, H, W)."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import plane
 from crosstask.tasks.legend import Legend, Range
@@ -111,6 +111,10 @@ class Saliency(Task):
     @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.shares(views))
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.shares(views[:, 0])
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probability, (B, 1, H, W)."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.ranges import Classes
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
@@ -125,6 +125,10 @@ class Regression(Task):
     @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.numbers(views, self._tolerance(views))
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.numbers(views, self._tolerance(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """The numbers, (B, k)."""

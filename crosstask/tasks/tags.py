@@ -13,7 +13,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.ranges import Classes
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
@@ -110,6 +110,10 @@ class Tagging(Task):
     @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.shares(views)
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.shares(views)
 
     def strata(self, value: Tensor) -> Tensor:
         """Each tag where it is present, and each where it is absent."""
