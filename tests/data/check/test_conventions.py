@@ -49,7 +49,7 @@ MM = np.full((16, 24), 2000, np.uint16)
     [
         ("segmentation", {"classes": 3, "ignore": 7}, [IDS], "ignore: 7 has no effect"),
         ("segmentation", {"classes": 3, "ignore": [255, 9]}, [IDS], "ignore: 9 has no effect"),
-        ("segmentation", {"classes": 3, "remap": {0: 0, 1: 1, 7: 2}}, [IDS], "lists 7, which no label holds, and not 2"),
+        ("segmentation", {"classes": 3, "remap": {0: 0, 1: 1, 7: 2}}, [IDS], "lists 7, which no label holds, and not"),
         ("segmentation", {"classes": 2, "remap": {7: 0, 8: 1}}, [IDS], "remap lists 7, 8"),
         ("segmentation", {"classes": 3, "ignore": 300}, [IDS], "ignore: 300 can have no effect"),
         ("segmentation", {"classes": 3, "orientation": "stored"}, [IDS], "orientation: stored has no effect, no image"),
