@@ -1,8 +1,8 @@
 """Draws which room imports which: `python -m tools.imports docs/imports.svg`.
 
-A room is a package or a module of `crosstask`. Only imports at the top of a module count: one inside a function is how a command stays light.
-Arrows point from a room to what it imports; one that follows from others (a -> b -> c makes a -> c) is left out. Rooms that import
-each other share a box: the recipe knows the options of training and of rounds, which read recipes.
+A room is a package or a module of `crosstask`. Only imports at the top of a module count: one inside a function is how a
+command stays light. Arrows point from a room to what it imports; one that follows from others (a -> b -> c makes a -> c)
+is left out. Rooms that import each other share a box.
 """
 
 from __future__ import annotations
@@ -77,14 +77,9 @@ def _imported(node: ast.AST) -> Iterator[str]:
             module = child.module.removeprefix("crosstask").removeprefix(".")
             for name in child.names:
                 inner = ROOT.joinpath(*module.split("."), name.name)
-                yield (
-                    f"{module}.{name.name}".lstrip(".")
-                    if inner.is_dir() or inner.with_suffix(".py").exists()
-                    else module
-                )
-        elif not isinstance(
-            child, ast.FunctionDef | ast.AsyncFunctionDef | ast.If
-        ):  # `if TYPE_CHECKING` is for readers
+                found = inner.is_dir() or inner.with_suffix(".py").exists()
+                yield f"{module}.{name.name}".lstrip(".") if found else module
+        elif not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.If):  # `if TYPE_CHECKING`: for readers
             yield from _imported(child)
 
 
