@@ -102,7 +102,9 @@ def _locked(root: Path) -> Iterator[int]:
     counter = os.open(root.with_name("." + root.name + ".bytes"), os.O_RDWR | os.O_CREAT, 0o666)
     try:
         if fcntl is not None:
-            fcntl.lockf(counter, fcntl.LOCK_EX)
+            fcntl.flock(counter, fcntl.LOCK_EX)
         yield counter
     finally:
+        if fcntl is not None:
+            fcntl.flock(counter, fcntl.LOCK_UN)  # of a process forked meanwhile, too
         os.close(counter)

@@ -89,7 +89,7 @@ def test_members_of_archives(folder, tmp_path):
 
     fsspec.filesystem("memory").pipe("/sets/all.zip", (folder / "all.zip").read_bytes())
     np.testing.assert_array_equal(load_image(at("zip://deep/b.png::memory://sets/all.zip")), expected)
-    with pytest.raises(DataError, match="zip://deep/x.png.*no such file"):
+    with pytest.raises(DataError, match=r"zip://deep/x\.png.*no such file"):
         load_image(at(f"zip://deep/x.png::{folder}/all.zip"))
 
 
