@@ -1,8 +1,8 @@
 """Draws which room imports which: `python -m tools.imports docs/imports.svg`.
 
-A room is a package or a module of `crosstask`. Only imports at the top of a module count: one inside a function is how a
-command stays light. Arrows point from a room to what it imports; one that follows from others (a -> b -> c makes a -> c)
-is left out. Rooms that import each other share a box.
+A room is a package or a module of `crosstask`. Only imports at the top of a module count: one inside a function is how
+a command stays light. Arrows point from a room to what it imports; one that follows from others (a -> b -> c makes
+a -> c) is left out. Rooms that import each other share a box.
 """
 
 from __future__ import annotations
