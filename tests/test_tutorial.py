@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[1] / "docs/tutorial.md"
 SHORTER = {
     "check": "--workers 0",
     "start": "--workers 0",
-    "train": "--training.iterations 2 --training.warmup 0 --training.batch_size 3 --data.size [48,64] --data.workers 0",
+    "train": "--training.iterations 2 --training.warmup 0 --training.batch_size 4 --data.size [48,64] --data.workers 0",
     "align": "--batches 2 --fit 1",
 }
 """What makes a command quick, beside what the page says."""

@@ -14,6 +14,7 @@ from crosstask.data.check.check import check
 from crosstask.data.decode.files import image_size
 from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.table import INTRINSICS, Table
+from crosstask.engine import Engine
 from crosstask.errors import DataError
 from crosstask.tasks import Segmentation, Task
 
@@ -77,7 +78,14 @@ def survey(
         raise DataError(f"{table.path}: no column that a network could learn ({'; '.join(notes) or 'no labels'})")
     wide = {name: _wide(task) for name, task in guessed.items()}
     splits = _splits(table)
-    found = check(table, wide, training=splits.get("train", ""), workers=workers, confined=confined, progress=progress)
+    found = check(
+        table,
+        wide,
+        training=splits.get("train", ""),
+        engine=Engine(workers=workers),
+        confined=confined,
+        progress=progress,
+    )
     trained = [row for row in table.rows if not splits or row.get("split") == splits["train"]]
     counts = {name: torch.stack(list(parts.values())).sum(0) for name, parts in found.classes.items()}
     tasks = {name: _narrow(task, counts.get(name)) for name, task in wide.items()}

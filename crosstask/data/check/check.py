@@ -21,6 +21,7 @@ from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.sources import Readers
 from crosstask.data.table.split_names import spelled, used_splits
 from crosstask.data.table.table import Table
+from crosstask.engine import Engine
 from crosstask.tasks import Task
 
 
@@ -92,7 +93,7 @@ def check(
     training: str = "train",
     validation: str = "val",
     test: str = "test",
-    workers: int = 0,
+    engine: Engine = Engine(workers=0),  # noqa: B008: frozen
     confined: bool = False,
     readers: Readers = MappingProxyType({}),
     progress: Callable[[int, int], None] | None = None,
@@ -105,7 +106,7 @@ def check(
         training: name of the training split.
         validation: name of the validation split.
         test: name of the test split.
-        workers: processes that open files; 0 for this one alone.
+        engine: where files are opened; by default in this process.
         confined: refuse paths that leave the table's folder.
         readers: the tasks of rows whose column ``origin`` says so.
         progress: called with (rows done, rows in all).
@@ -115,7 +116,7 @@ def check(
         tasks, notes = infer_tasks(table)
         findings += [Finding("info", "", note) for note in notes]
     tally = Tally(table, tasks)
-    for index, facts in enumerate(inspect(table, tasks, workers, confined, readers)):
+    for index, facts in enumerate(inspect(table, tasks, engine, confined, readers)):
         tally.add(index, facts)
         if progress is not None:
             progress(index + 1, len(table))
