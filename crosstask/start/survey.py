@@ -40,6 +40,7 @@ class Survey:
         notes: why, by column, and the columns that were passed over.
         counts: of each task with classes, the pixels or samples of each class in the training rows, (C,).
         typical: of each depth task, the median depth in metres.
+        whole_numbers: depth and disparity tasks whose files hold integers.
         size: the median height and width of the images.
         splits: the names of the training, validation and test split, where there are any.
         rows: training rows.
@@ -55,6 +56,7 @@ class Survey:
     notes: Mapping[str, str]
     counts: Mapping[str, Tensor]
     typical: Mapping[str, float]
+    whole_numbers: frozenset[str]
     size: tuple[int, int]
     splits: Mapping[str, str]
     rows: int
@@ -97,6 +99,9 @@ def survey(
         notes=dict(_column(note) for note in notes),
         counts={name: own[name][: tasks[name].channels] for name in own},
         typical={name: median for name, (_, median, _) in found.depths.items()},
+        whole_numbers=frozenset(
+            name for parts in found.accounts.values() for name, account in parts.items() if account.bits - {0}
+        ),
         size=_size(table, confined),
         splits=splits,
         rows=len(trained),

@@ -15,7 +15,7 @@ from crosstask.data.check import findings as find
 from crosstask.data.check.account import Account
 from crosstask.data.check.finding import SEVERITIES, Finding
 from crosstask.data.check.inspection import inspect
-from crosstask.data.check.suspicions import suspicions
+from crosstask.data.check.suspicions import idle, suspicions
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.sources import Readers
@@ -115,7 +115,7 @@ def check(
     if tasks is None:
         tasks, notes = infer_tasks(table)
         findings += [Finding("info", "", note) for note in notes]
-    tally = Tally(table, tasks)
+    tally = Tally(table, tasks, readers)
     for index, facts in enumerate(inspect(table, tasks, engine, confined, readers)):
         tally.add(index, facts)
         if progress is not None:
@@ -138,6 +138,7 @@ def check(
     findings += find.images(tally)
     findings += find.weights(tally)
     findings += suspicions(tasks, tally, first)
+    findings += idle(tasks, tally, whole=True)
     findings += find.frames(tasks, tally)
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Report(table, tasks, findings, coverage, rows, _classes(tally), _depths(tally), tally.accounts)

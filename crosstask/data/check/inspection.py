@@ -15,7 +15,7 @@ from torch import Tensor
 
 from crosstask.data.check.account import Label, account_of
 from crosstask.data.check.frames import agreement, pinhole_guess
-from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of, more_bands
+from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of, more_bands, orientation
 from crosstask.data.decode.labels import Read, ambiguous, load_beside, weights_of
 from crosstask.data.table.blanks import says_nothing
 from crosstask.data.table.sources import Readers
@@ -155,8 +155,14 @@ class _Row:
             self.fault(
                 column, "unknown", f"{self.row[column]}: nothing in it is known: blank the cell or mend it", "warning"
             )
-        self.facts.labels[column] = account_of(task, stored, target)
+        self.facts.labels[column] = account_of(task, stored, target, self.is_turned(task))
         return target
+
+    def is_turned(self, task: Task) -> bool:
+        """Whether EXIF turns the image; where a convention is about that."""
+        if task.orientation == "auto" or not self.facts.size:
+            return False
+        return orientation(self.table.resolve(self.index, "image", self.confined)) != 1
 
     def stored(self, column: str, task: Task, read: Read = load_label) -> np.ndarray | None:
         """The array of a label file, turned as its image is."""
