@@ -159,8 +159,8 @@ class Recipes:
                 raise RecipeError(f"{method.entry}: {error}") from error
             if self.methods[name].training.devices != 1:
                 raise RecipeError(
-                    "training.devices: a comparison trains each run on one device: set it to 1, and use --jobs or "
-                    "--shard to run several at once"
+                    "training.devices: a comparison trains each run on one device: set it to 1, and use --jobs "
+                    "or --on ray to run several at once"
                 )
 
     def of(self, cell: Cell, task: str | None = None) -> Recipe:
