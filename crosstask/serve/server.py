@@ -23,6 +23,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        """Two signals that end it, while it runs."""
         with suppress(ValueError, NotImplementedError, RuntimeError):  # not in the main thread: somebody else's signals
             for number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
