@@ -8,6 +8,7 @@ from crosstask.data.check.check import Report
 from crosstask.data.check.check import check as check_table
 from crosstask.data.table.sources import read_like, readers
 from crosstask.data.table.table import Table, read_table
+from crosstask.engine import Engine
 
 
 def check(
@@ -29,7 +30,7 @@ def check(
         RecipeError: the recipe is not valid.
     """
     if recipe is None:
-        return check_table(table if isinstance(table, Table) else read_table(table), workers=workers)
+        return check_table(table if isinstance(table, Table) else read_table(table), engine=Engine(workers=workers))
     from crosstask.recipe import Recipe
 
     read = Recipe.load(recipe, trust=trust)
@@ -40,7 +41,7 @@ def check(
         training=data.train_split,
         validation=data.validation_split,
         test=data.test_split,
-        workers=workers,
+        engine=Engine(workers=workers),
         confined=data.confined,
         readers=readers(data.table, tasks),
     )
