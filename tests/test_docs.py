@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crosstask.cli import parser, separate
-from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
+from crosstask.entries import parse_labels, parse_methods, parse_seeds
 from crosstask.recipe import Recipe, read_recipe
 
 ROOT = Path(__file__).parents[1]
