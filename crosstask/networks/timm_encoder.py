@@ -139,9 +139,10 @@ def _any_size(create: Any, name: str, arguments: dict[str, Any]) -> nn.Module:
     try:
         return create(name, **{"dynamic_img_size": True} | arguments)
     except TypeError:
-        sized = "img_size" in arguments
+        sized = arguments.get("img_size")
         model = create(name, **arguments if sized else arguments | {"pretrained": False})  # raises where not valid
         if sized:
+            model.only = (sized, sized) if isinstance(sized, int) else tuple(sized)
             return model
     size = "x".join(map(str, config.input_size[1:]))
     raise RecipeError(
