@@ -109,15 +109,10 @@ def cases() -> Iterator[Case]:
     for command, (typed, flags) in FLAGS.items():
         for flag, values in flags.items():
             for value in values:
-                words = (
-                    flag.strip("-"),
-                    flag.strip("-").split(".")[-1],
-                    value.rpartition("/")[2][:40] or "''",
-                    "--objectives",
-                )
+                words = (flag, flag.strip("-"), flag.strip("-").replace("-", "_"))
                 fails = (command, flag, value) not in MAY and not (flag == "--fx" and value in ("-1", "0"))
                 yield Case("command lines", f"{command} {flag} {value[:60]!r}", (*typed, f"{flag}={value}"), needs=needs,
-                           must_fail=fails and value not in ("1", "10", "1e3"), mentions=words if fails else ())  # fmt: skip
+                           must_fail=fails and value not in ("1", "10", "1e3"), mentions=words if fails else (), value=value[:60])  # fmt: skip
     for command, lines in FIRST.items():
         for line in lines:
             for place in PLACES:
