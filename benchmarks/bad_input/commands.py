@@ -40,7 +40,7 @@ FLAGS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
         "--write": ("{work}/x.txt", "/proc/x.csv", "{work}/data", ""), "--segments": ("-1", "0", "x", "nan"), "--nonsense": ("1",),
     }),
     "relate": (("relate", TABLE, "--of", "place", "--to", "tags", "--out", "{work}/r.csv"), {
-        "--of": ("nowhere", "depth", "tags", "", "image"), "--to": ("nowhere", "place", "semantic", ""), "--out": ("/proc/x.csv", "{work}/data", "", "{work}/x/y/z.csv"), "--recipe": PLACES,
+        "--of": ("nowhere", "depth", "tags", "", "image"), "--to": ("nowhere", "place", "semantic", ""), "--out": ("/proc/x.csv", "{work}/data", "", "{work}/data/data.csv", "{work}/data/image/000.csv"), "--recipe": PLACES,
         "--split": ("nowhere",), "--min-support": ("-1", "0", "x", "1.5", "99999999999"), "--smoothing": ("-1", "nan", "inf", "x"), "--floor": ("-1", "2", "nan"), "--level": ("0", "1", "nan", "x"),
     }),
     "train": (train(), {
