@@ -100,10 +100,12 @@ class Recipe:
 
     @cached_property
     def data(self) -> DataOptions:
+        """The section `data`, checked."""
         return construct(DataOptions, self.sections["data"], "data")
 
     @cached_property
     def training(self) -> TrainingOptions:
+        """The section `training`, checked."""
         return construct(TrainingOptions, self.sections["training"], "training")
 
     @property

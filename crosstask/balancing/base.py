@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.errors import RecipeError, nearest
 
@@ -98,10 +99,12 @@ class Adaptive(Balancer):
         super().__init__()
         self.objectives = None if objectives is None else set(objectives)
 
+    @override
     def check(self, terms: Mapping[str, Sequence[str] | None]) -> None:
         for name in sorted(self.objectives or ()):
             if name not in terms:
                 raise RecipeError(f"balancing.objectives: there is no objective {name!r}; {nearest(name, terms)}")
 
+    @override
     def balanced(self, name: str) -> bool:
         return self.objectives is None or name.split("/", 1)[0] in self.objectives

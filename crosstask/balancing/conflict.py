@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.balancing.base import Adaptive
 from crosstask.balancing.watch import encoder
@@ -59,12 +60,15 @@ class Conflict(Adaptive):
         self.steps = 0
         self.current: dict[str, float] = {}
 
+    @override
     def weight(self, name: str) -> float:
         return self.current.get(name, 1.0)
 
+    @override
     def watched(self, network: nn.Module) -> list[nn.Parameter]:
         return encoder(network, "conflict")
 
+    @override
     def look(self, gradients: dict[str, Tensor]) -> None:
         rows = {name: vector for name, vector in gradients.items() if bool(vector.any())}
         self.steps += 1
@@ -76,12 +80,15 @@ class Conflict(Adaptive):
                 torch.manual_seed(derive("conflict", self.steps))
                 self.current = dict(zip(rows, self.weighting(gramian).tolist(), strict=True))
 
+    @override
     def weights(self) -> dict[str, float]:
         return dict(self.current)
 
+    @override
     def get_extra_state(self) -> dict[str, Any]:
         return {"steps": self.steps}
 
+    @override
     def set_extra_state(self, state: dict[str, Any]) -> None:
         self.steps = state["steps"]
 

@@ -11,6 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from crosstask.balancing.base import Adaptive, Means
 from crosstask.ranges import Positive, Steps
 
@@ -46,9 +48,11 @@ class DynamicWeightAverage(Adaptive):
         self.last: dict[str, list[float]] = {}
         self.current: dict[str, float] = {}
 
+    @override
     def weight(self, name: str) -> float:
         return self.current.get(name, 1.0)
 
+    @override
     def learn(self, means: Means) -> None:
         for name, mean in means().items():
             if self.balanced(name) and mean > 0:
@@ -66,12 +70,15 @@ class DynamicWeightAverage(Adaptive):
         total = sum(exponentials.values())
         self.current = {name: len(exponentials) * value / total for name, value in exponentials.items()}
 
+    @override
     def weights(self) -> dict[str, float]:
         return dict(self.current)
 
+    @override
     def get_extra_state(self) -> dict[str, Any]:
         return {"steps": self.steps, "sums": self.sums, "last": self.last, "current": self.current}
 
+    @override
     def set_extra_state(self, state: dict[str, Any]) -> None:
         self.steps, self.sums, self.last, self.current = (state[key] for key in ("steps", "sums", "last", "current"))
 

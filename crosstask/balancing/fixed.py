@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from typing_extensions import override
+
 from crosstask.balancing.base import Balancer
 from crosstask.errors import RecipeError, nearest
 from crosstask.ranges import Factor
@@ -24,6 +26,7 @@ class Fixed(Balancer):
         super().__init__()
         self.given = weights or {}
 
+    @override
     def check(self, terms: Mapping[str, Sequence[str] | None]) -> None:
         valid = {f"{objective}/{term}" for objective, names in terms.items() for term in names or ()}
         valid |= {term for names in terms.values() for term in names or ()}
@@ -33,5 +36,6 @@ class Fixed(Balancer):
             if key not in valid and not (term and unsure):
                 raise RecipeError(f"balancing.weights: no term is named {key!r}; {nearest(key, valid)}")
 
+    @override
     def weight(self, name: str) -> float:
         return self.given.get(name, self.given.get(name.rsplit("/", 1)[-1], 1.0))

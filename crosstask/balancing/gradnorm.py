@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.balancing.adam import NamedAdam
 from crosstask.balancing.base import Adaptive, Means
@@ -55,15 +56,19 @@ class GradNorm(Adaptive):
         self.first: dict[str, float] = {}
         self.norms: dict[str, float] = {}
 
+    @override
     def weight(self, name: str) -> float:
         return self.factors.value(name)
 
+    @override
     def watched(self, network: nn.Module) -> list[nn.Parameter]:
         return [[parameter for parameter in encoder(network, "gradnorm") if parameter.ndim > 1][-1]]
 
+    @override
     def look(self, gradients: dict[str, Tensor]) -> None:
         self.norms = {name: float(vector.norm()) for name, vector in gradients.items()}
 
+    @override
     def learn(self, means: Means) -> None:
         losses = {name: mean for name, mean in means().items() if self.norms.get(name, 0.0) > 0 and mean > 0}
         for name, loss in losses.items():
@@ -81,11 +86,14 @@ class GradNorm(Adaptive):
         for name in losses:
             self.factors.set(name, max(self.weight(name), FLOOR) * before / after)
 
+    @override
     def weights(self) -> dict[str, float]:
         return {name: self.weight(name) for name in self.factors.state}
 
+    @override
     def get_extra_state(self) -> dict[str, Any]:
         return {"factors": self.factors.state, "first": self.first}
 
+    @override
     def set_extra_state(self, state: dict[str, Any]) -> None:
         self.factors.state, self.first = state["factors"], state["first"]

@@ -16,6 +16,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from crosstask.balancing.adam import NamedAdam
 from crosstask.balancing.base import Adaptive, Means
 from crosstask.ranges import Factor
@@ -46,19 +48,24 @@ class Uncertainty(Adaptive):
             raise ValueError(f"balancing.rate must be more than 0, found {rate}")
         self.logarithms = NamedAdam(rate, 0.0)
 
+    @override
     def weight(self, name: str) -> float:
         return math.exp(-self.logarithms.value(name))
 
+    @override
     def learn(self, means: Means) -> None:
         for name, mean in means().items():
             if self.balanced(name) and mean > 0:
                 self.logarithms.step(name, 0.5 - self.weight(name) * mean)
 
+    @override
     def weights(self) -> dict[str, float]:
         return {name: self.weight(name) for name in self.logarithms.state}
 
+    @override
     def get_extra_state(self) -> dict[str, Any]:
         return {"logarithms": self.logarithms.state}
 
+    @override
     def set_extra_state(self, state: dict[str, Any]) -> None:
         self.logarithms.state = state["logarithms"]

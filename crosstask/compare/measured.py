@@ -56,6 +56,7 @@ class Measured:
     cost: Cost
 
     def value(self, task: str, metric: str) -> float:
+        """The value of one metric of one task."""
         return self.tasks[task].numbers[metric].value
 
     def scores(self) -> dict[str, float]:

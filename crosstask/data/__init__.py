@@ -1,0 +1,1 @@
+"""Tables of files, typed targets, transforms and loading."""

@@ -1,0 +1,1 @@
+"""Measuring networks, and using them: metrics, tables, prediction, export."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.errors import UserError, nearest
 
@@ -44,6 +45,7 @@ class TorchProgram(Exported):
         super().__init__(metadata)
         self.module = module
 
+    @override
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return self.module(images)
 
@@ -55,6 +57,7 @@ class OnnxModel(Exported):
         super().__init__(metadata)
         self.session = session
 
+    @override
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         values = self.session.run(list(self.metadata["outputs"]), {"images": images.detach().cpu().numpy()})
         return {name: torch.from_numpy(value) for name, value in zip(self.metadata["outputs"], values, strict=True)}

@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.errors import nearest
 from crosstask.networks.attention import Affinity, Attention, Constraint
@@ -99,6 +100,7 @@ class AffinityDecoder(Decoder):
         """The coarsest of the encoder's maps alone."""
         return features[-1:]
 
+    @override
     def forward(self, features: list[Tensor]) -> dict[str, Tensor]:
         maps, affinities = self._attended(features)
         predictions = {name: head(maps[name]) for name, head in self.heads.items()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.networks.blocks import conv_norm_relu, resize
 from crosstask.networks.heads import Decoder, TaskModules, starting_at
@@ -60,6 +61,7 @@ class DeepLabV3Plus(Decoder):
         context = resize(self.pyramid(coarse), (height, width))
         return [torch.cat([context, self.detail(fine)], dim=1), coarse]
 
+    @override
     def forward(self, features: list[Tensor]) -> dict[str, Tensor]:
         return {name: head(features[0]) for name, head in self.heads.items()}
 

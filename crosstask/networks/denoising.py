@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.networks.blocks import conv_norm_relu
 from crosstask.networks.heads import Decoder, MultiScaleHead, TaskModules, initial
@@ -58,6 +59,7 @@ class Denoising(Decoder):
         self.condition = conv_norm_relu(sum(task.channels for task in tasks.values()), width)
         self.denoisers = TaskModules({name: Denoiser(task.channels, width) for name, task in tasks.items()})
 
+    @override
     def forward(self, features: list[Tensor]) -> dict[str, Tensor]:
         first = {name: head(features) for name, head in self.heads.items()}
         seen = {name: self.tasks[name].embed(prediction) for name, prediction in first.items()}

@@ -6,6 +6,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 
 class EMA(nn.Module):
@@ -32,6 +33,7 @@ class EMA(nn.Module):
         self.register_buffer("updates", torch.zeros((), dtype=torch.long))
         self._followed: tuple[tuple[list[Tensor], list[Tensor]], ...] | None = None
 
+    @override
     def train(self, mode: bool = True) -> EMA:
         return super().train(False)
 

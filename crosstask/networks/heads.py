@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 from crosstask.networks.blocks import resize
 from crosstask.ranges import Size
@@ -84,6 +85,7 @@ class MultiScale(Decoder):
         super().__init__(channels, strides, tasks)
         self.heads = TaskModules({name: MultiScaleHead(channels, task, width) for name, task in tasks.items()})
 
+    @override
     def forward(self, features: list[Tensor]) -> dict[str, Tensor]:
         return {name: head(features) for name, head in self.heads.items()}
 
@@ -126,6 +128,7 @@ class Finest(Decoder):
             }
         )
 
+    @override
     def forward(self, features: list[Tensor]) -> dict[str, Tensor]:
         return {name: head(features[0]) for name, head in self.heads.items()}
 

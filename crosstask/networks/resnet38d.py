@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 from crosstask.networks.encoder import Encoder
 from crosstask.ranges import Size
@@ -44,9 +45,11 @@ class ResNet38d(Encoder):
             for norm in self._norms():
                 norm.requires_grad_(False)
 
+    @override
     def forward(self, images: Tensor) -> list[Tensor]:
         return [F.relu(self.norm(self.blocks(self.stem(images))))]
 
+    @override
     def train(self, mode: bool = True) -> ResNet38d:
         super().train(mode)
         for norm in self._norms() if self.frozen else []:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 from crosstask.networks.blocks import conv_norm_relu
 from crosstask.networks.encoder import Encoder
@@ -37,6 +38,7 @@ class SegNet(Encoder):
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_normal_(module.weight)
 
+    @override
     def forward(self, images: Tensor) -> list[Tensor]:
         maps, taken = images, []
         for stage in self.down:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.networks.blocks import Residual, conv_norm_relu
 from crosstask.networks.encoder import Encoder
@@ -43,6 +44,7 @@ class SmallEncoder(Encoder):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
+    @override
     def forward(self, images: Tensor) -> list[Tensor]:
         maps = self.stem(images)
         features = []

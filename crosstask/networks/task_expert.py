@@ -23,6 +23,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.networks.blocks import conv_norm_relu, resize
 from crosstask.networks.heads import Decoder, TaskModules, starting_at
@@ -77,6 +78,7 @@ class TaskExpert(Decoder):
             }
         )
 
+    @override
     def forward(self, features: list[Tensor]) -> dict[str, Tensor]:
         batch, _, height, width = features[0].shape
         memory = self.tokens[None, :, :, None, None].expand(batch, -1, -1, height, width)

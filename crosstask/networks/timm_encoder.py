@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.errors import RecipeError
 from crosstask.networks.encoder import IMAGENET_MEAN, IMAGENET_STD, Encoder
@@ -65,6 +66,7 @@ class TimmEncoder(Encoder):
         config = getattr(self.body, "pretrained_cfg", None) or {}
         self.mean, self.std = config.get("mean", IMAGENET_MEAN), config.get("std", IMAGENET_STD)
 
+    @override
     def forward(self, images: Tensor) -> list[Tensor]:
         maps = self.body(images)
         maps = [maps[level] for level in self.levels]
@@ -158,9 +160,10 @@ def _any_size(create: Any, name: str, arguments: dict[str, Any]) -> nn.Module:
     try:
         return create(name, **{"dynamic_img_size": True} | arguments)
     except TypeError:
-        sized = "img_size" in arguments
+        sized = arguments.get("img_size")
         model = create(name, **arguments if sized else arguments | {"pretrained": False})  # raises where not valid
         if sized:
+            model.only = (sized, sized) if isinstance(sized, int) else tuple(sized)
             return model
     size = "x".join(map(str, config.input_size[1:]))
     raise RecipeError(

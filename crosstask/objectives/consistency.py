@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.data.transforms.draws import integer, uniform
@@ -74,9 +75,11 @@ class ScaleCropConsistency(Objective):
             raise RecipeError(f"objectives.consistency.zoom: expected numbers from 1, found {list(zoom)}")
         self.zoom = tuple(zoom)
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.tasks)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         images = step.batch.images
         windows = [self._window(images.shape[-2], images.shape[-1], step.generator) for _ in images]
@@ -97,6 +100,7 @@ class ScaleCropConsistency(Objective):
             terms[name] = Term((errors * unlabelled).sum(), unlabelled.sum())
         return terms
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {name: self._unlabelled(batch, name).sum() for name in self.tasks}
 

@@ -23,6 +23,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.networks.autoencoder import Autoencoder
@@ -74,9 +75,11 @@ class CrossMap(Objective):
             if i != j
         )
 
+    @override
     def term_names(self) -> list[str]:
         return [self.mode]
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         pairs = find_pairs(step.batch, self.tasks, every=False)
         nothing = Term.zero(*self.parameters(), *step.predictions.values())
@@ -85,6 +88,7 @@ class CrossMap(Objective):
             total = total + (self._direct if self.mode == "direct" else self._perceptual)(step, pair)
         return {self.mode: Term(total, images_with_a_pair(pairs, step.batch))}
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {self.mode: images_with_a_pair(find_pairs(batch, self.tasks, every=False), batch)}
 

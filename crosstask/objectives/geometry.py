@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
@@ -109,9 +110,11 @@ class Geometry(Objective):
         self.predictions, self.detach, self.regions = predictions, detach, regions
         self.distances, self.edge, self.window = tuple(distances), edge or math.inf, window
 
+    @override
     def term_names(self) -> list[str]:
         return [name for name in (NORMALS, DEPTH) if self.learns[name]]
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         terms = {}
         if self.learns[NORMALS]:
@@ -120,6 +123,7 @@ class Geometry(Objective):
             terms[DEPTH] = self._teach_depth(step.batch, step.predictions)
         return terms
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor] | None:
         if self.predictions:
             return None

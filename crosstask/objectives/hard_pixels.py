@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 from torch.nn import functional as F
+from typing_extensions import override
 
 from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
@@ -67,9 +68,11 @@ class HardPixels(Objective):
             raise RecipeError(f"objectives.hard_pixels.kept: expected at least one pixel, found {kept}")
         self.task, self.threshold, self.kept = found[name], threshold, kept
 
+    @override
     def term_names(self) -> list[str]:
         return ["hard"]
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         prediction, target = step.predictions[self.task.name], step.batch.targets[self.task.name]
         known = self.task.known(target)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
@@ -44,9 +45,11 @@ class Initial(Objective):
             )
         self.tasks = {name: tasks[name] for name in names}
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.tasks)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         return {
@@ -54,5 +57,6 @@ class Initial(Objective):
             for name, task in self.tasks.items()
         }
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {name: task.count(batch.targets[name], batch.weights.get(name)) for name, task in self.tasks.items()}

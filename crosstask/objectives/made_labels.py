@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
@@ -59,9 +60,11 @@ class MadeLabels(Objective):
         self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
         self.own_loss = set(own_loss or [])
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.tasks)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         terms = {}
@@ -70,6 +73,7 @@ class MadeLabels(Objective):
             terms[name] = loss(step.predictions[name], batch.targets[name], batch.weight_of(name, made=True))
         return terms
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {
             name: task.count(batch.targets[name], batch.weight_of(name, made=True)) for name, task in self.tasks.items()

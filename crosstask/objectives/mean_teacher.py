@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
@@ -106,9 +107,11 @@ class MeanTeacher(Objective):
             raise RecipeError("objectives.mean_teacher.view.mix: classmix needs a segmentation task: choose cutmix")
         self._quality = nn.ModuleList(PseudoQuality(task) for task in self.tasks.values())
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.tasks)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         labels = self._labels(step.batch)
         students = self._students(step, labels)
@@ -122,12 +125,15 @@ class MeanTeacher(Objective):
             terms[name] = Term(torch.stack(losses).mean(), counts[name])
         return terms
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {name: self._unknown(batch, name).float().sum() for name in self.tasks}
 
+    @override
     def after_step(self, network: MultiTaskNetwork, iteration: int) -> None:
         self.teacher.update(network)
 
+    @override
     def measures(self) -> dict[str, float]:
         return {key: value for quality in self._quality for key, value in quality.read().items()}  # type: ignore[operator]
 

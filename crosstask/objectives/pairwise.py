@@ -19,6 +19,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.networks.mapping import MappingNetwork
@@ -102,9 +103,11 @@ class PairwiseConsistency(Objective):
         self.every_pair = every_pair
         self.average = average
 
+    @override
     def term_names(self) -> list[str]:
         return ["consistency"]
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         pairs = find_pairs(step.batch, self.tasks, self.every_pair)
         nothing = Term.zero(*self.mapper.parameters(), *step.predictions.values())
@@ -120,6 +123,7 @@ class PairwiseConsistency(Objective):
         ]
         return {"consistency": Term(nothing.total + torch.stack(losses).sum(), self._count(pairs, step.batch))}
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {"consistency": self._count(find_pairs(batch, self.tasks, self.every_pair), batch)}
 

@@ -19,6 +19,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
@@ -136,9 +137,11 @@ class Regeneration(Objective):
         self.redaction, self.stride, self.labels = redaction, stride, labels
         self.additive = redaction.mode != "blocks"
 
+    @override
     def term_names(self) -> list[str]:
         return ["image"]
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         images = reduced(full_precision(step.batch.images), self.stride)
         redacted = self.redaction(images, step.generator)
@@ -146,6 +149,7 @@ class Regeneration(Objective):
         errors = (full_precision(regenerated) - images).square().mean((1, 2, 3))
         return {"image": Term(errors.sum(), self.counts(step.batch)["image"])}
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {"image": torch.tensor(float(len(batch)), device=batch.images.device)}
 

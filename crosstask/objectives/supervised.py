@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
@@ -75,9 +76,11 @@ class Supervised(Objective):
                 )
         self.average, self.made = average, made
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.tasks)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
         return {
@@ -85,6 +88,7 @@ class Supervised(Objective):
             for name, task in self.tasks.items()
         }
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         if self.average == "images":
             return dict.fromkeys(self.tasks, torch.tensor(float(len(batch)), device=batch.images.device))

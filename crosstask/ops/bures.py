@@ -6,7 +6,7 @@ factor of X. Since P is the best of all orthogonal matrices, d/dA = B P^T withou
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -42,7 +42,7 @@ ROUNDING = {torch.float32: 2.4e-7, torch.float64: 1e-13}
 
 class _Factor(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, covariance: Tensor) -> Tensor:
+    def forward(ctx: Any, covariance: Tensor) -> Tensor:
         finite = covariance.isfinite().flatten(1).all(1)
         symmetric = (covariance + covariance.mT).mul_(0.5).masked_fill_(~finite[:, None, None], 0)
         values, vectors = _eigen(symmetric)
@@ -53,7 +53,7 @@ class _Factor(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> Tensor:
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         values, vectors = ctx.saved_tensors
         with torch.autocast(grad.device.type, enabled=False):
             rotated = torch.bmm(vectors.mT, grad) * values.sqrt()[:, None]
@@ -103,7 +103,7 @@ def pair_fidelity(a: Tensor, b: Tensor, first: Tensor, second: Tensor, *, memory
 
 class _PairFidelity(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, a: Tensor, b: Tensor, first: Tensor, second: Tensor, memory: int) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, first: Tensor, second: Tensor, memory: int) -> Tensor:
         size = _norms(a)[first] * _norms(b)[second]
         value = a.new_empty(len(first))
         ctx.chunks, polars = _chunks(a, b, first, second), []
@@ -120,7 +120,7 @@ class _PairFidelity(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None, None]:
         a, b, first, second, size, *polars = ctx.saved_tensors
         grad_a, grad_b = (
             torch.zeros_like(x) if need else None for x, need in zip((a, b), ctx.needs_input_grad[:2], strict=True)
@@ -165,7 +165,7 @@ def linear_fidelity(a: Tensor, b: Tensor, reference: Tensor) -> Tensor:
 
 class _LinearFidelity(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, a: Tensor, b: Tensor, reference: Tensor) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, reference: Tensor) -> Tensor:
         turn_a = _turns(a, reference)
         turn_b = turn_a if b is a else _turns(b, reference)
         ctx.save_for_backward(a, b, turn_a, turn_b)
@@ -173,7 +173,7 @@ class _LinearFidelity(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         a, b, turn_a, turn_b = ctx.saved_tensors
         grad_a = grad_b = None
         with torch.autocast(grad.device.type, enabled=False):

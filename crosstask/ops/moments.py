@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -103,7 +103,7 @@ class _RegionMoments(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, features: Tensor, tiles: _Tiles) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, features: Tensor, tiles: _Tiles) -> tuple[Tensor, Tensor]:
         channels, regions = features.shape[1], len(tiles.index)
         count = tiles.index.count.to(features.dtype)[:, None]
         pixels, work = _pixels(features), _Workspace(features, 2)
@@ -123,7 +123,7 @@ class _RegionMoments(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad_mean: Tensor, grad_covariance: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad_mean: Tensor, grad_covariance: Tensor) -> tuple[Tensor, None]:
         features, mean = ctx.saved_tensors
         batch, channels, height, width = features.shape
         count = ctx.tiles.index.count.to(mean.dtype)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from crosstask.regions.provider import Provider, as_array
 from crosstask.tasks.files import looked_up, remap_table, whole
@@ -41,9 +42,11 @@ class Given(Provider):
         self._require(all(key >= 0 for key in self.remap or ()), "remap", "ids of the files, 0 or more")
 
     @property
+    @override
     def source(self) -> str:
         return self.column
 
+    @override
     def parameters(self) -> dict[str, Any]:
         options = super().parameters()
         remap = options.pop("remap")
@@ -53,6 +56,7 @@ class Given(Provider):
         """Region ids, int32 (H, W), of a label map (H, W) of integers or (H, W, 3) of 8-bit colours."""
         return self.segment(as_array(image)).astype(np.int32)
 
+    @override
     def segment(self, image: np.ndarray) -> np.ndarray:
         from skimage.measure import label
 

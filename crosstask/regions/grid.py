@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from crosstask.ranges import Size
 from crosstask.regions.provider import Provider
@@ -27,6 +28,7 @@ class Grid(Provider):
     def __post_init__(self) -> None:
         self._require(self.patch >= 1, "patch", "at least 1 pixel")
 
+    @override
     def segment(self, image: np.ndarray) -> np.ndarray:
         height, width = image.shape[:2]
         per_row = -(-width // self.patch)

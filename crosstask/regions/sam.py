@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
+from typing_extensions import override
 
 from crosstask.errors import RecipeError
 from crosstask.regions.provider import Provider, as_array
@@ -54,6 +55,7 @@ class Sam(Provider):
         del parameters["device"], parameters["points_per_batch"]
         return {**parameters, "checkpoint": self._identity}
 
+    @override
     def segment(self, image: np.ndarray) -> np.ndarray:
         found = self._generate(
             Image.fromarray(image),

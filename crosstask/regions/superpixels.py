@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 from PIL import Image
+from typing_extensions import override
 
 from crosstask.ranges import Count, Factor, Iterated, Size, Steps
 from crosstask.regions.provider import Provider
@@ -39,6 +40,7 @@ class Slic(Provider):
         self._require(self.iterations >= 1, "iterations", "at least 1")
         self._require(self.sigma >= 0, "sigma", "a number of pixels, 0 for no blur")
 
+    @override
     def segment(self, image: np.ndarray) -> np.ndarray:
         from skimage.segmentation import slic
 
@@ -80,6 +82,7 @@ class Felzenszwalb(Provider):
         self._require(self.min_size >= 1, "min_size", "at least 1 pixel")
         self._require(self.reduce >= 1, "reduce", "a whole factor, 1 for none")
 
+    @override
     def segment(self, image: np.ndarray) -> np.ndarray:
         from skimage.segmentation import felzenszwalb
 

@@ -99,6 +99,7 @@ class Subject:
 
     @property
     def methods(self) -> list[str]:
+        """The methods compared, in the order of the runs."""
         return list(dict.fromkeys(source.method for source in self.sources))
 
     def of(self, labels: str, method: str) -> list[Source]:

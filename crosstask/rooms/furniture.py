@@ -49,6 +49,7 @@ def frustum(x: float, z: float, y: tuple[float, float], radii: tuple[float, floa
 
 
 def ball(x: float, y: float, z: float, radius: float, material: int = 0) -> Part:
+    """A ball around (x, y, z), in metres."""
     bounds = (x - radius, y - radius, z - radius, x + radius, y + radius, z + radius)
     return Part("ball", (x, y, z, radius, 0.0, 0.0), material, bounds)
 

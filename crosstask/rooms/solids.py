@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+from typing_extensions import override
 
 NEAR = 1e-6
 """Hits closer than this are behind the origin, and points closer than this to a cap are on it."""
@@ -21,16 +22,19 @@ class Solid(Protocol):
     """A kind of solid."""
 
     @staticmethod
-    def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray: ...
+    def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray:
+        """Distances along the ray at which it enters each shape; inf where it misses."""
 
     @staticmethod
-    def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+    def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The outward unit normal at a point of the surface, and the texture coordinates there."""
 
 
-class Box:
+class Box(Solid):
     """Slab test: a ray is inside from the last of the three slabs it enters to the first it leaves."""
 
     @staticmethod
+    @override
     def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray:
         inverse = 1 / ray
         middle = (shape[:3] - origin).repeat(counts, axis=1)
@@ -42,6 +46,7 @@ class Box:
         return np.where((near < far) & (near > NEAR), near, np.inf)
 
     @staticmethod
+    @override
     def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         scaled = (point - shape[:3]) / shape[3:]
         x, y, z = np.where(np.abs(origin - shape[:3]) > shape[3:], np.abs(scaled), 0)  # of the faces the origin sees
@@ -52,10 +57,11 @@ class Box:
         return np.copysign(on, scaled), along
 
 
-class Frustum:
+class Frustum(Solid):
     """An upright cone stump: radius r(y) = start + slope * y between its caps."""
 
     @staticmethod
+    @override
     def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray:
         start, slope = _cone(shape)
         level = np.where(origin[1] > shape[3], shape[3], shape[2])  # height of the cap that may be seen
@@ -77,6 +83,7 @@ class Frustum:
         return np.where(on_cap & (cap > NEAR) & (cap < nearest), cap, nearest)
 
     @staticmethod
+    @override
     def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         bottom, top = shape[2:4]
         start, slope = _cone(shape)
@@ -92,8 +99,11 @@ class Frustum:
         return normal, np.where(cap, (x, z), (around, point[1]))
 
 
-class Ball:
+class Ball(Solid):
+    """Rows: centre (x, y, z) and radius."""
+
     @staticmethod
+    @override
     def enter(shape: np.ndarray, origin: np.ndarray, counts: np.ndarray, ray: np.ndarray) -> np.ndarray:
         offset = origin - shape[:3]
         outside = (_dot(offset, offset) - shape[3] ** 2).repeat(counts)
@@ -103,6 +113,7 @@ class Ball:
         return np.where(depth > NEAR, depth, np.inf)
 
     @staticmethod
+    @override
     def surface(shape: np.ndarray, origin: np.ndarray, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         offset = point - shape[:3]
         normal = offset / np.sqrt(_dot(offset, offset))

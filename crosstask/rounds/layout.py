@@ -34,22 +34,27 @@ class Layout:
 
     @property
     def recipe(self) -> Path:
+        """The recipe as resolved."""
         return self.folder / "recipe.yaml"
 
     @property
     def table(self) -> Path:
+        """The table all rounds start from."""
         return self.folder / "table.csv"
 
     @property
     def notes(self) -> Path:
+        """What was noted of each image."""
         return self.folder / "notes.csv"
 
     @property
     def classifier(self) -> Path:
+        """The run of the classifier of the first round."""
         return self.folder / "classifier"
 
     @property
     def record(self) -> Path:
+        """What each round measured."""
         return self.folder / "rounds.json"
 
     def labels(self, number: int) -> Path:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from typing_extensions import override
+
 from crosstask.data.labels.splits import load_table
 from crosstask.data.table.table import read_table, write_table
 from crosstask.recipe import Recipe
@@ -32,6 +34,7 @@ class Refinement(Rounds):
         round_recipe(recipe, self.roles, layout.labels(0), self._before(0))
         self.source = self._source()
 
+    @override
     def take(self) -> str:
         self.once("table", self._take_in)
         if self.options.saliency_from is not None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from typing_extensions import override
+
 from crosstask.data.labels.protocols import assign
 from crosstask.data.labels.splits import load_table
 from crosstask.data.table.table import Table, read_table, write_table
@@ -36,6 +38,7 @@ class TeacherRounds(Rounds):
         given_recipe(recipe, layout.table)
         student_recipe(recipe, layout.labels(1), None)
 
+    @override
     def take(self) -> str:
         self.once("table", self._take_in)
         if self.choice.own:

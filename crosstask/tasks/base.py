@@ -65,6 +65,7 @@ class Task(abc.ABC):
     options: dict[str, Any]
 
     def __new__(cls, *_: Any, **options: Any) -> Task:
+        """Notes the options as they were given."""
         task = super().__new__(cls)
         task.options = options
         return task
@@ -119,6 +120,14 @@ class Task(abc.ABC):
         for rounds alone.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how several opinions become one: define fuse")
+
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        """What several opinions on one image, values (V, C, ...) of :meth:`activate`, leave open: named measures that
+        grow with doubt, the first of which is the uncertainty of the kind, each with one number per entry.
+
+        See :mod:`crosstask.tasks.uncertainty`; by default one less the confidence of :meth:`fuse`.
+        """
+        return {"doubt": 1 - self.fuse(views).confidence}
 
     def strata(self, value: Tensor) -> Tensor | None:
         """Within which class each entry of a value competes to be among the surest, int64 in the shape of

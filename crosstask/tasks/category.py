@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
@@ -69,9 +70,11 @@ class Category(Classification):
         if unknown is None and "-1" in self._classes:
             self.unknown_marks = Marks()
 
+    @override
     def metric(self) -> CategoryMetric:
         return CategoryMetric(self._classes)
 
+    @override
     def check(self, target: Tensor) -> None:
         if target.ndim or target.is_floating_point():
             raise ValueError(f"a category target is an integer, found {target.dtype} {tuple(target.shape)}")
@@ -81,6 +84,7 @@ class Category(Classification):
                 "correct the label or raise the number of classes"
             )
 
+    @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return card(self.chips(value), size)
 
@@ -108,9 +112,11 @@ class Category(Classification):
             return as_target(CategoryIndex, torch.tensor(CategoryIndex.UNKNOWN))
         return as_target(CategoryIndex, torch.tensor(index_of(value, self._classes, "category")))
 
+    @override
     def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
         return Counter() if int(target) >= 0 else Counter([str(cell).strip() or "blank"])
 
+    @override
     def reading(self, cell: Any) -> str:
         value = value_of(cell)
         if isinstance(value, (list, dict)):
@@ -145,5 +151,6 @@ class Category(Classification):
             found["probabilities"] = {name: round(share, 6) for name, share in shares}
         return found
 
+    @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return ()

@@ -10,6 +10,8 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
+from typing_extensions import override
+
 BLANKS = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
      "NULL", "NaN", "NaT", "None", "n/a", "nan", "null")
@@ -27,6 +29,7 @@ class Typed(str):
 
     value: Any
 
+    @override
     def __new__(cls, value: Any) -> Typed:
         cell = super().__new__(cls, _text(value))
         cell.value = value

@@ -7,8 +7,9 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.names import class_names
 from crosstask.tasks.selection import full_precision, select, weights
@@ -50,6 +51,7 @@ class Classification(Task):
         self.label_smoothing = label_smoothing
 
     @property
+    @override
     def classes(self) -> list[str]:
         return self._classes
 
@@ -74,6 +76,7 @@ class Classification(Task):
         scaled = raw / (shares * raw).sum().clamp(min=1e-12)
         self.class_weights = scaled.clamp(max=_HEAVIEST).where(shares > 0, 1.0).float()
 
+    @override
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         balance = None if self.class_weights is None else self.class_weights.to(known.prediction)
@@ -82,15 +85,18 @@ class Classification(Task):
         )
         return Term((losses * known.weight).sum(), self.count(target, weight))
 
+    @override
     def count(self, target: Tensor, weight: Tensor | None = None) -> Tensor:
         known = weights(self.known(target), weight)
         if self.class_weights is not None:
             known = known * self.class_weights.to(known)[target.clamp(min=0)]
         return known.sum()
 
+    @override
     def activate(self, prediction: Tensor) -> Tensor:
         return full_precision(prediction).softmax(1)
 
+    @override
     def decide(self, prediction: Tensor) -> Tensor:
         return prediction.max(1).indices  # ten times as fast as argmax over this axis on a CPU
 
@@ -103,11 +109,17 @@ class Classification(Task):
         """One-hot, (B, C, ...); all NaN where unknown."""
         return self.embed_target(target).where((target >= 0).unsqueeze(1), torch.nan)
 
+    @override
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).clamp(min=1e-6).log()
 
+    @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.classes(views)
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.classes(views)
 
     def strata(self, value: Tensor) -> Tensor:
         """The classes themselves."""

@@ -9,9 +9,10 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.ranges import Positive
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import extremes, marks_of, quantity, stored
 from crosstask.tasks.legend import Legend, Range
@@ -38,6 +39,7 @@ class DepthMap(FloatMap):
     tensor([[ True, False]])
     """
 
+    @override
     def zoomed(self, factor: float) -> Tensor:
         return self.as_subclass(Tensor) / factor
 
@@ -144,6 +146,7 @@ class Depth(Task):
         self._loss = _LOSSES[loss]
         self.initial = 0.0 if typical is None else float(self._loss.inverse(torch.tensor(typical)))
 
+    @override
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         return Term(self._loss.total(known), self.count(target, weight))
@@ -154,28 +157,39 @@ class Depth(Task):
         total = scale_free(self.activate(known.prediction).clamp(min=FLOOR), known.target, known.weight)
         return Term(total, self.count(target, weight))
 
+    @override
     def activate(self, prediction: Tensor) -> Tensor:
         return self._loss.metres(prediction)
 
+    @override
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction).clamp(FLOOR, self.maximum)
 
+    @override
     def invert(self, values: Tensor) -> Tensor:
         return self._loss.inverse(values)
 
+    @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.lengths(views))
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.lengths(views[:, 0])
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Depth over the largest depth of the image, (B, 1, H, W), in (0, 1]; clamped first, as it is when decided."""
         return relative(self.decide(prediction))
 
+    @override
     def embed_target(self, target: Tensor) -> Tensor:
         return relative(target.nan_to_num(0))
 
+    @override
     def metric(self) -> DepthMetric:
         return DepthMetric(self.decide, self.cap)
 
+    @override
     def check(self, target: Tensor) -> None:
         check_quantity(target, self.kind)
         _, highest = extremes(target.as_subclass(Tensor).numpy())
@@ -186,15 +200,19 @@ class Depth(Task):
                 "stands for no reading, set invalid to what the file holds there; else raise maximum"
             )
 
+    @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(measured(value, within, near_bright=True), size)
 
+    @override
     def range_of(self, values: Sequence[Tensor]) -> Range | None:
         return percentiles([value.as_subclass(Tensor) for value in values])
 
+    @override
     def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
         return measured_legend(values, within, self.unit, near_bright=True)
 
+    @override
     def parse(self, cell: np.ndarray | str) -> DepthMap:
         return as_target(DepthMap, quantity(cell, self.kind, self.file_unit, UNIT, 0, self.invalid))
 
@@ -203,6 +221,7 @@ class Depth(Task):
         hold the values or is too coarse for them."""
         return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.file_unit, UNIT)
 
+    @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return 1, *size
 

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.ranges import Positive
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.depth import check_quantity, relative
 from crosstask.tasks.files import marks_of, quantity, stored
@@ -35,6 +36,7 @@ class DisparityMap(FloatMap):
     tensor([[ True, False]])
     """
 
+    @override
     def zoomed(self, factor: float) -> Tensor:
         return self.as_subclass(Tensor) * factor
 
@@ -89,42 +91,57 @@ class Disparity(Task):
         self.typical = typical
         self.initial = typical or 0.0
 
+    @override
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         errors = (known.prediction - known.target).abs() * known.weight.unsqueeze(1)
         return Term(errors.sum(), self.count(target, weight))
 
+    @override
     def activate(self, prediction: Tensor) -> Tensor:
         return full_precision(prediction)
 
+    @override
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction).clamp(min=self.scale)
 
+    @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.lengths(views))
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.lengths(views[:, 0])
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Disparity over the largest of the image, (B, 1, H, W), in [0, 1]; clamped first, as it is when decided."""
         return relative(self.decide(prediction))
 
+    @override
     def embed_target(self, target: Tensor) -> Tensor:
         return relative(target.nan_to_num(0))
 
+    @override
     def metric(self) -> ErrorMetric:
         return ErrorMetric(self.decide)
 
+    @override
     def check(self, target: Tensor) -> None:
         check_quantity(target, self.kind)
 
+    @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(measured(value, within, near_bright=False), size)
 
+    @override
     def range_of(self, values: Sequence[Tensor]) -> Range | None:
         return percentiles([value.as_subclass(Tensor) for value in values])
 
+    @override
     def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
         return measured_legend(values, within, self.unit, near_bright=False)
 
+    @override
     def parse(self, cell: np.ndarray | str) -> DisparityMap:
         return as_target(DisparityMap, quantity(cell, self.kind, self.file_unit, UNIT, self.offset, self.invalid))
 
@@ -133,5 +150,6 @@ class Disparity(Task):
         cannot hold the values or is too coarse for them."""
         return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.file_unit, UNIT, self.offset)
 
+    @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return 1, *size

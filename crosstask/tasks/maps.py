@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.tasks.targets import Map, smooth_resize
 
@@ -18,6 +19,7 @@ class FloatMap(Map):
 class SmoothMap(FloatMap):
     """A float map that is resampled bilinearly; pixels that touch an unknown one become unknown."""
 
+    @override
     def resized(self, size: tuple[int, int]) -> Tensor:
         plain = self.as_subclass(Tensor)
         return smooth_resize(plain.reshape(-1, *plain.shape[-2:]), size).reshape(*plain.shape[:-2], *size)

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import vectors
 from crosstask.tasks.legend import Legend, Range
@@ -42,11 +43,13 @@ class NormalMap(SmoothMap):
     tensor([[False, False]])
     """
 
+    @override
     def flipped(self) -> Tensor:
         mirrored = super().flipped()
         mirrored.select(-3, 0).neg_()
         return mirrored
 
+    @override
     def resized(self, size: tuple[int, int]) -> Tensor:
         if self.shape[-2:] == tuple(size):
             return self.as_subclass(Tensor)
@@ -87,32 +90,43 @@ class Normals(Task):
         self.channels = 3
         self.signs = np.array([-1 if axis in negate else 1 for axis in _AXES], dtype=np.float32)[:, None, None]
 
+    @override
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         along = (known.prediction * known.target).sum(1)
         length = ((known.prediction**2).sum(1) + _SOFTENING).sqrt()
         return Term(((1 - along / length) * known.weight).sum(), self.count(target, weight))
 
+    @override
     def activate(self, prediction: Tensor) -> Tensor:
         plain = full_precision(prediction)
         return plain / ((plain**2).sum(1, keepdim=True) + _SOFTENING).sqrt()
 
+    @override
     def decide(self, prediction: Tensor) -> Tensor:
         return F.normalize(full_precision(prediction), dim=1)
 
+    @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.directions(views)
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.directions(views)
 
     def embed(self, prediction: Tensor) -> Tensor:
         """(n + 1) / 2 of the unit normals, (B, 3, H, W)."""
         return (self.activate(prediction) + 1) / 2
 
+    @override
     def embed_target(self, target: Tensor) -> Tensor:
         return ((target + 1) / 2).nan_to_num(0)
 
+    @override
     def metric(self) -> NormalsMetric:
         return NormalsMetric()
 
+    @override
     def check(self, target: Tensor) -> None:
         if target.ndim != 3 or target.shape[0] != 3 or not target.is_floating_point():
             raise ValueError(f"a normals target is float (3, H, W), found {target.dtype} {tuple(target.shape)}")
@@ -124,9 +138,11 @@ class Normals(Task):
                 "divide them by their length, and mark unknown pixels with NaN"
             )
 
+    @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(shaded((value.as_subclass(Tensor) + 1) / 2), size)
 
+    @override
     def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
         return Legend(picture=directions(48), note="a ball seen from the camera")
 
@@ -154,6 +170,7 @@ class Normals(Task):
         values = value.as_subclass(Tensor).cpu().numpy() * self.signs
         return np.rint((np.nan_to_num(values) + 1) * 127.5).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
 
+    @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return 3, *size
 

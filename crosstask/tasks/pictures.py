@@ -40,6 +40,7 @@ class Chip(NamedTuple):
 
     @property
     def known(self) -> bool:
+        """Whether there is a value to show."""
         return not math.isnan(self.strength)
 
     @property

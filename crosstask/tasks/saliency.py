@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import plane
 from crosstask.tasks.legend import Legend, Range
@@ -83,6 +84,7 @@ class Saliency(Task):
         if remap is not None and not (remap and all(0 <= share <= 1 for share in remap.values())):
             raise ValueError(f"remap is {remap}: map stored values to numbers in [0, 1], {{1: 0, 2: 1}} say")
 
+    @override
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         losses = F.binary_cross_entropy_with_logits(
@@ -90,9 +92,11 @@ class Saliency(Task):
         )
         return Term((losses * known.weight.unsqueeze(1)).sum(), self.count(target, weight))
 
+    @override
     def activate(self, prediction: Tensor) -> Tensor:
         return full_precision(prediction).sigmoid()
 
+    @override
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction)
 
@@ -100,33 +104,45 @@ class Saliency(Task):
         """The probability of being right about the pixel, (B, H, W)."""
         return full_precision(prediction)[:, 0].abs().sigmoid()
 
+    @override
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
 
+    @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.plane(fusion.shares(views))
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.shares(views[:, 0])
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Probability, (B, 1, H, W)."""
         return self.activate(prediction)
 
+    @override
     def embed_target(self, target: Tensor) -> Tensor:
         return target.nan_to_num(0)
 
+    @override
     def metric(self) -> SaliencyMetric:
         return SaliencyMetric()
 
+    @override
     def check(self, target: Tensor) -> None:
         if target.ndim != 3 or target.shape[0] != 1 or not target.is_floating_point():
             raise ValueError(f"a saliency target is float (1, H, W), found {target.dtype} {tuple(target.shape)}")
         _check_range(target.as_subclass(Tensor).numpy())
 
+    @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(shaded(value.as_subclass(Tensor)), size)
 
+    @override
     def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
         return Legend(bar=((0, 0, 0), (255, 255, 255)), low="0", high="1", note="probability")
 
+    @override
     def parse(self, cell: Any) -> SaliencyMap:
         held = plane(cell, self.kind)
         values = held.astype(np.float32)
@@ -145,6 +161,7 @@ class Saliency(Task):
         _check_range(values)
         return as_target(SaliencyMap, values[None])
 
+    @override
     def reading(self, cell: Any) -> str:
         if self.scale is not None or self.remap is not None or cell.dtype.kind not in "iu":
             return ""
@@ -188,6 +205,7 @@ class Saliency(Task):
         none = next(level for level in (255, 254, *range(254)) if level not in self.remap)
         return np.where(np.isnan(values), none, np.array([level for level, _ in shares])[nearest]).astype(np.uint8)
 
+    @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return 1, *size
 

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.ranges import Classes
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
@@ -101,35 +102,47 @@ class Regression(Task):
         self.ranges = ranges
 
     @property
+    @override
     def classes(self) -> list[str]:
         return self._names
 
+    @override
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         return Term(self._loss(known), self.count(target, weight))
 
+    @override
     def activate(self, prediction: Tensor) -> Tensor:
         return full_precision(prediction)
 
+    @override
     def decide(self, prediction: Tensor) -> Tensor:
         if self.ranges is None:
             return self.activate(prediction)
         low, high = torch.tensor(self.ranges, device=prediction.device).T
         return self.activate(prediction).clamp(low, high)
 
+    @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.numbers(views, self._tolerance(views))
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.numbers(views, self._tolerance(views))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """The numbers, (B, k)."""
         return self.activate(prediction)
 
+    @override
     def embed_target(self, target: Tensor) -> Tensor:
         return target.nan_to_num(0)
 
+    @override
     def metric(self) -> ScalarsMetric:
         return ScalarsMetric(self._names, self.decide)
 
+    @override
     def check(self, target: Tensor) -> None:
         if tuple(target.shape) != (self.channels,) or not target.is_floating_point():
             raise ValueError(
@@ -139,6 +152,7 @@ class Regression(Task):
             if math.isinf(value) or value < low or value > high:
                 raise ValueError(f"{name} is {value:.4g}, outside {low:g} to {high:g}: correct the label or the ranges")
 
+    @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return card(self.chips(value), size)
 
@@ -175,6 +189,7 @@ class Regression(Task):
         self.check(target)
         return target
 
+    @override
     def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
         value = value_of(cell)
         parts = value.split(SEPARATOR) if isinstance(value, str) else value if isinstance(value, list) else [value]
@@ -201,6 +216,7 @@ class Regression(Task):
         cell = SEPARATOR.join("" if number is None else f"{number:.6g}" for number in numbers.values())
         return {"cell": cell, "values": numbers}
 
+    @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return (self.channels,)
 

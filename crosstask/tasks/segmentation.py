@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.base import Orientation
@@ -91,14 +92,17 @@ class Segmentation(Classification):
             self._unknown = 255 if self.channels + offset < 256 else 65535
         self._table = None if remap is None else _table(remap, self.channels)
 
+    @override
     def metric(self) -> SegmentationMetric:
         return SegmentationMetric(self._classes)
 
+    @override
     def check(self, target: Tensor) -> None:
         if target.ndim != 2 or target.is_floating_point():
             raise ValueError(f"a segmentation target is integer (H, W), found {target.dtype} {tuple(target.shape)}")
         self._check_range(target.as_subclass(Tensor).numpy())
 
+    @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(coloured(value.as_subclass(Tensor), class_colours(self._classes)), size)
 
@@ -108,6 +112,7 @@ class Segmentation(Classification):
         colours = class_colours(self._classes).tolist()
         return Legend(swatches=tuple((self._classes[index], tuple(colours[index])) for index in shown))
 
+    @override
     def parse(self, cell: Any) -> SemanticMap:
         if self.colours is not None:
             return as_target(SemanticMap, self._of_colours(vectors(cell, self.kind)))
@@ -136,6 +141,7 @@ class Segmentation(Classification):
         highest = max(self._unknown, self.channels - 1 + self.offset)
         return np.where(ids < 0, self._unknown, ids + self.offset).astype(np.uint8 if highest < 256 else np.uint16)
 
+    @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return size
 

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.ranges import Classes
-from crosstask.tasks import fusion
+from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
 from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
@@ -78,9 +79,11 @@ class Tagging(Task):
         self.channels = len(self._classes)
 
     @property
+    @override
     def classes(self) -> list[str]:
         return self._classes
 
+    @override
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> Term:
         known = select(prediction, target, self.known(target), weight)
         losses = F.binary_cross_entropy_with_logits(
@@ -88,9 +91,11 @@ class Tagging(Task):
         )
         return Term((losses * known.weight).sum(), self.count(target, weight))
 
+    @override
     def activate(self, prediction: Tensor) -> Tensor:
         return full_precision(prediction).sigmoid()
 
+    @override
     def decide(self, prediction: Tensor) -> Tensor:
         return self.activate(prediction)
 
@@ -98,11 +103,17 @@ class Tagging(Task):
         """The probability of being right about presence, (B, C)."""
         return full_precision(prediction).abs().sigmoid()
 
+    @override
     def invert(self, values: Tensor) -> Tensor:
         return full_precision(values).logit(1e-6)
 
+    @override
     def fuse(self, views: Tensor) -> fusion.Fused:
         return fusion.shares(views)
+
+    @override
+    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
+        return uncertainty.shares(views)
 
     def strata(self, value: Tensor) -> Tensor:
         """Each tag where it is present, and each where it is absent."""
@@ -113,12 +124,15 @@ class Tagging(Task):
         """Probabilities, (B, C)."""
         return self.activate(prediction)
 
+    @override
     def embed_target(self, target: Tensor) -> Tensor:
         return target.nan_to_num(0)
 
+    @override
     def metric(self) -> TagsMetric:
         return TagsMetric(self._classes)
 
+    @override
     def check(self, target: Tensor) -> None:
         if tuple(target.shape) != (self.channels,) or not target.is_floating_point():
             raise ValueError(f"a tags target is float ({self.channels},), found {target.dtype} {tuple(target.shape)}")
@@ -127,6 +141,7 @@ class Tagging(Task):
         if len(wrong):
             raise ValueError(f"a tag is {float(wrong[0]):.4g}: tags are 0 (absent) to 1 (present), NaN unknown")
 
+    @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return card(self.chips(value), size)
 
@@ -237,6 +252,7 @@ class Tagging(Task):
             values[self._classes.index(name)] = share
         return as_target(Tags, torch.tensor(values))
 
+    @override
     def reading(self, cell: Any) -> str:
         value = value_of(cell)
         parts = value.split(SEPARATOR) if isinstance(value, str) else value if isinstance(value, list) else [value]
@@ -248,6 +264,7 @@ class Tagging(Task):
     def _refuse_shape(self, array: np.ndarray) -> Any:
         raise ValueError(f"a tags label is a vector of {self.channels} numbers, found {array.dtype} {array.shape}")
 
+    @override
     def unknown_by(self, cell: Any, target: Tensor) -> Counter[str]:
         unknown = int(target.as_subclass(Tensor).isnan().sum())
         value = value_of(cell)
@@ -266,5 +283,6 @@ class Tagging(Task):
         empty = "" if all(share is None for share in known.values()) else SEPARATOR.join(marks) or _NONE
         return {"cell": empty, "probabilities": known}
 
+    @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
         return (self.channels,)

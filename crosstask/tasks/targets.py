@@ -16,6 +16,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional as F
+from typing_extensions import override
 
 
 class Target(tv_tensors.TVTensor):
@@ -58,9 +59,11 @@ class Map(Target):
     tensor(24)
     """
 
+    @override
     def flipped(self) -> Tensor:
         return self.as_subclass(Tensor).flip(-1)
 
+    @override
     def cropped(self, top: int, left: int, height: int, width: int) -> Tensor:
         plain = self.as_subclass(Tensor)
         rows, columns = plain.shape[-2:]
@@ -70,6 +73,7 @@ class Map(Target):
         top, left = max(top, 0), max(left, 0)
         return plain[..., top : top + height, left : left + width]
 
+    @override
     def resized(self, size: tuple[int, int]) -> Tensor:
         plain = self.as_subclass(Tensor)
         if plain.shape[-2:] == tuple(size):

@@ -43,13 +43,15 @@ log = logging.getLogger(__name__)
 class Loader(Protocol):
     """Endless micro-batches of one rank, from a given position on."""
 
-    def __call__(self, start: int, rank: int, world: int) -> Iterable[Batch]: ...
+    def __call__(self, start: int, rank: int, world: int) -> Iterable[Batch]:
+        """Batches from step `start` on, for this rank of `world`."""
 
 
 class Evaluator(Protocol):
     """Measures a network on the validation split; says after each batch that it goes on."""
 
-    def __call__(self, network: torch.nn.Module, fabric: Fabric, alive: Callable[[], None]) -> Results: ...
+    def __call__(self, network: torch.nn.Module, fabric: Fabric, alive: Callable[[], None]) -> Results:
+        """Measures the network on the validation split; `alive` is called as it goes."""
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,11 @@ class IdleLabels:
         self._told: set[str] = set()
 
     def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
         return {"since": dict(self._since), "told": sorted(self._told)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """From a checkpoint."""
         self._since, self._told = dict(state["since"]), set(state["told"])
 
     def look(self, iteration: int, measures: Mapping[str, float]) -> None:

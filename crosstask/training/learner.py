@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.balancing.base import Balancer
 from crosstask.data.sample import Batch
@@ -71,6 +72,7 @@ class Learner(nn.Module):
         self.resting = freeze(self, groups)
         self.train(self.training)
 
+    @override
     def train(self, mode: bool = True) -> Learner:
         super().train(mode)
         for module in self.resting:

@@ -50,10 +50,12 @@ class Run:
 
     @property
     def recipe_path(self) -> Path:
+        """The recipe as resolved."""
         return self.path / "recipe.yaml"
 
     @property
     def metrics_path(self) -> Path:
+        """A line of numbers per logged step."""
         return self.path / "metrics.jsonl"
 
     def create(self, recipe: str) -> None:
@@ -111,6 +113,7 @@ class Run:
                     self.path.rmdir()
 
     def exists(self) -> bool:
+        """Whether a run was begun here."""
         return self.recipe_path.exists()
 
     def require(self) -> None:

@@ -60,6 +60,7 @@ class Selection:
         return False
 
     def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
         return {
             "first": dict(self.first),
             "best": self.best,
@@ -68,5 +69,6 @@ class Selection:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
         self.first = dict(state["first"])
         self.best, self.best_iteration, self.misses = state["best"], state["best_iteration"], state["misses"]

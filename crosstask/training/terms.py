@@ -37,6 +37,7 @@ class RunningMeans:
         return {name: torch.stack(pair) for name, pair in self.sums.items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """From a checkpoint."""
         self.sums = {name: (pair[0].to(device), pair[1].to(device)) for name, pair in state.items()}
 
     def read(self, summed: Tensor) -> tuple[dict[str, float], dict[str, float]]:

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import ClassVar
 
+from typing_extensions import override
+
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.table.entries import NONE, UNSURE
 from crosstask.data.table.formats import format_of
@@ -71,6 +73,7 @@ class Attributes(Adapter):
         self.unknown = _ByColumn(unknown, ["-1"], "--unknown", columns)
         self.missing = _ByColumn(missing, [], "--missing", self.scalars)
 
+    @override
     def table(self, output: Output) -> Table:
         columns, rows, first = format_of(self.path).read(self.source.require(self.path, "the labels"))
         wanted = [self.image, self.split, self.category, *self.tags, *self.scalars]

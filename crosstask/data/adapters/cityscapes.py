@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
+from typing_extensions import override
 
 from crosstask.data.adapters.base import Adapter, Output, Source, intrinsics, table_of
 from crosstask.data.decode.files import load_label
@@ -48,6 +49,7 @@ class Cityscapes(Adapter):
         self.root = Path(root)
         self.geometry = geometry
 
+    @override
     def table(self, output: Output) -> Table:
         self._require("leftImg8bit", "the images (leftImg8bit_trainvaltest)")
         self._require("gtFine", "the labels (gtFine_trainvaltest)")

@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
+from typing_extensions import override
+
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.adapters.coco_annotations import Annotations, Boxes, Instances, Names, Panoptic, read_annotations
 from crosstask.data.adapters.image_tags import tags_cell
@@ -62,6 +64,7 @@ class Coco(Adapter):
         self.boxes = boxes
         self.saliency = None if saliency is None else Path(saliency)
 
+    @override
     def table(self, output: Output) -> Table:
         parts = {}
         for split, name in _SPLITS.items():

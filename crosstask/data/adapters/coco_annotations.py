@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image, ImageDraw
+from typing_extensions import override
 
 from crosstask.data.adapters.runs import runs_of, to_mask
 from crosstask.data.decode.files import load_label
@@ -128,6 +129,7 @@ class Panoptic(Annotations):
         self.images = [image for image in self.images if image["id"] in self.annotations]
         self.files = [path.with_suffix("") / entry["file_name"] for entry in self.annotations.values()]
 
+    @override
     def label(self, image: dict[str, Any]) -> tuple[np.ndarray, set[int]]:
         annotation = self.annotations[image["id"]]
         stored = load_label(self.path.with_suffix("") / annotation["file_name"]).astype(np.int64)
@@ -163,6 +165,7 @@ class Instances(Annotations):
                 )
             self.annotations[annotation["image_id"]].append(annotation)
 
+    @override
     def label(self, image: dict[str, Any]) -> tuple[np.ndarray, set[int]]:
         size = (image["height"], image["width"])
         canvas = np.zeros(size, self.type)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from typing_extensions import override
+
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError
@@ -41,6 +43,7 @@ class ImageFolders(Adapter):
     def __init__(self, root: str, task: str = "category") -> None:
         self.root, self.task = Path(root), task
 
+    @override
     def table(self, output: Output) -> Table:
         self.source.require(self.root, "a folder per category")
         parts = [path for path in sorted(self.root.iterdir()) if path.is_dir() and not path.name.startswith(".")]

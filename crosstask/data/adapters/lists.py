@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import ClassVar
 
+from typing_extensions import override
+
 from crosstask.data.adapters.base import Adapter, Output, Source, task_columns
 from crosstask.data.table.table import SOURCE, WEIGHT, Table, read_table
 from crosstask.errors import DataError, nearest
@@ -88,6 +90,7 @@ class SemiSupervised(Adapter):
         self.tasks = tasks
         self.split = split
 
+    @override
     def table(self, output: Output) -> Table:
         table = read_table(self.path)
         tasks = task_columns(table) if self.tasks is None else self.tasks

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from crosstask.data.adapters.base import Adapter, Output, Source, intrinsics, table_of
 from crosstask.data.adapters.matlab import read_class_map, read_vectors
@@ -69,6 +70,7 @@ class NyuV2Mat(Adapter):
         self.border = border
         self._reading = threading.Lock()  # HDF5 reads from one thread at a time
 
+    @override
     def table(self, output: Output) -> Table:
         self.source.require(self.path, "the images, depths and labels")
         maps = self._class_maps()

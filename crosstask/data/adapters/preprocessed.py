@@ -13,6 +13,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from typing_extensions import override
+
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError
@@ -35,6 +37,7 @@ class Preprocessed(Adapter):
         self.root = Path(root)
         self.regions = regions
 
+    @override
     def table(self, output: Output) -> Table:
         return table_of([row for split in SPLITS for row in self._rows(split, output)], output)
 

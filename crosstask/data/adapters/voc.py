@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.adapters.image_tags import read_tags, tags_cell
@@ -66,6 +67,7 @@ class Voc(Adapter):
         self.tags = tags
         self.saliency = None if saliency is None else Path(saliency)
 
+    @override
     def table(self, output: Output) -> Table:
         images = self.source.require(self.root / "JPEGImages", "the images")
         self.source.require(self.masks, "the masks")

@@ -63,6 +63,7 @@ class DeriveTargets:
             self.functions[name] = DERIVATIONS[kinds]
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with the targets that can be derived from those it has."""
         targets = dict(sample.targets)
         stride = max(min(there // shown for there, shown in zip(sample.size, self.size, strict=True)), 1)
         for name, function in self.functions.items():

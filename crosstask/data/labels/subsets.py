@@ -27,15 +27,19 @@ class Subset:
         return self.dataset[self.indices[index]]
 
     def labelled(self) -> Tensor:
+        """(n, tasks) bool: which samples have a label of which task."""
         return self.dataset.labelled()[self.indices]
 
     def given(self) -> Tensor:
+        """(n, tasks) bool: which of those labels were given, not derived."""
         return self.dataset.given()[self.indices]
 
     def calibrated(self) -> Tensor:
+        """(n,) bool: which samples know their camera."""
         return self.dataset.calibrated()[self.indices]
 
     def keep(self, mask: Tensor) -> Subset:
+        """The same samples with only the labels that `mask` (n, tasks) leaves."""
         whole = self.dataset.labelled()
         whole[self.indices] &= mask
         return Subset(self.dataset.keep(whole), self.indices)
@@ -57,14 +61,18 @@ class Joined:
         return self.parts[part][index - self.starts[part]]
 
     def labelled(self) -> Tensor:
+        """(n, tasks) bool: which samples have a label of which task."""
         return torch.cat([part.labelled() for part in self.parts])
 
     def given(self) -> Tensor:
+        """(n, tasks) bool: which of those labels were given, not derived."""
         return torch.cat([part.given() for part in self.parts])
 
     def calibrated(self) -> Tensor:
+        """(n,) bool: which samples know their camera."""
         return torch.cat([part.calibrated() for part in self.parts])
 
     def keep(self, mask: Tensor) -> Joined:
+        """The same samples with only the labels that `mask` (n, tasks) leaves."""
         shares = mask.split([len(part) for part in self.parts])
         return Joined(*(part.keep(share) for part, share in zip(self.parts, shares, strict=True)))

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor
 from torchvision import tv_tensors
+from typing_extensions import override
 
 from crosstask.data.sample import Sample
 from crosstask.data.transforms.draws import chance, uniform
@@ -31,6 +32,7 @@ class Photometric(abc.ABC):
         """Another version of ``image``, (3, H, W) float in [0, 1]."""
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
+        """The sample with another light; targets stay."""
         image = self.recolour(sample.image.as_subclass(Tensor), generator)
         return replace(sample, image=tv_tensors.Image(image))
 
@@ -100,6 +102,7 @@ class ColourJitter(Photometric):
         self.spans = (brightness, contrast, saturation)
         self.hue = hue
 
+    @override
     def recolour(self, image: Tensor, generator: torch.Generator) -> Tensor:
         brightness, contrast, saturation = (uniform(generator, max(1 - span, 0), 1 + span) for span in self.spans)
         return adjust(image, brightness, contrast, saturation, uniform(generator, -self.hue, self.hue))
@@ -132,6 +135,7 @@ class Strong(Photometric):
         self.blur_p = blur_p
         self.blur = blur
 
+    @override
     def recolour(self, image: Tensor, generator: torch.Generator) -> Tensor:
         if chance(generator, self.jitter_p):
             image = self.jitter.recolour(image, generator)

@@ -22,6 +22,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import nearest
@@ -134,9 +135,11 @@ class DistributionMatching(Coupling):
         self.stop_gradient = stop_gradient
         self.terms = ["to_classes", "to_attributes"] if direction == "both" else [direction]
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.terms)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         prediction = step.predictions[self.attributes.name]
         attributes = self.attribute_distribution(prediction)
@@ -149,6 +152,7 @@ class DistributionMatching(Coupling):
         count = self.counts(step.batch)
         return {name: Term((losses[name]() * mass.detach()).sum(), count[name]) for name in self.terms}
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         samples = torch.tensor(float(len(batch)), device=batch.images.device)
         return dict.fromkeys(self.terms, samples)

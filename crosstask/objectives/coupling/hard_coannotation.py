@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
@@ -76,9 +77,11 @@ class HardCoannotation(Coupling):
         cells = self.relatedness
         self.relatedness = cells.where((cells >= related_from) | cells.isnan(), 0.0)
 
+    @override
     def term_names(self) -> list[str]:
         return ["classes", "attributes"]
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         made = self.made(step.batch)
         classes, attributes = (step.predictions[task.name] for task in (self.classes, self.attributes))
@@ -87,6 +90,7 @@ class HardCoannotation(Coupling):
             "attributes": self.attributes.loss(attributes, made.attributes, made.weights),
         }
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         made = self.made(batch)
         return {

@@ -16,6 +16,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
@@ -78,9 +79,11 @@ class ScalarMatching(Objective):
         self.register_buffer("means", table.values.float())
         self.terms = ["to_classes", "to_scalars"] if direction == "both" else [direction]
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.terms)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         mixed, mass = mixture(self.classes.activate(step.predictions[self.classes.name]), self.means)
         scalars = self.scalars.activate(step.predictions[self.scalars.name])
@@ -93,6 +96,7 @@ class ScalarMatching(Objective):
             terms[name] = Term((1 - ccc).sum() * len(step.batch), count[name])
         return terms
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         entries = torch.tensor(float(len(batch) * self.scalars.channels), device=batch.images.device)
         return dict.fromkeys(self.terms, entries)

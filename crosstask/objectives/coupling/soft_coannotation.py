@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
@@ -107,14 +108,17 @@ class SoftCoannotation(Coupling):
         unrelated = (self.relatedness == 0).any(1) & ~(self.relatedness > 0).any(1)
         self.register_buffer("unrelated", unrelated, persistent=False)
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.terms)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         losses: dict[str, Callable[[Step, Soft], Tensor]] = {"classes": self._classes, "attributes": self._attributes}
         labels = self.labels(step.batch)
         return {name: Term(losses[name](step, soft), self._count(name, soft)) for name, soft in labels.items()}
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return {name: self._count(name, soft) for name, soft in self.labels(batch).items()}
 

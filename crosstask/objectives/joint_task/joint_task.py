@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError
@@ -120,9 +121,11 @@ class JointTask(Objective):
         self.sample, self.sample_predicted, self.detach_labelled = sample, sample_predicted, detach_labelled
         self.additive = not (sample or sample_predicted)
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.factors)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         known = self._known(step.batch)
         zero = Term.zero(*self.autoencoder.parameters(), *(step.predictions[name] for name in self.tasks))
@@ -140,6 +143,7 @@ class JointTask(Objective):
         count = self._count(step.batch, known)
         return {name: Term(zero.total + self.factors[name] * loss, count) for name, loss in losses.items()}
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         return dict.fromkeys(self.factors, self._count(batch, self._known(batch)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from typing_extensions import override
 
 from crosstask.tasks.base import Task
 from crosstask.tasks.selection import full_precision
@@ -40,6 +41,7 @@ class Entry:
 class Probabilities(Entry):
     """Values that are probabilities; binary cross-entropy."""
 
+    @override
     def error(self, output: Tensor, values: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(output, values, reduction="none").mean(1)
 
@@ -48,6 +50,7 @@ class Classes(Probabilities):
     """Probabilities, a label one-hot; in place of a label a class drawn from them, with the gradient of the
     probabilities at temperature 1 (straight-through Gumbel-softmax)."""
 
+    @override
     def sampled(self, prediction: Tensor, generator: torch.Generator) -> Tensor:
         uniform = torch.rand(prediction.shape, generator=generator).clamp(1e-9, 1 - 1e-7).to(prediction.device)
         soft = (full_precision(prediction) - (-uniform.log()).log()).softmax(1)
@@ -62,9 +65,11 @@ class Depth(Entry):
         super().__init__(task)
         self.mean, self.deviation = mean, deviation
 
+    @override
     def predicted(self, prediction: Tensor) -> Tensor:
         return self.labelled(self.task.activate(prediction))
 
+    @override
     def labelled(self, target: Tensor) -> Tensor:
         return torch.special.ndtr((target - self.mean) / self.deviation)
 
@@ -72,6 +77,7 @@ class Depth(Entry):
 class Directions(Entry):
     """(n + 1) / 2 of unit vectors; 1 - cosine."""
 
+    @override
     def error(self, output: Tensor, values: Tensor) -> Tensor:
         return 1 - F.cosine_similarity(output, 2 * values - 1, dim=1)
 

@@ -22,6 +22,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
@@ -57,9 +58,11 @@ class ReadLabels(Objective):
         self.tasks, self.drop = dict(tasks), drop
         self.reader = LabelReader(tasks, width)
 
+    @override
     def term_names(self) -> list[str]:
         return list(self.tasks)
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         batch, device = step.batch, step.batch.images.device
         there = torch.stack([_any(task, batch.targets[name]) for name, task in self.tasks.items()], 1)

@@ -21,7 +21,8 @@ Described = tuple[Tensor, ...]
 class Distance(Protocol):
     """Distances (A, B) between all regions of two sets; only the pairs of the mask (A, B) are looked at."""
 
-    def __call__(self, a: Described, b: Described, mask: Tensor) -> Tensor: ...
+    def __call__(self, a: Described, b: Described, mask: Tensor) -> Tensor:
+        """(n, m) distances of regions `a` and `b` where `mask` (n, m) is true."""
 
 
 class Comparison(NamedTuple):

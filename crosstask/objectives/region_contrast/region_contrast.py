@@ -24,6 +24,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
@@ -170,9 +171,11 @@ class RegionContrast(Objective):
         """tau, fixed or learned."""
         return self.fixed_temperature if self.log_temperature is None else self.log_temperature.exp()
 
+    @override
     def term_names(self) -> list[str]:
         return ["regions"]
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         if step.batch.regions is None:
             raise RecipeError(
@@ -206,18 +209,22 @@ class RegionContrast(Objective):
         self._chance = contrast.chance
         return {"regions": self._term(nothing, step.batch, contrast.loss)}
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor] | None:
         if self.pairs == "mean":
             return None
         return {"regions": torch.tensor(float(len(batch)), device=batch.images.device)}
 
+    @override
     def chance(self) -> dict[str, float]:
         return {} if self._chance is None or not len(self._chance) else {"regions": float(self._chance.mean())}
 
+    @override
     def measures(self) -> dict[str, float]:
         learned = {} if self.log_temperature is None else {"temperature": self.log_temperature.exp().item()}
         return self._size.read() | learned
 
+    @override
     def after_step(self, network: MultiTaskNetwork, iteration: int) -> None:
         if self.log_temperature is not None:
             self.log_temperature.clamp_(min=math.log(SHARPEST))

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.ops.regions import RegionIndex
 
@@ -27,9 +28,11 @@ class SizeWatch(nn.Module):
         self._shape = (0, 0)
         self._told = False
 
+    @override
     def get_extra_state(self) -> dict[str, Any]:
         return {"kept": self._kept, "all": int(self._all), "told": self._told}
 
+    @override
     def set_extra_state(self, state: dict[str, Any]) -> None:
         self._kept, self._all, self._told = state["kept"], state["all"], state["told"]
 

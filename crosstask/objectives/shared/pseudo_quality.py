@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.tasks.base import Task
 
@@ -25,9 +26,11 @@ class PseudoQuality(nn.Module):
         self._metric = task.metric()
         self._covered = self._unknown = torch.zeros((), dtype=torch.long)
 
+    @override
     def get_extra_state(self) -> dict[str, Any]:
         return {"covered": self._covered, "unknown": self._unknown, "rows": list(self._metric.rows)}
 
+    @override
     def set_extra_state(self, state: dict[str, Any]) -> None:
         self._covered, self._unknown = state["covered"], state["unknown"]
         self._metric.rows = list(state["rows"])

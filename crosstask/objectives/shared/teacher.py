@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from typing_extensions import override
 
 from crosstask.networks.ema import EMA
 from crosstask.tasks.base import Task
@@ -36,6 +37,7 @@ class Teacher(EMA):
         super().__init__(module, decay, warmup=2)
         self.batch_statistics = batch_statistics
 
+    @override
     def train(self, mode: bool = True) -> Teacher:
         super().train(mode)
         for module in self.modules():

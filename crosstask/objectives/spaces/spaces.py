@@ -18,6 +18,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from crosstask.data.sample import Batch
 from crosstask.errors import RecipeError, nearest
@@ -118,9 +119,11 @@ class SpaceEngage(Objective):
         if inert is not None:
             log.warning("objectives.spaces.%s", inert)
 
+    @override
     def term_names(self) -> list[str]:
         return ["pseudo", "contrast"]
 
+    @override
     def forward(self, step: Step) -> dict[str, Term]:
         batch, name = step.batch, self.task.name
         known = self.task.known(batch.targets[name])
@@ -148,18 +151,22 @@ class SpaceEngage(Objective):
             "contrast": Term(total * self.contrast.weight_at(step.iteration), count),
         }
 
+    @override
     def counts(self, batch: Batch) -> dict[str, Tensor] | None:
         if self.unsupervised == "share":
             return None
         return {"pseudo": (~self.task.known(batch.targets[self.task.name])).float().sum()}
 
+    @override
     def after_step(self, network: MultiTaskNetwork, iteration: int) -> None:
         self.teacher.update(network)
         self.teacher_projection.update(self.projection)
 
+    @override
     def chance(self) -> dict[str, float]:
         return {"contrast": self.contrast.chance}
 
+    @override
     def measures(self) -> dict[str, float]:
         return {
             f"{space}/{key}": value

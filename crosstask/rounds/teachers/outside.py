@@ -89,6 +89,7 @@ class OutsideTeacher:
         self.name, self.task, self.ask, self.affine = name, task, ask, affine
 
     def __call__(self, sample: Sample) -> dict[str, Tensor]:
+        """The values of the teacher for one sample, by task."""
         values = self.ask(sample)
         return {self.task.name: values if self.affine is None else self.affine(values, camera(sample))}
 

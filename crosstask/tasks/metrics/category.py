@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.tasks.metric import Metric
 
@@ -37,9 +38,11 @@ class CategoryMetric(Metric):
         super().__init__()
         self.classes = list(classes)
 
+    @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         return torch.stack((prediction.max(1).indices, target), 1)
 
+    @override
     def summary(self, rows: Tensor) -> dict[str, float]:
         matrix = self._matrix(rows)
         if not matrix.sum():
@@ -51,6 +54,7 @@ class CategoryMetric(Metric):
             "f1": 100 * (2 * hits / (labelled + chosen)).nanmean().item(),
         }
 
+    @override
     def known(self, rows: Tensor) -> int:
         return int((rows[:, 1] >= 0).sum()) if rows.numel() else 0
 
@@ -59,6 +63,7 @@ class CategoryMetric(Metric):
         matrix = self.confusion()
         return dict(zip(self.classes, (100 * matrix.diagonal() / matrix.sum(1)).tolist(), strict=True))
 
+    @override
     def alone(self) -> str:
         there = [name for name, count in zip(self.classes, self.confusion().sum(1).tolist(), strict=True) if count]
         return there[0] if len(there) == 1 < len(self.classes) else ""

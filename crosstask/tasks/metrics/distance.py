@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.tasks.metric import Metric
 
@@ -35,6 +36,7 @@ class ErrorMetric(Metric):
         super().__init__()
         self.decide = decide
 
+    @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         known = ~target.isnan()
         value, truth = self.decide(prediction).where(known, 1.0), target.where(known, 1.0)
@@ -46,12 +48,14 @@ class ErrorMetric(Metric):
         """Further maps to be summed into a row; 0 where unknown."""
         return []
 
+    @override
     def summary(self, rows: Tensor) -> dict[str, float]:
         count, absolute, relative, square = rows.sum(0)[:4].tolist()
         if not count:
             return dict.fromkeys(self.better, math.nan)
         return {"abs": absolute / count, "rel": relative / count, "rmse": math.sqrt(square / count)}
 
+    @override
     def known(self, rows: Tensor) -> int:
         return int(rows[:, 0].sum())
 
@@ -85,16 +89,19 @@ class DepthMetric(ErrorMetric):
         self.cap = cap
         self.protocol = f"{self.protocol}; labels up to {cap:g} m, predictions clamped there"  # type: ignore[misc]
 
+    @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         target = target.as_subclass(Tensor)
         return super().statistics(
             prediction, target if self.cap is None else target.where(target <= self.cap, torch.nan)
         )
 
+    @override
     def ratios(self, value: Tensor, truth: Tensor, known: Tensor) -> list[Tensor]:
         ratio = torch.maximum(value / truth, truth / value)
         return [ratio.log() ** 2, *((known & (ratio < 1.25**power)).float() for power in (1, 2, 3))]
 
+    @override
     def summary(self, rows: Tensor) -> dict[str, float]:
         count, *_, log_square, first, second, third = rows.sum(0).tolist()
         if not count:

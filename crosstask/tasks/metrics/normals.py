@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.tasks.metric import Metric
 
@@ -35,6 +36,7 @@ class NormalsMetric(Metric):
     primary = "mean"
     scale = 30.0
 
+    @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         known = ~target.isnan().any(1)
         angle = angles(prediction, target.nan_to_num(0)).where(known, 0.0)
@@ -45,6 +47,7 @@ class NormalsMetric(Metric):
         sums = torch.stack([known.flatten(1).sum(1), angle.flatten(1).sum(1), *below], 1)
         return torch.cat((sums, histogram), 1)
 
+    @override
     def summary(self, rows: Tensor) -> dict[str, float]:
         total = rows.sum(0)
         count, angle, *below = total[: 2 + len(_THRESHOLDS)].tolist()
@@ -53,6 +56,7 @@ class NormalsMetric(Metric):
         within = {f"within_{limit:g}": 100 * hits / count for limit, hits in zip(_THRESHOLDS, below, strict=True)}
         return {"mean": angle / count, "median": _median(total[2 + len(_THRESHOLDS) :])} | within
 
+    @override
     def known(self, rows: Tensor) -> int:
         return int(rows[:, 0].sum())
 

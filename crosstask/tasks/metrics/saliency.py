@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.tasks.metric import Metric
 
@@ -33,6 +34,7 @@ class SaliencyMetric(Metric):
     primary = "max_f"
     scale = 100.0
 
+    @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         known = ~target.isnan()
         value, truth = prediction.sigmoid(), target.nan_to_num(0)
@@ -45,10 +47,12 @@ class SaliencyMetric(Metric):
         sums = torch.stack([known.flatten(1).sum(1), error.flatten(1).sum(1)], 1)
         return torch.cat((sums, histograms), 1)
 
+    @override
     def alone(self) -> str:
         figure, ground = self.all_rows().sum(0)[2:].chunk(2)
         return "" if figure.any() and ground.any() else "figure" if figure.any() else "ground"
 
+    @override
     def summary(self, rows: Tensor) -> dict[str, float]:
         total = rows.sum(0)
         pixels, error = total[:2].tolist()
@@ -67,5 +71,6 @@ class SaliencyMetric(Metric):
             "iou": 100 * (figure[middle] / (figure[0] + ground[middle])).item(),
         }
 
+    @override
     def known(self, rows: Tensor) -> int:
         return int(rows[:, 0].sum())

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.tasks.metric import Metric
 
@@ -39,15 +40,18 @@ class ScalarsMetric(Metric):
         self.classes = list(classes)
         self.decide = decide
 
+    @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         return torch.cat((self.decide(prediction), target), 1)
 
+    @override
     def summary(self, rows: Tensor) -> dict[str, float]:
         value, truth = rows.chunk(2, 1)
         known = ~truth.isnan()
         square = ((value - truth) ** 2).where(known, 0.0).sum(0) / known.sum(0)
         return {"ccc": self._ccc(rows).nanmean().item(), "rmse": square.sqrt().nanmean().item()}
 
+    @override
     def known(self, rows: Tensor) -> int:
         return int((~rows.chunk(2, 1)[1].isnan()).sum()) if rows.numel() else 0
 

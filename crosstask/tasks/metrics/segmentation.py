@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.tasks.metric import Metric
 
@@ -36,6 +37,7 @@ class SegmentationMetric(Metric):
         super().__init__()
         self.classes = list(classes)
 
+    @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         count = len(self.classes)
         known = target >= 0
@@ -43,6 +45,7 @@ class SegmentationMetric(Metric):
         cell = (image[known] * count + target[known]) * count + prediction.max(1).indices[known]
         return torch.bincount(cell, minlength=len(target) * count**2).reshape(len(target), count**2)
 
+    @override
     def summary(self, rows: Tensor) -> dict[str, float]:
         matrix = self._matrix(rows)
         return {
@@ -50,6 +53,7 @@ class SegmentationMetric(Metric):
             "pixel_accuracy": 100 * (matrix.diagonal().sum() / matrix.sum()).item(),
         }
 
+    @override
     def known(self, rows: Tensor) -> int:
         return int(rows.sum())
 
@@ -58,6 +62,7 @@ class SegmentationMetric(Metric):
         iou = 100 * self._iou(self._matrix(self.all_rows()))
         return dict(zip(self.classes, iou.tolist(), strict=True))
 
+    @override
     def alone(self) -> str:
         there = [name for name, count in zip(self.classes, self.confusion().sum(1).tolist(), strict=True) if count]
         return there[0] if len(there) == 1 < len(self.classes) else ""

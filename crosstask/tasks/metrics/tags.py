@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from crosstask.tasks.metric import Metric
 
@@ -37,9 +38,11 @@ class TagsMetric(Metric):
         super().__init__()
         self.classes = list(classes)
 
+    @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         return torch.cat((prediction.sigmoid(), target), 1)
 
+    @override
     def summary(self, rows: Tensor) -> dict[str, float]:
         score, truth = rows.T.chunk(2)
         known, positive, chosen = ~truth.isnan(), truth > 0.5, score > 0.5
@@ -47,6 +50,7 @@ class TagsMetric(Metric):
         f1 = 2 * hits / (positive.sum(1) + (chosen & known).sum(1))
         return {"map": 100 * average_precision(score, truth).nanmean().item(), "f1": 100 * f1.nanmean().item()}
 
+    @override
     def known(self, rows: Tensor) -> int:
         return int((~rows.chunk(2, 1)[1].isnan()).sum()) if rows.numel() else 0
 
@@ -56,6 +60,7 @@ class TagsMetric(Metric):
         rows = rows if rows.numel() else rows.new_zeros(0, 2 * len(self.classes))
         return dict(zip(self.classes, (100 * average_precision(*rows.T.chunk(2))).tolist(), strict=True))
 
+    @override
     def alone(self) -> str:
         truth = self.all_rows().chunk(2, 1)[1]
         present, absent = bool((truth > 0.5).any()), bool((truth <= 0.5).any())

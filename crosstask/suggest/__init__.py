@@ -1,0 +1,1 @@
+"""What to label next: which label of which image is expected to be worth most for what it costs."""
