@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from crosstask.data.decode.files import load_image
+from crosstask.engine import Engine
 from crosstask.regions import Felzenszwalb, Grid, Job, Provider, Slic, make_regions
 from crosstask.regions.stored import Record, decode, encode
 from crosstask.writing import write
@@ -65,10 +66,12 @@ def throughput(provider: Provider, paths: list[Path], out: Path, workers: int) -
     jobs = [Job(path.name, path, out / (path.name + ".png")) for path in paths]
     first: list[float] = []
     start = time.perf_counter()
-    make_regions(jobs, provider, load_image, workers, progress=lambda state: first or first.append(state.seconds))
+    make_regions(
+        jobs, provider, load_image, Engine(workers=workers), progress=lambda state: first or first.append(state.seconds)
+    )
     made = time.perf_counter() - start
     start = time.perf_counter()
-    make_regions(jobs, provider, load_image, 1)
+    make_regions(jobs, provider, load_image, Engine(workers=0))
     return (len(jobs) - 1) / (made - first[0]), first[0], len(jobs) / (time.perf_counter() - start)
 
 

@@ -34,25 +34,44 @@ def resize(maps, size):
     return np.stack([np.asarray(Image.fromarray(each).resize(size[::-1], Image.Resampling.BILINEAR)) for each in maps])
 
 
+def by_windows(program, size):
+    """A program that takes images of ``size`` only, for larger ones: windows, averaged where they overlap."""
+
+    def starts(length, window):
+        steps = -(-length // window) - 1
+        return [round(step * (length - window) / steps) for step in range(steps + 1)] if steps else [0]
+
+    def run(images):
+        seen, total, count = np.zeros(images.shape[2:], np.float32), {}, 0
+        for top in starts(images.shape[2], size[0]):
+            for left in starts(images.shape[3], size[1]):
+                place = (..., slice(top, top + size[0]), slice(left, left + size[1]))
+                seen[place] += 1
+                count += 1
+                for name, value in program(np.ascontiguousarray(images[place])).items():
+                    dense = value.ndim == 4
+                    whole = (*value.shape[:2], *images.shape[2:]) if dense else value.shape
+                    total.setdefault(name, np.zeros(whole, np.float32))[place if dense else ...] += value
+        return {name: value / (seen if value.ndim == 4 else count) for name, value in total.items()}
+
+    return run
+
+
 def predict(program, metadata, image):
     """Natural values of an RGB image, uint8 (H, W, 3): maps (C, H, W) at its own size, vectors (C,)."""
     own = image.shape[:2]
     shown = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32) / 255
-    place = (slice(None), slice(None), slice(None))
-    if metadata["input"]["fit"]:
-        size = metadata["input"]["size"]
-        scale = min(size[0] / own[0], size[1] / own[1])
-        inner = [max(round(side * scale), 1) for side in own]
-        top, left = ((side - within + 1) // 2 for side, within in zip(size, inner, strict=True))
-        place = (slice(None), slice(top, top + inner[0]), slice(left, left + inner[1]))
-        framed = np.zeros((3, *size), np.float32)
-        framed[place] = resize(shown, inner)
-        shown = framed
+    size = metadata["input"]["size"]
+    if metadata["input"]["scale"] == "cover":
+        scale = max(size[0] / own[0], size[1] / own[1])
+        scale = min(scale, (16 * size[0] * size[1] / (own[0] * own[1])) ** 0.5)
+        shown = resize(shown, [max(round(side * scale), 1) for side in own])
+    run = program if "height" in metadata["input"]["dynamic"] else by_windows(program, size)
     values = {}
-    for name, value in program(shown[None]).items():
+    for name, value in run(shown[None]).items():
         value = value[0]
         if value.ndim == 3:
-            value = resize(value[place], own)
+            value = resize(value, own)
             if metadata["outputs"][name]["unit"] == "unit vector":
                 value = value / np.linalg.norm(value, axis=0, keepdims=True)
         values[name] = value

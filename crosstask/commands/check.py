@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from crosstask.commands.engine_options import add_engine, engine
 from crosstask.commands.json_option import add_json, show
-from crosstask.commands.numbers import workers
 from crosstask.commands.paths import require_recipe, require_table
 from crosstask.commands.trust import add_trust
 
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help="take the tasks, splits and conventions from this recipe")
     add_trust(parser)
     add_json(parser)
-    parser.add_argument("--workers", type=workers, default=2, help="processes that open files (default: 2)")
+    add_engine(parser, default=2)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
@@ -65,6 +65,6 @@ def run(arguments: argparse.Namespace) -> int:
         }
     table = load_tables(given)
     with progress("checking", arguments.quiet) as report:
-        found = check(table, tasks, workers=arguments.workers, readers=reading, progress=report, **options)
+        found = check(table, tasks, engine=engine(arguments), readers=reading, progress=report, **options)
     show(arguments, lambda: render(found), found.plain)
     return 2 if found.errors else 0

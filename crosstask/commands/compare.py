@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.engine_options import add_on
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
@@ -39,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="train supervised first, and leave out what does not agree with the hidden labels (see crosstask align)",
     )
-    parser.add_argument("--shard", metavar="i/n", help="do only the i-th of n parts of the grid")
+    add_on(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and stop; writes nothing")
     add_trust(parser)
@@ -57,11 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     from crosstask.commands.jobs import do_jobs, tell_end
     from crosstask.compare.comparison import compare
-    from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.compare.grid import Grid, Recipes
-    from crosstask.compare.plan import check, plan, share, states
+    from crosstask.compare.plan import check, plan, states
     from crosstask.compare.promising import references
     from crosstask.compare.tables import contents, write_tables
+    from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
     from crosstask.recipe import read_recipe
 
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
     recipes = Recipes(base, asked, arguments.trust)
     whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
-    cells = share(asked.cells, arguments.shard)
+    cells = asked.cells
     recipes.record(writes=not arguments.dry_run)
     check(recipes, cells, writes=not arguments.dry_run)
     if arguments.dry_run:
@@ -84,11 +85,11 @@ def run(arguments: argparse.Namespace) -> int:
     whole.save()
     if arguments.align_first:
         first = references(asked)
-        ended = do_jobs(jobs := plan(recipes, first), arguments.jobs, arguments.quiet)
+        ended = do_jobs(jobs := plan(recipes, first), arguments.jobs, arguments.quiet, arguments.on)
         if any(each.status != "finished" for each in ended) or len(ended) < len(jobs):
             return tell_end(jobs, ended)
-        cells = share(_promising(recipes, first, arguments.quiet).cells, arguments.shard)
-    ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet)
+        cells = _promising(recipes, first, arguments.quiet).cells
+    ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet, arguments.on)
     comparison = compare(whole)
     if comparison.scores:
         wrote = write_tables(comparison, path)

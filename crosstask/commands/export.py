@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         run.tasks,
         arguments.out or run.run.path / "network.pt2",
         size=size or run.recipe.data.size,
-        fit=size is not None,
+        cover=size is not None,
         onnx=arguments.onnx,
         opset=arguments.opset,
         half=arguments.precision == "16",
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         if file is not None:
             print(f"wrote {file}")
     if size is not None:
-        print(f"show it images scaled to fit {size[0]}x{size[1]}, as it was measured: docs/run_exported.py does so")
+        print(f"show it images scaled so that {size[0]}x{size[1]} just fits in, as measured: see docs/run_exported.py")
     print("any size of: " + (", ".join(written.dynamic) or "nothing, only the shape it was exported with"))
     if "height" in written.dynamic:
         print("least size: {}x{}".format(*written.least))

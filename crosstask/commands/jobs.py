@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     from crosstask.compare.pool import Ended, Job
 
 
-def do_jobs(jobs: list[Job], at_once: int, quiet: bool) -> list[Ended]:
+def do_jobs(jobs: list[Job], at_once: int, quiet: bool, on: str = "processes") -> list[Ended]:
     """Do jobs, ``at_once`` at a time, and say how each ended."""
     from crosstask.compare.pool import do
     from crosstask.compare.progress import GridProgress, duration
 
     ended = []
     with GridProgress(len(jobs), quiet) as progress:
-        for each in do(jobs, at_once, lambda running: progress.tick([job.path for job in running])):
+        for each in do(jobs, at_once, lambda running: progress.tick([job.path for job in running]), on):
             ended.append(each)
             said = f"{each.job.name}: {each.status} after {duration(each.seconds)}"
             progress.end(each.job.path, said, each.status == "finished")

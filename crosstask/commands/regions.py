@@ -2,7 +2,7 @@
 
     crosstask regions data.csv --by slic --segments 100
     crosstask regions nyuv2.csv --by given --column semantic --recipe nyuv2_npy
-    crosstask regions data.csv --by sam --checkpoint facebook/sam-vit-base --shard 1/4
+    crosstask regions data.csv --by sam --checkpoint facebook/sam-vit-base --on ray
 
 Files that are there, made from the same image with the same parameters, are kept: an interrupted command goes on.
 """
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from crosstask.commands.numbers import workers
+from crosstask.commands.engine_options import add_engine, engine
 from crosstask.commands.paths import require_out, require_table
 
 HELP = "make superpixel or SAM regions of a table's images"
@@ -30,11 +30,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", choices=NAMES, default="slic", help="what makes the regions (default: slic)")
     parser.add_argument("--out", metavar="FOLDER", help="folder of the region files (default: regions/NAME)")
     parser.add_argument("--write", metavar="TABLE", help="table with the regions (default: TABLE_regions.csv)")
-    parser.add_argument("--shard", metavar="i/n", help="make only the i-th of n parts, and no table")
     parser.add_argument(
         "--recipe", metavar="RECIPE", help="with --by given: read the column as its task of that name does"
     )
-    parser.add_argument("--workers", type=workers, help="processes (default: one per core)")
+    add_engine(parser)
     parser.set_defaults(takes_overrides=True)
 
 
@@ -62,11 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
             provider,
             out=arguments.out,
             table_out=arguments.write,
-            part=arguments.shard,
-            workers=arguments.workers,
+            engine=engine(arguments),
             progress=lambda state: report(state.done, state.total),
         )
-    print(f"made {done.made}, kept {done.kept} in {done.folder}" + (f"; wrote {done.table}" if done.table else ""))
+    print(f"made {done.made}, kept {done.kept} in {done.folder}; wrote {done.table}")
     return 0
 
 

@@ -22,7 +22,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crosstask.compare.entries import Method
+from crosstask.entries import Method
 from crosstask.errors import RecipeError, UserError
 from crosstask.recipe import Recipe, merge
 from crosstask.schema import read_as
@@ -159,8 +159,8 @@ class Recipes:
                 raise RecipeError(f"{method.entry}: {error}") from error
             if self.methods[name].training.devices != 1:
                 raise RecipeError(
-                    "training.devices: a comparison trains each run on one device: set it to 1, and use --jobs or "
-                    "--shard to run several at once"
+                    "training.devices: a comparison trains each run on one device: set it to 1, and use --jobs "
+                    "or --on ray to run several at once"
                 )
 
     def of(self, cell: Cell, task: str | None = None) -> Recipe:

@@ -6,28 +6,12 @@ import json
 from collections.abc import Sequence
 
 from crosstask.compare.cell import finished
-from crosstask.compare.entries import SUPERVISED
 from crosstask.compare.grid import Cell, Recipes
 from crosstask.compare.pool import Job
 from crosstask.data.labels.splits import Splits, load_splits
-from crosstask.errors import DataError, RecipeError
+from crosstask.entries import SUPERVISED
+from crosstask.errors import DataError
 from crosstask.writing import write
-
-
-def share(cells: Sequence[Cell], part: str | None) -> list[Cell]:
-    """The part ``i/n`` of the cells, i from 1 to n; the n parts together are all of them. A part holds neighbours, so
-    that methods that are compared with each other mostly run on the same machine.
-
-    Raises:
-        RecipeError: ``part`` is not of that form.
-    """
-    if part is None:
-        return list(cells)
-    index, _, count = part.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise RecipeError(f"--shard is {part!r}: give i/n with i from 1 to n, as in 1/4")
-    first, last = (len(cells) * (int(index) - back) // int(count) for back in (1, 0))
-    return list(cells[first:last])
 
 
 def plan(recipes: Recipes, cells: Sequence[Cell]) -> list[Job]:

@@ -36,9 +36,10 @@ class DataOptions:
             whose labels are stored otherwise says so: ``[a.csv, {path: b.csv, depth: {unit: 0.00390625}}]``.
         rooms: made-up rooms instead of a table.
         size: height and width of training images.
-        evaluation_size: height and width at which the network is shown images when it is measured or used: whole,
-            scaled to just fit, and its predictions brought back to their own size; ``size`` where null. ``own`` shows
-            them at their own size, which only suits images about as large as ``size``.
+        evaluation_size: at which scale the network is shown images when it is measured or used: whole, scaled so that
+            this height and width just fit into them, and its predictions brought back to their own size. ``size`` where
+            null: the scale at which training shows them at zoom 1. ``own`` shows them at their own size, which only
+            suits images about as large as ``size``.
         labels: which labels of the training rows may be used: full, one (each image keeps one of its labels), random
             (each keeps a random subset), fraction:P (each task keeps the fraction P of its labels), lists:FILE or
             file:FILE (as a file says).
@@ -124,7 +125,7 @@ class DataOptions:
 
     @property
     def shown_size(self) -> tuple[int, int] | None:
-        """Height and width at which images are shown to a trained network; None for their own."""
+        """Height and width that just fit into an image as a trained network is shown it; None for its own size."""
         if self.evaluation_size == "own":
             return None
         return self.size if self.evaluation_size is None else self.evaluation_size

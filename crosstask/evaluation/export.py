@@ -26,10 +26,11 @@ from crosstask.evaluation.exported import FORMAT, METADATA, load_exported
 from crosstask.tasks.base import Task
 from crosstask.writing import whole
 
-_FIT = (
-    "scale the whole image to just fit into size (bilinear, antialiased), centre it, black around; cut the maps to "
-    "what is the image's and scale them back to its size: values stay as they are, unit vectors are made unit again"
+_COVER = (
+    "scale the whole image (bilinear, antialiased) so that size just fits into it, to 16 times its pixels at most; "
+    "scale the maps back to the image's size: values stay as they are, unit vectors are made unit again"
 )
+_WINDOWS = "; take windows of size where height and width are not dynamic, and average where they overlap"
 _AXES = {"batch": 0, "height": 2, "width": 3}
 _DYNAMIC: tuple[tuple[str, ...], ...] = (("batch", "height", "width"), ("height", "width"), ("batch",), ())
 
@@ -80,7 +81,7 @@ def export(
     path: Path | str,
     *,
     size: tuple[int, int],
-    fit: bool = True,
+    cover: bool = True,
     onnx: bool = False,
     opset: int | None = None,
     half: bool = False,
@@ -103,7 +104,8 @@ def export(
         tasks: the tasks to export.
         path: where to write; the ending becomes ``.pt2``.
         size: height and width at which the network is shown images.
-        fit: whether images of other sizes are to be scaled to fit into ``size``; the file says so, it does not do it.
+        cover: whether images are to be scaled so that ``size`` just fits into them; the file says so, it does not
+            do it.
         onnx: also write ONNX; needs the ``export`` extra.
         opset: version of ONNX's operators; what torch prefers where None.
         half: weights and arithmetic in float16, for devices that are faster so; images and values stay float32.
@@ -130,7 +132,7 @@ def export(
     with evaluating(natural), evaluating(written), torch.no_grad():
         exported, dynamic = _exported(written, size)
         least = _least(natural, exported, size, dynamic, tolerance)
-        content = metadata(tasks, size, dynamic, fit) | {"weights": "float16" if half else "float32"}
+        content = metadata(tasks, size, dynamic, cover) | {"weights": "float16" if half else "float32"}
         content["input"]["least"] = list(least)
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -146,7 +148,7 @@ def export(
 
 
 def metadata(
-    tasks: Mapping[str, Task], size: tuple[int, int], dynamic: tuple[str, ...], fit: bool = True
+    tasks: Mapping[str, Task], size: tuple[int, int], dynamic: tuple[str, ...], cover: bool = True
 ) -> dict[str, Any]:
     """What a reader of the file needs to know: the input, and for each output its kind, unit and classes."""
     return {
@@ -157,8 +159,10 @@ def metadata(
             "axes": ["batch", "channel", "height", "width"],
             "values": "RGB, float32 in [0, 1]; the network normalises them itself",
             "size": list(size),
-            "fit": fit,
-            "resize": _FIT if fit else "none: the network was measured on images at their own size",
+            "scale": "cover" if cover else "own",
+            "resize": _COVER + ("" if "height" in dynamic else _WINDOWS)
+            if cover
+            else "none: the network was measured on images at their own size",
             "dynamic": list(dynamic),
         },
         "outputs": {

@@ -8,54 +8,46 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from crosstask.data.transforms.geometry import Size, covering
+from crosstask.evaluation.windows import by_windows
 from crosstask.tasks.base import Task
-
-Size = tuple[int, int]
-"""Height and width in pixels."""
 
 
 class Shown(NamedTuple):
     """Images as a network is shown them.
 
     Attributes:
-        images: (B, 3, h, w), the whole images scaled to just fit into ``size``, centred, black around.
-        inner: height and width of what is theirs within.
+        images: (B, 3, h, w), the whole images at the scale of training.
         own: the size they came in.
     """
 
     images: Tensor
-    inner: Size
     own: Size
 
     def back(self, maps: Tensor) -> Tensor:
         """Maps (B, C, h, w) of what was shown, as maps (B, C, H, W) of the images; values stay as they are: the camera
         has not moved, so neither depth nor disparity nor the intrinsics of the image change."""
-        top, left = ((side - inner + 1) // 2 for side, inner in zip(self.images.shape[-2:], self.inner, strict=True))
-        return resized(maps[..., top : top + self.inner[0], left : left + self.inner[1]], self.own)
+        return resized(maps, self.own)
 
 
 def show(images: Tensor, size: Size | None) -> Shown:
-    """Images (B, 3, H, W) scaled whole to just fit into ``size``, black around; as they are for None."""
+    """Images (B, 3, H, W) scaled whole so that ``size`` just fits into them, which is the scale at which training shows
+    windows of ``size``; as they are for None."""
     own = (images.shape[-2], images.shape[-1])
-    if size is None or size == own:
-        return Shown(images, own, own)
-    scale = min(size[0] / own[0], size[1] / own[1])
-    inner = (max(round(own[0] * scale), 1), max(round(own[1] * scale), 1))
-    missing = [side - within for side, within in zip(size, inner, strict=True)]
-    sides = [((gap + 1) // 2, gap // 2) for gap in reversed(missing)]
-    return Shown(F.pad(resized(images, inner), [pad for side in sides for pad in side]), inner, own)
+    return Shown(images if size is None else resized(images, covering(own, size)), own)
 
 
 class AtScale(nn.Module):
-    """A network that is shown images at one size and predicts at their own: what evaluation, prediction, rounds and
-    reports use, so that what is measured is what is used.
+    """A network that is shown images at the scale of training and predicts at their own: what evaluation, prediction,
+    rounds and reports use, so that what is measured is what is used.
 
     Args:
         network: images (B, 3, H, W) to raw predictions by task, at the size of the images; an
             :class:`~crosstask.evaluation.inference.Inference` for tiles, scales and flips, which are then relative to
             what is shown.
         tasks: the tasks, of which the network may predict some only.
-        size: height and width to show images at; None for their own.
+        size: height and width of the window of training that just fits into what is shown; None to show images at
+            their own size.
     """
 
     def __init__(self, network: nn.Module, tasks: Mapping[str, Task], size: Size | None) -> None:
@@ -65,14 +57,25 @@ class AtScale(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Raw predictions of images (B, 3, H, W): (B, C, H, W) for a dense task, (B, C) for an image-level one."""
         shown = show(images, self.size)
-        return self._back(shown, self.network(shown.images))
+        return self._back(shown, self._seen(shown.images))
 
     def views(self, images: Tensor) -> Iterator[dict[str, Tensor]]:
         """The same of each view that the network averages, one after the other; of the one there is otherwise."""
         shown = show(images, self.size)
         several = getattr(self.network, "views", None)
-        for outputs in [self.network(shown.images)] if several is None else several(shown.images):
+        if several is None or self._only() is not None:
+            several = lambda seen: iter([self._seen(seen)])  # noqa: E731
+        for outputs in several(shown.images):
             yield self._back(shown, outputs)
+
+    def _seen(self, images: Tensor) -> Mapping[str, Tensor]:
+        only = self._only()
+        return self.network(images) if only is None else by_windows(self.network, images, only, self.tasks)
+
+    def _only(self) -> Size | None:
+        """The one size that the network's encoder can be shown, where there is one."""
+        sizes = (getattr(module, "only", None) for module in self.network.modules())
+        return next((size for size in sizes if isinstance(size, tuple)), None)
 
     def _back(self, shown: Shown, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {

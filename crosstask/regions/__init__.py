@@ -1,6 +1,6 @@
 """Regions of an image: integer ids (H, W), -1 none, of which only equality has a meaning."""
 
-from crosstask.regions.cache import Job, Progress, make_regions, shard
+from crosstask.regions.cache import Job, Progress, make_regions
 from crosstask.regions.given import Given
 from crosstask.regions.grid import Grid
 from crosstask.regions.provider import Provider
@@ -25,5 +25,4 @@ __all__ = [
     "make_regions",
     "read_record",
     "read_regions",
-    "shard",
 ]

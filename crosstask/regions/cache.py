@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crosstask.engine import Engine
 from crosstask.errors import RecipeError, RunError, UserError
 from crosstask.reading import regular
 from crosstask.regions.provider import Provider
@@ -79,7 +73,7 @@ def make_regions(
     jobs: Sequence[Job],
     provider: Provider,
     read: Reader,
-    workers: int | None = None,
+    engine: Engine = Engine(),  # noqa: B008: frozen
     progress: Callable[[Progress], None] | None = None,
 ) -> Progress:
     """Make the region files that are missing, broken, or were made with other parameters or from another file.
@@ -91,21 +85,27 @@ def make_regions(
         jobs: what to make; several jobs with one target are one.
         provider: what makes the ids.
         read: opens a source for the provider; a function of a module, so that worker processes find it.
-        workers: worker processes; 1 for none but this one. By default one per core, or 1 if the provider says so.
+        engine: where the work is done; by default on a process per core, or in this one if the provider says so.
         progress: called after every file with the state so far.
 
     Returns:
         The final state, with the failures.
 
     Raises:
-        RunError: a file cannot be written, or a worker process died.
+        RunError: a file cannot be written, or an image takes down every process that tries it.
         RecipeError: the provider cannot be used as it was set up.
     """
     jobs = list({job.target: job for job in jobs}.values())
     state, start = Progress(len(jobs)), time.monotonic()
-    count = min((_cores() if provider.processes else 1) if workers is None else workers, len(jobs))
-    maker = Maker(provider, read)
-    for outcome in map(maker, jobs) if count <= 1 else _in_processes(maker, jobs, count):
+    if (engine == Engine() and not provider.processes) or len(jobs) <= 1:
+        engine = replace(engine, workers=0)
+    for ended in engine.map(Maker(provider, read), jobs):
+        outcome = ended.value
+        if outcome is None:
+            raise RunError(
+                f"{ended.item.name}: a worker process died each time it was tried ({ended.reason}), for want of memory "
+                "perhaps: use fewer --workers; what is finished is kept"
+            )
         if outcome.failure:
             state.failures[outcome.job] = outcome.failure
         else:
@@ -144,67 +144,3 @@ class Maker:
                 "folder; what is finished is kept"
             ) from None
         return Outcome(job, made=True)
-
-
-def shard(jobs: Sequence[Job], part: str) -> list[Job]:
-    """The part ``i/n`` of the jobs, i from 1 to n; the n parts together are all of them.
-
-    Raises:
-        RecipeError: ``part`` is not of that form.
-    """
-    index, _, count = part.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise RecipeError(f"--shard is {part!r}: give i/n with i from 1 to n, as in 1/4")
-    return list(jobs[int(index) - 1 :: int(count)])
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _in_processes(maker: Maker, jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
-    """Outcomes as they come. Forking a process that runs torch's threads may hang it, so workers start afresh."""
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    context.set_forkserver_preload([__name__, maker.read.__module__])  # imported once, not by every worker
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(maker,))
-    waiting: set[Future[Outcome]] = set()
-    try:
-        for job in jobs:
-            waiting.add(pool.submit(_work, job))
-            if len(waiting) >= 4 * workers:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in finished)
-        while waiting:
-            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
-    except BrokenProcessPool:
-        raise RunError(
-            "a worker process died, for want of memory perhaps: use fewer --workers; what is finished is kept"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_maker: Maker
-
-
-def _start_worker(maker: Maker) -> None:
-    global _maker
-    _maker = maker
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)  # the other cores belong to the other workers
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    threading.Thread(target=_follow_parent, daemon=True).start()
-
-
-def _follow_parent() -> None:
-    """End this worker when its parent was killed; the pool itself would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(job: Job) -> Outcome:
-    return _maker(job)

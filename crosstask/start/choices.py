@@ -51,8 +51,8 @@ def task_options(found: Survey, name: str) -> list[tuple[str, Choice]]:
     if isinstance(task, Depth | Disparity) and name in found.typical:
         unit = "metres" if isinstance(task, Depth) else "pixels"
         options.append(("typical", Choice(round(found.typical[name], 3), f"{unit}, the median: where learning starts")))
-    if isinstance(task, Depth):
-        options.append(("unit", Choice(0.001, "metres per stored integer (not used for files of floats)")))
+    if isinstance(task, Depth) and name in found.whole_numbers:
+        options.append(("unit", Choice(0.001, "metres per stored integer")))
     for key, value in found.options.get(name, {}).items():
         options = [(other, choice) for other, choice in options if other != key]
         options.append((key, Choice(value, "crosstask check says so")))

@@ -14,6 +14,7 @@ from crosstask.data.check.check import check
 from crosstask.data.decode.files import image_size
 from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.table import INTRINSICS, Table
+from crosstask.engine import Engine
 from crosstask.errors import DataError
 from crosstask.tasks import Segmentation, Task
 
@@ -39,6 +40,7 @@ class Survey:
         notes: why, by column, and the columns that were passed over.
         counts: of each task with classes, the pixels or samples of each class in the training rows, (C,).
         typical: of each depth task, the median depth in metres.
+        whole_numbers: depth and disparity tasks whose files hold integers.
         size: the median height and width of the images.
         splits: the names of the training, validation and test split, where there are any.
         rows: training rows.
@@ -54,6 +56,7 @@ class Survey:
     notes: Mapping[str, str]
     counts: Mapping[str, Tensor]
     typical: Mapping[str, float]
+    whole_numbers: frozenset[str]
     size: tuple[int, int]
     splits: Mapping[str, str]
     rows: int
@@ -77,7 +80,14 @@ def survey(
         raise DataError(f"{table.path}: no column that a network could learn ({'; '.join(notes) or 'no labels'})")
     wide = {name: _wide(task) for name, task in guessed.items()}
     splits = _splits(table)
-    found = check(table, wide, training=splits.get("train", ""), workers=workers, confined=confined, progress=progress)
+    found = check(
+        table,
+        wide,
+        training=splits.get("train", ""),
+        engine=Engine(workers=workers),
+        confined=confined,
+        progress=progress,
+    )
     trained = [row for row in table.rows if not splits or row.get("split") == splits["train"]]
     counts = {name: torch.stack(list(parts.values())).sum(0) for name, parts in found.classes.items()}
     tasks = {name: _narrow(task, counts.get(name)) for name, task in wide.items()}
@@ -89,6 +99,9 @@ def survey(
         notes=dict(_column(note) for note in notes),
         counts={name: own[name][: tasks[name].channels] for name in own},
         typical={name: median for name, (_, median, _) in found.depths.items()},
+        whole_numbers=frozenset(
+            name for parts in found.accounts.values() for name, account in parts.items() if account.bits - {0}
+        ),
         size=_size(table, confined),
         splits=splits,
         rows=len(trained),

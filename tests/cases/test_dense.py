@@ -132,7 +132,7 @@ def test_08_a_mark_that_never_occurs_is_told(situation):
     case = situation("08_depth_units")
     case.table("t.csv", ["image", "depth"], rows_of("rgb", "fcm", suffix="npy"))
     recipe = case.recipe(depth={"kind": "depth", "unit": 0.01, "invalid": [-1]})
-    assert "invalid names -1" in said(checked(recipe), "warning")
+    assert "invalid: -1 has no effect, no label holds it" in said(checked(recipe), "error")
 
 
 @pytest.mark.parametrize(("image", "label"), [("rgb", "up"), ("rgb", "raw"), ("rgb", "tagged"), ("rgb3", "raw3")])

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from crosstask.compare.cell import RESULTS
-from crosstask.compare.entries import parse_methods
 from crosstask.compare.grid import Cell, Grid, Recipes
-from crosstask.compare.plan import check, plan, share
+from crosstask.compare.plan import check, plan
 from crosstask.data.labels.splits import load_splits
+from crosstask.entries import parse_methods
 from crosstask.errors import DataError, RecipeError, UserError
 from crosstask.recipe import read_recipe
 from tests.compare.made import grid
@@ -33,15 +33,6 @@ def test_the_product_seed_by_seed():
     assert cells[:3] == [Cell("supervised", "one", 0), Cell("a", "one", 0), Cell("supervised", "full", 0)]
     assert len(set(cells)) == 8
     assert {cell.seed for cell in cells[:4]} == {0}
-
-
-def test_shares_are_all_cells_once():
-    cells = grid(["supervised", "a", "b"], ["one"], [0, 1, 2]).cells
-    assert [cell for index in (1, 2, 3, 4) for cell in share(cells, f"{index}/4")] == cells
-    assert share(cells, "1/3") == cells[:3]
-    for wrong in ("0/2", "3/2", "x", "1/"):
-        with pytest.raises(RecipeError, match="--shard"):
-            share(cells, wrong)
 
 
 def test_a_cell_sets_labels_and_seeds_and_nothing_else(data, tmp_path):

@@ -11,7 +11,8 @@ from torchvision import tv_tensors
 
 from crosstask.cli import main
 from crosstask.data.sample import Sample
-from crosstask.data.transforms.geometry import Fit
+from crosstask.data.transforms.geometry import Cover, ScaleCrop, covering
+from crosstask.errors import DataError
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.results import Results
 from crosstask.evaluation.scale import AtScale, show
@@ -24,8 +25,8 @@ from tests.tiny import write_tiny
 def test_images_are_framed_as_the_transform_of_samples_does(own):
     picture = images(1, own)
     shown = show(picture, (24, 32))
-    fitted = Fit((24, 32))(Sample("a", tv_tensors.Image(picture[0]), {}), torch.Generator())
-    torch.testing.assert_close(shown.images[0], fitted.image.as_subclass(torch.Tensor), atol=2e-3, rtol=0)
+    whole = Cover((24, 32))(Sample("a", tv_tensors.Image(picture[0]), {}), torch.Generator())
+    torch.testing.assert_close(shown.images[0], whole.image.as_subclass(torch.Tensor), atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("own", [(48, 64), (12, 16), (31, 70), (90, 20)])
@@ -33,9 +34,60 @@ def test_what_was_shown_comes_back_to_its_own_place_and_size(own):
     rows = torch.linspace(0, 1, own[0])[:, None].expand(own)
     ramp = torch.stack((rows, torch.linspace(0, 1, own[1]).expand(own), rows))[None]
     shown = show(ramp, (24, 32))
-    assert shown.images.shape == (1, 3, 24, 32)
-    assert (shown.back(shown.images) - ramp).abs().max() < 0.6 / min(shown.inner)  # but for half a pixel at the ends
+    inner = shown.images.shape[-2:]
+    assert inner == covering(own, (24, 32))
+    assert min(have - want for have, want in zip(inner, (24, 32), strict=True)) == 0
+    assert (shown.back(shown.images) - ramp).abs().max() < 0.6 / min(*inner, *own)  # but for half a pixel at the ends
     assert show(ramp, None).images is ramp
+
+
+@pytest.mark.parametrize("own", [(48, 96), (96, 40), (24, 200), (31, 70)])
+def test_objects_have_the_scale_and_shape_of_training(own):
+    """What is measured of files of another shape than data.size is what training shows at zoom 1, only longer."""
+    size = (24, 32)
+    camera = torch.tensor((50.0, 50.0, own[1] / 2, own[0] / 2))
+    sample = Sample("a", tv_tensors.Image(images(1, own)[0]), {}, intrinsics=camera)
+    trained = ScaleCrop(size, [1.0])(sample, torch.Generator().manual_seed(3))
+    measured = Cover(size)(sample, torch.Generator())
+    focal = trained.intrinsics[:2]  # pixels per unit of the scene at distance 1
+    torch.testing.assert_close(measured.intrinsics[:2], focal, rtol=1 / min(size), atol=0)
+    if own in ((48, 96), (96, 40)):  # whole pixels: the training sample is a window of what is measured
+        left, top = (measured.intrinsics[2:] - trained.intrinsics[2:]).tolist()
+    if own == (48, 96) and left == int(left):
+        window = measured.image[:, int(top) : int(top) + 24, int(left) : int(left) + 32]
+        assert (window - trained.image).abs()[:, 1:-1, 1:-1].max() < 1e-5
+    assert show(images(1, own), size).images.shape[-2:] == measured.size
+
+
+def test_very_long_images_are_bounded():
+    height, width = covering((2, 6000), (64, 64))
+    assert height * width == pytest.approx(16 * 64 * 64, rel=0.2)
+    assert show(torch.rand(1, 3, 2, 6000), (64, 64)).images.shape[-2:] == (height, width)
+
+
+class OneSize(Pixelwise):
+    """Takes images of one size only, as some encoders do."""
+
+    only = (12, 16)
+
+    def forward(self, pictures):
+        assert pictures.shape[-2:] == self.only
+        return super().forward(pictures)
+
+
+def test_networks_of_one_size_see_windows_of_it():
+    tasks = every_kind()
+    pictures = images(2, (12, 41))
+    outputs = AtScale(OneSize(tasks), tasks, (12, 16))(pictures)
+    whole = Pixelwise(tasks)(pictures)
+    for name, task in tasks.items():
+        if task.dense:
+            torch.testing.assert_close(outputs[name], whole[name])
+        else:
+            parts = [Pixelwise(tasks)(pictures[..., left : left + 16])[name] for left in (0, 12, 25)]
+            torch.testing.assert_close(outputs[name], torch.stack(parts).mean(0))
+    with pytest.raises(DataError, match="smaller than the 12x16"):
+        AtScale(OneSize(tasks), tasks, (12, 16))(images(1, (2, 3000)))
 
 
 def test_pixelwise_networks_lose_nothing_where_the_size_is_their_own():
@@ -126,7 +178,7 @@ def test_an_exported_file_run_by_the_example_has_the_numbers_of_eval(trained, mo
     assert main(["export", str(trained / "run"), "--overwrite"]) == 0
     program, metadata = run_exported.load(str(trained / "run" / "network.pt2"))
     assert metadata["input"]["size"] == [32, 40]
-    assert metadata["input"]["fit"] is True
+    assert metadata["input"]["scale"] == "cover"
     run = load_run(trained / "run")
     dataset, _ = run.evaluation_data()
     expected = run.predictor()

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image
 
+from crosstask.engine import Engine
 from crosstask.regions import Grid, Job, Progress, make_regions
 
 
@@ -60,7 +61,7 @@ def main(source: str, target: str, workers: str) -> None:
         print(state.done, flush=True)
 
     jobs = [Job(path.name, path, Path(target) / path.name) for path in sorted(Path(source).iterdir())]
-    make_regions(jobs, Slow(patch=4), read_rgb, int(workers), report)
+    make_regions(jobs, Slow(patch=4), read_rgb, Engine(workers=int(workers)), report)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crosstask.errors import DataError, RecipeError, RunError
-from crosstask.regions import Felzenszwalb, Grid, Job, Progress, Slic, make_regions, read_record, read_regions, shard
+from crosstask.engine import Engine
+from crosstask.errors import DataError, RunError
+from crosstask.regions import Felzenszwalb, Grid, Job, Progress, Slic, make_regions, read_record, read_regions
 from tests.regions.made import Dying, Slow, images, read_rgb
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_every_image_gets_the_ids_of_its_provider(tmp_path: Path) -> None:
     jobs = images(tmp_path, 3)
     provider = Felzenszwalb(min_size=5)
-    state = make_regions(jobs, provider, read_rgb, workers=1)
+    state = make_regions(jobs, provider, read_rgb, Engine(workers=0))
     assert (state.total, state.made, state.kept, state.failures) == (3, 3, 0, {})
     for job in jobs:
         np.testing.assert_array_equal(read_regions(job.target).numpy(), provider(read_rgb(job.source)))
@@ -31,9 +32,9 @@ def test_every_image_gets_the_ids_of_its_provider(tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_touched(tmp_path: Path) -> None:
     jobs = images(tmp_path, 4)
-    make_regions(jobs[:3], Grid(), read_rgb, workers=1)
+    make_regions(jobs[:3], Grid(), read_rgb, Engine(workers=0))
     before = {job.target: job.target.stat().st_mtime_ns for job in jobs[:3]}
-    state = make_regions(jobs, Grid(), read_rgb, workers=1)
+    state = make_regions(jobs, Grid(), read_rgb, Engine(workers=0))
     assert (state.made, state.kept) == (1, 3)
     assert {job.target: job.target.stat().st_mtime_ns for job in jobs[:3]} == before
 
@@ -41,16 +42,16 @@ def test_what_is_there_is_not_touched(tmp_path: Path) -> None:
 def test_other_parameters_or_another_provider_make_it_again(tmp_path: Path) -> None:
     jobs = images(tmp_path, 2)
     for provider in (Grid(patch=8), Grid(patch=4), Slic(segments=6)):
-        assert make_regions(jobs, provider, read_rgb, workers=1).made == 2
-        assert make_regions(jobs, provider, read_rgb, workers=1).kept == 2
+        assert make_regions(jobs, provider, read_rgb, Engine(workers=0)).made == 2
+        assert make_regions(jobs, provider, read_rgb, Engine(workers=0)).kept == 2
         np.testing.assert_array_equal(read_regions(jobs[0].target).numpy(), provider(read_rgb(jobs[0].source)))
 
 
 def test_another_image_makes_it_again(tmp_path: Path) -> None:
     jobs = images(tmp_path, 2)
-    make_regions(jobs, Slic(), read_rgb, workers=1)
+    make_regions(jobs, Slic(), read_rgb, Engine(workers=0))
     jobs[0].source.write_bytes(jobs[1].source.read_bytes())
-    state = make_regions(jobs, Slic(), read_rgb, workers=1)
+    state = make_regions(jobs, Slic(), read_rgb, Engine(workers=0))
     assert (state.made, state.kept) == (1, 1)
     np.testing.assert_array_equal(read_regions(jobs[0].target).numpy(), read_regions(jobs[1].target).numpy())
 
@@ -67,20 +68,20 @@ def test_another_image_makes_it_again(tmp_path: Path) -> None:
 )
 def test_a_corrupt_file_is_rebuilt(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     jobs = images(tmp_path, 3)
-    make_regions(jobs, Slic(segments=8), read_rgb, workers=1)
+    make_regions(jobs, Slic(segments=8), read_rgb, Engine(workers=0))
     good = contents(tmp_path / "out")
     jobs[1].target.write_bytes(damage(jobs[1].target.read_bytes()))
-    state = make_regions(jobs, Slic(segments=8), read_rgb, workers=1)
+    state = make_regions(jobs, Slic(segments=8), read_rgb, Engine(workers=0))
     assert (state.made, state.kept) == (1, 2)
     assert contents(tmp_path / "out") == good
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [0, 2])
 def test_an_unreadable_image_costs_only_its_own_file(workers: int, tmp_path: Path) -> None:
     jobs = images(tmp_path, 6)
     jobs[1].source.write_bytes(jobs[1].source.read_bytes()[:200])
     jobs[4].source.unlink()
-    state = make_regions(jobs, Grid(), read_rgb, workers)
+    state = make_regions(jobs, Grid(), read_rgb, Engine(workers=workers))
     assert {job.name for job in state.failures} == {"row 1", "row 4"}
     assert all(reason and "\n" not in reason for reason in state.failures.values())
     assert state.made == 4
@@ -91,23 +92,25 @@ def test_errors_that_name_the_file_are_passed_on(tmp_path: Path) -> None:
     def refuse(path: Path) -> np.ndarray:
         raise DataError(f"{path}: too large")
 
-    state = make_regions(images(tmp_path, 1), Grid(), refuse, workers=1)
+    state = make_regions(images(tmp_path, 1), Grid(), refuse, Engine(workers=0))
     assert list(state.failures.values()) == [f"{tmp_path / 'in' / '000.png'}: too large"]
 
 
 def test_more_ids_than_fit_are_a_failure_of_that_image(tmp_path: Path) -> None:
     job = images(tmp_path, 1)[0]
-    state = make_regions([job], Grid(patch=1), lambda path: np.zeros((257, 256, 3), np.uint8), workers=1)
+    state = make_regions([job], Grid(patch=1), lambda path: np.zeros((257, 256, 3), np.uint8), Engine(workers=0))
     assert "65792 regions, at most 65534 fit" in state.failures[job]
     assert not job.target.exists()
 
 
 def test_workers_make_the_same_files(tmp_path: Path) -> None:
     jobs = images(tmp_path, 20)
-    make_regions(jobs, Slic(segments=9), read_rgb, workers=1)
+    make_regions(jobs, Slic(segments=9), read_rgb, Engine(workers=0))
     elsewhere = [job._replace(target=tmp_path / "pool" / job.target.name) for job in jobs]
     seen: list[int] = []
-    state = make_regions(elsewhere, Slic(segments=9), read_rgb, workers=2, progress=lambda now: seen.append(now.done))
+    state = make_regions(
+        elsewhere, Slic(segments=9), read_rgb, Engine(workers=2), progress=lambda now: seen.append(now.done)
+    )
     assert state.made == 20
     assert seen == list(range(1, 21))
     assert contents(tmp_path / "pool") == contents(tmp_path / "out")
@@ -115,35 +118,19 @@ def test_workers_make_the_same_files(tmp_path: Path) -> None:
 
 def test_a_worker_that_dies_is_reported_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="worker process died"):
-        make_regions(images(tmp_path, 4), Dying(), read_rgb, workers=2)
+        make_regions(images(tmp_path, 4), Dying(), read_rgb, Engine(workers=2))
 
 
 def test_a_folder_that_cannot_be_written_stops_the_work(tmp_path: Path) -> None:
     jobs = images(tmp_path, 2)
     (tmp_path / "out").write_text("a file where the folder should be")
     with pytest.raises(RunError, match="cannot write the regions"):
-        make_regions(jobs, Grid(), read_rgb, workers=1)
-
-
-def test_shards_are_the_whole_and_share_nothing(tmp_path: Path) -> None:
-    jobs = images(tmp_path, 11)
-    parts = [shard(jobs, f"{index}/4") for index in range(1, 5)]
-    assert sorted(job for part in parts for job in part) == sorted(jobs)
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    for part in parts:
-        assert make_regions(part, Grid(), read_rgb, workers=1).made == len(part)
-    assert make_regions(jobs, Grid(), read_rgb, workers=1).kept == 11
-
-
-@pytest.mark.parametrize("part", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4", "1/2/3", ""])
-def test_a_shard_that_makes_no_sense_is_named(part: str) -> None:
-    with pytest.raises(RecipeError, match=r"--shard is .* give i/n"):
-        shard([], part)
+        make_regions(jobs, Grid(), read_rgb, Engine(workers=0))
 
 
 def test_jobs_with_one_target_are_one(tmp_path: Path) -> None:
     jobs = images(tmp_path, 2)
-    assert make_regions([*jobs, jobs[0]], Grid(), read_rgb, workers=1).total == 2
+    assert make_regions([*jobs, jobs[0]], Grid(), read_rgb, Engine(workers=0)).total == 2
 
 
 def test_nothing_to_do_is_fine() -> None:
@@ -174,15 +161,15 @@ def wait_for(process: subprocess.Popen[str], files: int) -> None:
 
 def test_two_processes_on_one_folder_do_no_harm(tmp_path: Path) -> None:
     jobs = images(tmp_path, 12)
-    processes = [start(tmp_path, workers=1) for _ in range(2)]
+    processes = [start(tmp_path, workers=0) for _ in range(2)]
     for process in processes:
         process.communicate(timeout=120)
         assert process.returncode == 0
     assert sorted(contents(tmp_path / "out")) == [job.target.name for job in jobs]
-    assert make_regions(jobs, Slow(patch=4), read_rgb, workers=1).kept == 12
+    assert make_regions(jobs, Slow(patch=4), read_rgb, Engine(workers=0)).kept == 12
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [0, 2])
 def test_a_killed_process_is_continued(workers: int, tmp_path: Path) -> None:
     jobs = images(tmp_path, 40)
     process = start(tmp_path, workers)
@@ -193,7 +180,7 @@ def test_a_killed_process_is_continued(workers: int, tmp_path: Path) -> None:
     process.stdout.close()
     there = settled(tmp_path / "out")
     assert 3 <= len(there) < 40
-    state = make_regions(jobs, Slow(patch=4), read_rgb, workers=1)
+    state = make_regions(jobs, Slow(patch=4), read_rgb, Engine(workers=0))
     assert (state.made, state.kept) == (40 - len(there), len(there))
     assert all(read_record(job.target) is not None for job in jobs)
 
@@ -223,5 +210,5 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path: Path) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        make_regions(jobs, Grid(), read_rgb, workers=1, progress=interrupt)
-    assert make_regions(jobs, Grid(), read_rgb, workers=1).kept >= 3
+        make_regions(jobs, Grid(), read_rgb, Engine(workers=0), progress=interrupt)
+    assert make_regions(jobs, Grid(), read_rgb, Engine(workers=0)).kept >= 3

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torchvision import tv_tensors
 
 from crosstask.data.sample import Sample
+from crosstask.data.transforms.geometry import covering
 from crosstask.errors import UserError
 from crosstask.ops.mean_field import mean_field
 from crosstask.rounds.labeller import Labeller
@@ -102,7 +103,7 @@ def test_predicted_saliency_is_drawn_to_the_edges_of_the_image():
 @pytest.mark.parametrize("size", [(4, 8), (24, 32)])
 def test_images_are_shown_at_the_size_of_evaluation_and_labelled_at_their_own(size):
     found, network = labels(None, size=size)
-    assert network.seen == [size]
+    assert network.seen == [covering((8, 12), size)]
     assert found.classes.shape == (8, 12)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from crosstask.cli import main
 from crosstask.data.labels.balance import balance_classes
 from crosstask.data.labels.splits import load_splits
-from crosstask.data.table.table import read_table, write_table
+from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.recipe import Recipe
 from crosstask.start.survey import survey
 from crosstask.start.write import write
@@ -123,3 +123,15 @@ def test_balanced_weights_are_those_of_the_training_labels(tiny):
     assert tasks["semantic"].class_weights is None
     balance_classes(tasks, train)
     np.testing.assert_allclose(tasks["semantic"].class_weights.numpy(), expected, rtol=1e-5)
+
+
+def test_metres_in_files_of_floats_stay_metres(tiny, tmp_path):
+    table = read_table(tiny)
+    rows = []
+    for index, row in enumerate(table.rows):
+        np.save(tmp_path / f"{index}.npy", np.full((64, 96), 2.5, np.float32))
+        rows.append({"id": row["id"], "image": str(tiny.parent / row["image"]), "depth": f"{index}.npy"})
+    write_table(Table(tmp_path / "float.csv", ("id", "image", "depth"), rows), tmp_path / "float.csv")
+    _, recipe = started(tmp_path / "float.csv")
+    assert recipe.tasks()["depth"].parse(np.full((2, 3), 2.5, np.float32)).max() == 2.5
+    assert recipe.sections["tasks"]["depth"]["typical"] == 2.5

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crosstask.data.check.conventions import Effect, effect
 from crosstask.tasks import Category, Depth, Disparity, Saliency, Segmentation, Tagging, Task
 from crosstask.tasks.base import Task as Base
 
@@ -28,6 +29,7 @@ class Label:
         numbers: the known numbers of an image-level label, NaN unknown.
         bits: bits of a stored integer, 0 for floats and text.
         reading: how the cell or file was read, where there are several ways.
+        effect: which of the declared conventions occur in it.
     """
 
     entries: int
@@ -38,13 +40,15 @@ class Label:
     numbers: tuple[float, ...] = ()
     bits: int = 0
     reading: str = ""
+    effect: Effect = field(default_factory=Effect)
 
 
-def account_of(task: Base, stored: object, target: Tensor) -> Label:
-    """What a label holds that was parsed from ``stored``, the array of a file or a cell."""
+def account_of(task: Base, stored: object, target: Tensor, turned: bool = False) -> Label:
+    """What a label holds that was parsed from ``stored``, the array of a file or a cell; EXIF may turn its image."""
     plain = target.as_subclass(Tensor)
     known = task.known(target)
     label = Label(known.numel(), task.unknown_by(stored, target), reading=task.reading(stored))
+    label.effect = effect(task, stored, turned)
     if isinstance(stored, np.ndarray) and stored.dtype.kind in "iu":
         label.bits = stored.dtype.itemsize * 8
     if isinstance(task, (Segmentation, Category)):

@@ -15,12 +15,13 @@ from crosstask.data.check import findings as find
 from crosstask.data.check.account import Account
 from crosstask.data.check.finding import SEVERITIES, Finding
 from crosstask.data.check.inspection import inspect
-from crosstask.data.check.suspicions import suspicions
+from crosstask.data.check.suspicions import idle, suspicions
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.sources import Readers
 from crosstask.data.table.split_names import spelled, used_splits
 from crosstask.data.table.table import Table
+from crosstask.engine import Engine
 from crosstask.tasks import Task
 
 
@@ -92,7 +93,7 @@ def check(
     training: str = "train",
     validation: str = "val",
     test: str = "test",
-    workers: int = 0,
+    engine: Engine = Engine(workers=0),  # noqa: B008: frozen
     confined: bool = False,
     readers: Readers = MappingProxyType({}),
     progress: Callable[[int, int], None] | None = None,
@@ -105,7 +106,7 @@ def check(
         training: name of the training split.
         validation: name of the validation split.
         test: name of the test split.
-        workers: processes that open files; 0 for this one alone.
+        engine: where files are opened; by default in this process.
         confined: refuse paths that leave the table's folder.
         readers: the tasks of rows whose column ``origin`` says so.
         progress: called with (rows done, rows in all).
@@ -114,8 +115,8 @@ def check(
     if tasks is None:
         tasks, notes = infer_tasks(table)
         findings += [Finding("info", "", note) for note in notes]
-    tally = Tally(table, tasks)
-    for index, facts in enumerate(inspect(table, tasks, workers, confined, readers)):
+    tally = Tally(table, tasks, readers)
+    for index, facts in enumerate(inspect(table, tasks, engine, confined, readers)):
         tally.add(index, facts)
         if progress is not None:
             progress(index + 1, len(table))
@@ -137,6 +138,7 @@ def check(
     findings += find.images(tally)
     findings += find.weights(tally)
     findings += suspicions(tasks, tally, first)
+    findings += idle(tasks, tally, whole=True)
     findings += find.frames(tasks, tally)
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return Report(table, tasks, findings, coverage, rows, _classes(tally), _depths(tally), tally.accounts)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from multiprocessing import get_context
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,18 +15,20 @@ from torch import Tensor
 
 from crosstask.data.check.account import Label, account_of
 from crosstask.data.check.frames import agreement, pinhole_guess
-from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of, more_bands
+from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of, more_bands, orientation
 from crosstask.data.decode.labels import Read, ambiguous, load_beside, weights_of
 from crosstask.data.table.blanks import says_nothing
 from crosstask.data.table.sources import Readers
 from crosstask.data.table.table import INTRINSICS, ORIGIN, WEIGHT, Table
-from crosstask.errors import DataError
+from crosstask.engine import Engine
+from crosstask.engine.engine import cpus
+from crosstask.errors import DataError, RunError
 from crosstask.ops.geometry import normals_from_depth
 from crosstask.tasks import DepthMap, NormalMap, Target, Task
 
 Size = tuple[int, int]
 _ENOUGH = 96
-_PART = 512
+_PART = 8
 
 
 class Fault(NamedTuple):
@@ -155,8 +155,14 @@ class _Row:
             self.fault(
                 column, "unknown", f"{self.row[column]}: nothing in it is known: blank the cell or mend it", "warning"
             )
-        self.facts.labels[column] = account_of(task, stored, target)
+        self.facts.labels[column] = account_of(task, stored, target, self.is_turned(task))
         return target
+
+    def is_turned(self, task: Task) -> bool:
+        """Whether EXIF turns the image; where a convention is about that."""
+        if task.orientation == "auto" or not self.facts.size:
+            return False
+        return orientation(self.table.resolve(self.index, "image", self.confined)) != 1
 
     def stored(self, column: str, task: Task, read: Read = load_label) -> np.ndarray | None:
         """The array of a label file, turned as its image is."""
@@ -214,37 +220,54 @@ class _Row:
                 self.facts.frames[name] = agreement(target.as_subclass(Tensor)[thin], derived)
 
 
-_shared: tuple[Table, Mapping[str, Task], bool, Readers]
+@dataclass(frozen=True)
+class _Inspect:
+    """The facts of the rows of a part of a table."""
+
+    tasks: Mapping[str, Task]
+    confined: bool
+    readers: Readers
+
+    def __call__(self, part: Table) -> list[Facts]:
+        return [inspect_row(part, self.tasks, index, self.confined, self.readers) for index in range(len(part))]
 
 
-def _begin(table: Table, tasks: Mapping[str, Task], confined: bool, readers: Readers) -> None:
-    global _shared
-    torch.set_num_threads(1)
-    _shared = table, tasks, confined, readers
+class _Parts(Sequence[Table]):
+    """A table in parts of some rows: workers get theirs, and never the whole table."""
 
+    def __init__(self, table: Table, size: int) -> None:
+        self.table, self.size = table, size
 
-def _inspect(index: int) -> Facts:
-    table, tasks, confined, readers = _shared
-    return inspect_row(table, tasks, index, confined, readers)
+    def __len__(self) -> int:
+        return -(-len(self.table) // self.size)
+
+    def __getitem__(self, index: Any) -> Any:
+        if index >= len(self):
+            raise IndexError(index)
+        return replace(self.table, rows=self.table.rows[index * self.size : (index + 1) * self.size])
 
 
 def inspect(
     table: Table,
     tasks: Mapping[str, Task],
-    workers: int = 0,
+    engine: Engine = Engine(workers=0),  # noqa: B008: frozen
     confined: bool = False,
     readers: Readers = MappingProxyType({}),
 ) -> Iterator[Facts]:
-    """The facts of all rows, in order; ``workers`` other processes open the files, or this one for 0.
+    """The facts of all rows, in order.
 
-    Rows are handed out in parts, and no part before those ahead of it are taken: what is in memory does not grow with
-    the table.
+    Rows are handed out in parts, and no part far before those ahead of it are taken: what is in memory does not grow
+    with the table.
+
+    Raises:
+        RunError: a part takes down every process that tries it.
     """
-    if not workers:
-        for index in range(len(table)):
-            yield inspect_row(table, tasks, index, confined, readers)
-        return
-    workers = min(workers, len(table), max(64, 8 * (os.cpu_count() or 1)))
-    with get_context("spawn").Pool(workers, _begin, (table, dict(tasks), confined, dict(readers))) as pool:
-        for start in range(0, len(table), _PART):
-            yield from pool.imap(_inspect, range(start, min(start + _PART, len(table))), chunksize=8)
+    parts = _Parts(table, 1 if engine.here else min(_PART, -(-len(table) // (2 * (engine.workers or cpus())))))
+    for ended in engine.map(_Inspect(dict(tasks), confined, dict(readers)), parts, ordered=True):
+        if ended.value is None:
+            first, last = ended.item.ids[0], ended.item.ids[-1]
+            raise RunError(
+                f"{table.path}: the process that opened rows {first!r} to {last!r} died each time ({ended.reason}), "
+                "for want of memory perhaps: use fewer --workers"
+            )
+        yield from ended.value

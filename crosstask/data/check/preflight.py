@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from crosstask.data.check.finding import Finding
 from crosstask.data.check.findings import faults, frames, images
 from crosstask.data.check.inspection import inspect_row
-from crosstask.data.check.suspicions import suspicions
+from crosstask.data.check.suspicions import idle, suspicions
 from crosstask.data.check.tally import Tally
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.errors import DataError
@@ -61,12 +61,12 @@ def preflight(dataset: Dataset, tasks: Mapping[str, Task], seed: int = 0, skip: 
     if not skip:
         _raise(faults(tally), source)
     training = tuple(tally.accounts)
-    told = suspicions(tasks, tally, training)
+    told = suspicions(tasks, tally, training) + idle(tasks, tally, whole=False)
     doubtful = {finding.where for finding in told if finding.severity == "error"}
     if doubtful:
         most = {name: MOST if name in doubtful else SAMPLE for name in tasks}
         tally = _look(source, indices, labelled, order, tasks, most)
-        told = suspicions(tasks, tally, training)
+        told = suspicions(tasks, tally, training) + idle(tasks, tally, whole=False)
         _raise(told, source)
     told += [*faults(tally), *images(tally), *frames(tasks, tally)]
     for name, blanks in source.blanks.items():
@@ -83,7 +83,7 @@ def _look(
     most: Mapping[str, int],
 ) -> Tally:
     """Read up to so many labels of each task, in a given order of the samples."""
-    tally = Tally(source.table, tasks)
+    tally = Tally(source.table, tasks, source.readers)
     left = dict(most)
     for place in order:
         if not any(left.values()):

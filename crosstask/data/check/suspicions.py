@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from crosstask.data.check.account import Account, share
+from crosstask.data.check.conventions import tables_without_labels, unlisted_values, without_effect
 from crosstask.data.check.finding import Finding
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.matching import first_few
@@ -34,7 +35,7 @@ def suspicions(tasks: Mapping[str, Task], tally: Tally, training: Sequence[str])
         if not whole.rows:
             continue
         trained = tally.account(name, training)
-        for rules in (_states, _classes, _readings, _numbers, _scales, _marks):
+        for rules in (_states, _classes, _readings, _numbers, _scales):
             findings += [Finding(severity, name, text) for severity, text in rules(task, whole, trained)]
         findings += [Finding(severity, name, text) for severity, text in _tables(task, tally)]
     return findings
@@ -165,37 +166,15 @@ def _scales(task: Task, whole: Account, trained: Account) -> Told:
         yield "info", spread
 
 
-def _marks(task: Task, whole: Account, trained: Account) -> Told:
-    """Values that were declared to stand for unknown and never occur."""
-    given: list[object] = []
-    if isinstance(task, (Depth, Disparity)):
-        given = list(task.invalid or ())
-    elif isinstance(task, (Segmentation, Saliency)) and task.options.get("ignore") is not None:
-        given = [value for value in task.ignored if value != 255]
-    elif isinstance(task, (Tagging, Category, Regression)) and task.options.get("unknown") is not None:
-        given = list(task.unknown_marks.values)
-    found = {*whole.unknown, *whole.blanks, *(part for cell in whole.blanks for part in cell.split(";"))}
-    numbers = {float(value) for value in found if _is_number(value)}
-    unused = [value for value in given if str(value) not in found and _as_number(value) not in numbers]
-    if unused:
-        option = "invalid" if isinstance(task, (Depth, Disparity)) else "unknown"
-        option = "ignore" if isinstance(task, (Segmentation, Saliency)) else option
-        yield (
-            "warning",
-            f"{option} names {', '.join(f'{value}' for value in unused)}, which no label holds: leave it out",
-        )
-
-
-def _as_number(value: object) -> float | None:
-    return float(str(value)) if _is_number(str(value)) else None
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def idle(tasks: Mapping[str, Task], tally: Tally, whole: bool) -> list[Finding]:
+    """Conventions that have no effect on these labels, all of which were read (``whole``) or a sample."""
+    unlisted = {}
+    for name, task in tasks.items():
+        account = tally.account(name)
+        unlisted[name] = unlisted_values(task, account.unknown, account.entries)
+    told = without_effect(tasks, tally.uses, tally.readers, unlisted, whole)
+    found = [Finding(severity, name, text) for severity, name, text in told]
+    return found + [Finding("error", *each) for each in tables_without_labels(tally.table, tasks, tally.readers)]
 
 
 def _tables(task: Task, tally: Tally) -> Told:

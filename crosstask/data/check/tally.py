@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from crosstask.data.check.account import Account
+from crosstask.data.check.conventions import Uses, effect
 from crosstask.data.check.inspection import Facts, Fault
+from crosstask.data.table.sources import Readers
 from crosstask.data.table.table import ORIGIN, Table
 from crosstask.tasks import Task
 
@@ -20,6 +23,7 @@ class Tally:
     Attributes:
         table: the table.
         tasks: the tasks.
+        readers: the tasks of rows whose column ``origin`` says so.
         accounts: by split and task, what the labels hold.
         origins: by table (where there are several) and task, medians of the labels.
         faults: by column and kind, the first fault and how many rows have one like it.
@@ -28,11 +32,12 @@ class Tally:
         frames: per task of normals, its agreement with those that the depth implies.
         turned: rows whose image EXIF turns while nothing says how the label lies, by column.
         banded: rows whose image has a fourth band.
+        uses: which of the declared conventions have an effect.
         done: rows seen.
     """
 
-    def __init__(self, table: Table, tasks: Mapping[str, Task]) -> None:
-        self.table, self.tasks = table, dict(tasks)
+    def __init__(self, table: Table, tasks: Mapping[str, Task], readers: Readers = MappingProxyType({})) -> None:
+        self.table, self.tasks, self.readers = table, dict(tasks), readers
         splits = dict.fromkeys(row.get("split", "") for row in table.rows)
         self.accounts = {split: {name: Account() for name in tasks} for split in splits}
         self.origins: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -42,7 +47,12 @@ class Tally:
         self.frames: dict[str, Tensor] = {}
         self.turned: Counter[str] = Counter()
         self.banded = 0
+        self.uses = Uses()
         self.done = 0
+
+    def reading(self, row: Mapping[str, str]) -> Mapping[str, Task]:
+        """The tasks as they read the labels of a row."""
+        return self.readers.get(row.get(ORIGIN, ""), self.tasks)
 
     def add(self, index: int, facts: Facts) -> None:
         """Count the facts of row ``index``."""
@@ -57,9 +67,11 @@ class Tally:
             self.alike[facts.digest].append(index)
         for name, label in facts.labels.items():
             self.accounts[row.get("split", "")][name].add(label)
+            self.uses.add(row.get(ORIGIN, ""), name, label.effect)
             if row.get(ORIGIN) and label.values[1] == label.values[1]:
                 self.origins[row[ORIGIN]][name].append(label.values[1])
         for name, cell in facts.blanks.items():
+            self.uses.add(row.get(ORIGIN, ""), name, effect(self.reading(row)[name], cell))
             self.accounts[row.get("split", "")][name].blanks[cell] += 1
         for name, products in facts.frames.items():
             self.frames[name] = self.frames.get(name, torch.zeros(3, 4, dtype=torch.float64)) + products

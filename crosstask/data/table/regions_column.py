@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from crosstask.data.decode.files import load_image, load_label
 from crosstask.data.table.table import Table, read_table, write_table
+from crosstask.engine import Engine
 from crosstask.errors import DataError, RunError, nearest
-from crosstask.regions import Job, Progress, Provider, make_regions, shard
+from crosstask.regions import Job, Progress, Provider, make_regions
+from crosstask.remote import is_url
 
 _READERS = {"image": load_image, "label": load_label}
 _LISTED = 20
@@ -18,12 +22,12 @@ _LISTED = 20
 
 @dataclass(frozen=True)
 class RegionsMade:
-    """What ``crosstask regions`` did: how many files were made and kept, and the table, if it was written."""
+    """What ``crosstask regions`` did: how many files were made and kept, and the table."""
 
     made: int
     kept: int
     folder: Path
-    table: Path | None
+    table: Path
 
 
 def add_regions(
@@ -31,8 +35,7 @@ def add_regions(
     provider: Provider,
     out: Path | str | None = None,
     table_out: Path | str | None = None,
-    part: str | None = None,
-    workers: int | None = None,
+    engine: Engine = Engine(),  # noqa: B008: frozen
     progress: Callable[[Progress], None] | None = None,
 ) -> RegionsMade:
     """Make the regions of every image of a table, and write the table with a column ``regions``.
@@ -45,8 +48,7 @@ def add_regions(
         out: folder of the region files; ``regions/PROVIDER`` beside the table by default.
         table_out: where the table with the regions goes; ``NAME_regions`` beside the table by default. The table
             itself may be named and is then replaced.
-        part: ``i/n`` makes only the i-th of n parts and writes no table: run once without it at the end.
-        workers: worker processes; one per core by default (one in all for sam).
+        engine: where the work is done; by default on a process per core (for sam in this one).
         progress: called after every file with the state so far.
 
     Raises:
@@ -57,13 +59,9 @@ def add_regions(
     folder = Path(out) if out is not None else source.folder / "regions" / provider.name
     jobs = _jobs(source, provider, folder)
     chosen = list(dict.fromkeys(job for job in jobs if job is not None))
-    state = make_regions(
-        chosen if part is None else shard(chosen, part), provider, _READERS[provider.reads], workers, progress
-    )
-    written = None
-    if part is None:
-        written = Path(table_out) if table_out is not None else source.path.with_stem(source.path.stem + "_regions")
-        write_table(_with_regions(source, jobs, {job.target for job in state.failures}), written)
+    state = make_regions(chosen, provider, _READERS[provider.reads], engine, progress)
+    written = Path(table_out) if table_out is not None else source.path.with_stem(source.path.stem + "_regions")
+    write_table(_with_regions(source, jobs, {job.target for job in state.failures}), written)
     if state.failures:
         raise RunError(_summary(state, written))
     return RegionsMade(state.made, state.kept, folder, written)
@@ -88,6 +86,9 @@ def _jobs(table: Table, provider: Provider, folder: Path) -> list[Job | None]:
 
 def _inside(cell: str) -> PurePath:
     """A path below the folder of regions for a cell, another one for every file: ``../a.jpg`` -> ``__/a.jpg.png``."""
+    if is_url(cell):
+        name = re.split(r"::|\?", cell)[0].rpartition("/")[2]
+        return PurePath("_url", f"{hashlib.sha256(cell.encode()).hexdigest()[:16]}_{name}.png")
     path = PurePath(os.path.normpath(cell))
     parts = ["_root" if part == path.anchor else "__" if part == ".." else part for part in path.parts]
     return PurePath(*parts[:-1], parts[-1] + ".png")
@@ -104,9 +105,9 @@ def _with_regions(table: Table, jobs: list[Job | None], failed: set[Path]) -> Ta
     return replace(table, columns=columns, rows=rows)
 
 
-def _summary(state: Progress, written: Path | None) -> str:
+def _summary(state: Progress, written: Path) -> str:
     listed = [f"{job.name}: {reason}" for job, reason in list(state.failures.items())[:_LISTED]]
     if len(state.failures) > _LISTED:
         listed.append(f"and {len(state.failures) - _LISTED} more")
-    rest = f"; the others are in {written}" if written else ""
-    return f"{len(state.failures)} of {state.total} region maps could not be made{rest}: {'; '.join(listed)}"
+    failed = f"{len(state.failures)} of {state.total} region maps could not be made"
+    return f"{failed}; the others are in {written}: {'; '.join(listed)}"

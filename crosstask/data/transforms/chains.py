@@ -11,13 +11,13 @@ import torch
 
 from crosstask.data.sample import Sample
 from crosstask.data.transforms.draws import chance
-from crosstask.data.transforms.geometry import Fit, Flip, Resize, ScaleCrop, SecondView, Size
+from crosstask.data.transforms.geometry import Cover, Flip, Resize, ScaleCrop, SecondView, Size
 from crosstask.data.transforms.photometric import ColourJitter, Strong
 
 __all__ = [
     "ColourJitter",
     "Compose",
-    "Fit",
+    "Cover",
     "Flip",
     "Resize",
     "ScaleCrop",
@@ -90,5 +90,6 @@ def augmentation(
 
 
 def evaluation(size: Size | None = None) -> Transform:
-    """The transform of images that are measured: whole, scaled to fit into ``size``, or as they are for None."""
-    return Compose(Fit(size)) if size else Compose()
+    """The transform of images that are measured: whole, at the scale at which training shows windows of
+    ``size``, or as they are for None."""
+    return Compose(Cover(size)) if size else Compose()

@@ -7,6 +7,7 @@ at (0, 0), so that a resize by s moves u to (u + 1/2) s - 1/2, a crop to u - lef
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,9 @@ from crosstask.tasks.targets import Target, smooth_resize
 
 Size = tuple[int, int]
 """Height and width in pixels."""
+
+_WINDOWS = 16
+"""The most windows of training whose pixels an image that is shown whole may have."""
 
 
 def flip(sample: Sample) -> Sample:
@@ -87,14 +91,28 @@ class Resize:
         return crop_resize(sample, 0, 0, *sample.size, self.size)
 
 
-class Fit:
-    """Scale the whole image so that it just fits into ``size``, centred; depths stay as they are.
+def covering(own: Size, size: Size) -> Size:
+    """Height and width of an image of size ``own`` once it is scaled so that ``size`` just fits into it: the scale of
+    :class:`ScaleCrop` at zoom 1, whose window then is ``size``.
 
-    The borders of an image of another aspect ratio are black and unknown. Equal to :class:`Resize` where the aspect
-    ratios agree.
+    Of an image longer than 16 such windows the scale is less, so that it has the pixels of 16.
+
+    >>> covering((480, 640), (128, 160)), covering((30, 90), (30, 30))
+    ((128, 171), (30, 90))
+    """
+    scale = max(size[0] / own[0], size[1] / own[1])
+    scale = min(scale, math.sqrt(_WINDOWS * size[0] * size[1] / (own[0] * own[1])))
+    return max(round(own[0] * scale), 1), max(round(own[1] * scale), 1)
+
+
+class Cover:
+    """Scale the whole image so that ``size`` just fits into it; depths stay as they are.
+
+    Nothing is cut off and nothing added, so the result of an image of another aspect ratio is longer than ``size`` in
+    one direction: objects have the scale and shape they have in training (:class:`ScaleCrop` at zoom 1).
 
     Args:
-        size: (height, width) of the result.
+        size: (height, width) of the window that training shows.
     """
 
     def __init__(self, size: Size) -> None:
@@ -102,11 +120,7 @@ class Fit:
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample, its image, targets and regions moved together."""
-        rows, columns = sample.size
-        scale = min(self.size[0] / rows, self.size[1] / columns)
-        inner = (max(round(rows * scale), 1), max(round(columns * scale), 1))
-        top, left = (inner[0] - self.size[0]) // 2, (inner[1] - self.size[1]) // 2
-        return crop_resize(crop_resize(sample, 0, 0, rows, columns, inner), top, left, *self.size, self.size)
+        return crop_resize(sample, 0, 0, *sample.size, covering(sample.size, self.size))
 
 
 class ScaleCrop:

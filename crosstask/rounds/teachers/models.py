@@ -19,6 +19,7 @@ from crosstask.data.sample import Sample
 from crosstask.errors import RecipeError, UserError, nearest
 from crosstask.evaluation.exported import load_exported
 from crosstask.evaluation.scale import resized, show
+from crosstask.evaluation.windows import by_windows
 from crosstask.tasks.base import Task
 
 Ask = Callable[[Sample], Tensor]
@@ -187,12 +188,16 @@ def _exported(path: str, task: Task, device: str, where: str) -> Ask:
     if theirs and list(theirs) != task.classes:
         raise UserError(f"{where}: {path} knows other classes of {task.name}: {', '.join(theirs)}")
     given = network.metadata["input"]
-    size = tuple(given["size"]) if given.get("fit", True) else None
+    window = tuple(given["size"])
+    size = window if given.get("scale", "cover") == "cover" else None
+    fixed = "height" not in given["dynamic"]
 
     @torch.inference_mode()
     def ask(sample: Sample) -> Tensor:
         shown = show(sample.image.as_subclass(Tensor)[None], size)
-        value = network(shown.images.to(device))[task.name].cpu().float()
+        images = shown.images.to(device)
+        said = by_windows(network, images, window, {task.name: task}) if fixed else network(images)
+        value = said[task.name].cpu().float()
         return shown.back(value) if task.dense else value
 
     return ask

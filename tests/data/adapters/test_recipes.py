@@ -11,6 +11,8 @@ import pytest
 from crosstask.commands.convert import NAMES
 from crosstask.construct import construct
 from crosstask.data.adapters import ADAPTERS, convert
+from crosstask.data.check.check import check
+from crosstask.data.table.sources import load_tables, readers
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
 from tests.data.adapters import (
@@ -92,3 +94,6 @@ def test_the_recipe_trains_and_is_measured_on_a_fake_copy(name, tmp_path):
     known = [any(test[i].targets[task].known().any() for i in range(len(test))) for task in recipe.tasks()]
     assert all(known)
     assert experiment.fit().iteration == 2
+    given = recipe.data.table
+    found = check(load_tables(given), recipe.tasks(), readers=readers(given, recipe.tasks()))
+    assert not [error.message for error in found.errors if "effect" in error.message or " lists " in error.message]

@@ -13,6 +13,7 @@ from crosstask.data.check.frames import agreement, best_frame, pinhole_guess
 from crosstask.data.check.report import render
 from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.table import Table
+from crosstask.engine import Engine
 from crosstask.ops.geometry import normals_from_depth
 from crosstask.tasks import Category, Depth, Normals, Segmentation, Tagging
 from tests.shared import shared
@@ -296,7 +297,7 @@ def test_progress_and_the_picture_of_a_report(table):
 @pytest.mark.slow
 def test_other_processes_find_the_same(table):
     truncated(table.folder)
-    alone, together = check(table, tasks()), check(table, tasks(), workers=2)
+    alone, together = check(table, tasks()), check(table, tasks(), engine=Engine(workers=2))
     assert alone.findings == together.findings
     assert alone.depths == together.depths
 

@@ -13,10 +13,13 @@ from crosstask.data.labels.splits import shown_masks
 from crosstask.data.options import DataOptions
 from crosstask.data.table.regions_column import add_regions
 from crosstask.data.table.table import read_table
-from crosstask.errors import DataError, RecipeError, RunError
+from crosstask.engine import Engine
+from crosstask.errors import DataError, RunError
 from crosstask.regions import Given, Grid, read_regions
 from tests.data.adapters import fake_preprocessed
 from tests.tiny import write_tiny
+
+HERE = Engine(workers=0)
 
 
 def picture(path: Path, seed: int = 0) -> None:
@@ -44,7 +47,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_the_table_gets_a_column_that_names_the_files(table: Path) -> None:
     before = table.read_bytes()
-    made = add_regions(table, Grid(patch=4), workers=1)
+    made = add_regions(table, Grid(patch=4), engine=HERE)
     assert (made.made, made.kept, made.table) == (4, 0, table.with_name("data_regions.csv"))
     written = read_table(table.with_name("data_regions.csv"))
     assert [row["regions"] for row in written.rows] == [
@@ -65,41 +68,31 @@ def test_the_table_gets_a_column_that_names_the_files(table: Path) -> None:
 
 
 def test_a_second_run_makes_nothing(table: Path) -> None:
-    add_regions(table, Grid(), workers=1)
-    made = add_regions(table, Grid(), workers=1)
+    add_regions(table, Grid(), engine=HERE)
+    made = add_regions(table, Grid(), engine=HERE)
     assert (made.made, made.kept) == (0, 4)
 
 
 def test_the_table_may_be_replaced_and_the_column_renewed(table: Path) -> None:
-    add_regions(table, Grid(), workers=1, table_out=table)
-    add_regions(table, Grid(patch=4), out=table.parent / "fine", workers=1, table_out=table)
+    add_regions(table, Grid(), engine=HERE, table_out=table)
+    add_regions(table, Grid(patch=4), out=table.parent / "fine", engine=HERE, table_out=table)
     written = read_table(table)
     assert written.columns.count("regions") == 1
     assert written.rows[0]["regions"] == "fine/rgb/a.png.png"
 
 
 def test_files_and_table_elsewhere_still_find_each_other(table: Path, tmp_path: Path) -> None:
-    add_regions(table, Grid(), out=tmp_path / "cache", workers=1, table_out=tmp_path / "tables" / "all.jsonl")
+    add_regions(table, Grid(), out=tmp_path / "cache", engine=HERE, table_out=tmp_path / "tables" / "all.jsonl")
     written = read_table(tmp_path / "tables" / "all.jsonl")
     assert written.rows[0]["regions"] == "../cache/rgb/a.png.png"
     assert all(written.resolve(row, column).is_file() for row in range(4) for column in ("image", "regions"))
-
-
-def test_shards_write_no_table_and_make_all_files(table: Path) -> None:
-    counts = [add_regions(table, Grid(), part=f"{index}/3", workers=1) for index in (1, 2, 3)]
-    assert [made.table for made in counts] == [None] * 3
-    assert not table.with_name("data_regions.csv").exists()
-    whole = add_regions(table, Grid(), workers=1)
-    assert (whole.made, whole.kept, sum(made.made for made in counts)) == (0, 4, 4)
-    with pytest.raises(RecipeError, match="--shard is '4/3'"):
-        add_regions(table, Grid(), part="4/3", workers=1)
 
 
 def test_unreadable_images_are_listed_by_row_and_the_rest_is_kept(table: Path) -> None:
     (table.parent / "rgb" / "b.png").write_bytes(b"broken")
     (table.parent / "mehr bilder" / "ü.png").unlink()
     with pytest.raises(RunError, match=r"^2 of 4 region maps .*row 'b': .*b\.png.*; row 'ü': .*ü\.png") as caught:
-        add_regions(table, Grid(), workers=1)
+        add_regions(table, Grid(), engine=HERE)
     assert caught.value.exit_code == 1
     assert "\n" not in str(caught.value)
     written = read_table(table.with_name("data_regions.csv"))
@@ -109,11 +102,11 @@ def test_unreadable_images_are_listed_by_row_and_the_rest_is_kept(table: Path) -
 def test_a_long_list_of_failures_is_cut(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("image\n" + "".join(f"{index}.png\n" for index in range(30)))
     with pytest.raises(RunError, match=r"and 10 more$"):
-        add_regions(tmp_path / "data.csv", Grid(), workers=1)
+        add_regions(tmp_path / "data.csv", Grid(), engine=HERE)
 
 
 def test_given_regions_come_from_a_label_column(table: Path) -> None:
-    made = add_regions(table, Given("semantic"), workers=1)
+    made = add_regions(table, Given("semantic"), engine=HERE)
     assert made.made == 1
     written = read_table(table.with_name("data_regions.csv"))
     assert [row["regions"] for row in written.rows] == ["regions/given/mask/a.png.png", "", "", ""]
@@ -124,14 +117,14 @@ def test_given_regions_come_from_a_label_column(table: Path) -> None:
 
 def test_rows_that_share_an_image_share_its_regions(table: Path) -> None:
     table.write_text("id,image\n1,rgb/a.png\n2,rgb/b.png\n3,./rgb/a.png\n")
-    assert add_regions(table, Grid(), workers=1).made == 2
+    assert add_regions(table, Grid(), engine=HERE).made == 2
     written = read_table(table.with_name("data_regions.csv"))
     assert written.rows[0]["regions"] == written.rows[2]["regions"]
 
 
 def test_a_missing_column_is_named_with_the_nearest(table: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'semantik'.*did you mean 'semantic'"):
-        add_regions(table, Given("semantik"), workers=1)
+        add_regions(table, Given("semantik"), engine=HERE)
 
 
 def test_the_image_is_turned_as_its_camera_says(tmp_path: Path) -> None:
@@ -139,7 +132,7 @@ def test_the_image_is_turned_as_its_camera_says(tmp_path: Path) -> None:
     exif[0x0112] = 6
     Image.new("RGB", (16, 12)).save(tmp_path / "turned.jpg", exif=exif)
     (tmp_path / "data.csv").write_text("image\nturned.jpg\n")
-    add_regions(tmp_path / "data.csv", Grid(), workers=1)
+    add_regions(tmp_path / "data.csv", Grid(), engine=HERE)
     assert read_regions(tmp_path / "regions/grid/turned.jpg.png").shape == (16, 12)
 
 
