@@ -16,7 +16,7 @@ from crosstask.data.loading.faults import explained
 from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
-    "demo", "table", "merge", "convert", "check", "start", "regions", "relate", "train", "align", "refine", "eval",
+    "demo", "table", "merge", "convert", "annotate", "check", "start", "regions", "relate", "train", "align", "refine", "eval",
     "suggest", "compare", "report", "runs", "predict", "serve", "export", "rooms", "recipes", "completion",
 )  # fmt: skip
 
