@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.errors import UserError
+from crosstask.remote import present
 
 MOST_BYTES = 2**26
 
 
 def regular(path: Path) -> Path:
-    """The path itself, before it is opened: a pipe would wait for a writer, a device may never end.
+    """The path itself, before it is opened: a pipe would wait for a writer, a device may never end. What stands for a
+    URL is fetched.
 
     Raises:
+        DataError: it cannot be fetched.
         OSError: it is a pipe, a socket or a device.
     """
     try:
-        mode = path.stat().st_mode
+        mode = present(path).stat().st_mode
     except (OSError, ValueError):
         return path  # whoever opens it says what is wrong
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):

@@ -62,6 +62,21 @@ def whole(path: Path | str, durable: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
+def part_of(path: Path | str) -> Iterator[Path]:
+    """A path beside ``path`` to write to, for whoever moves it to its place himself; nothing else stays of it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    part, held = _begin(Path(path), folder=False)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        os.close(held)
+
+
+@contextmanager
 def whole_folder(path: Path | str) -> Iterator[Path]:
     """A new folder to write files into that becomes ``path``, with all of them on the disk, at the end of the context;
     nothing stays of it where the context is left by an exception. Nothing may be at ``path`` yet.
@@ -73,9 +88,10 @@ def whole_folder(path: Path | str) -> Iterator[Path]:
     part, held = _begin(path, folder=True)
     try:
         yield part
-        for file in part.iterdir():
-            with open(file, "rb") as written:
-                os.fsync(written.fileno())
+        for file in part.rglob("*"):
+            if file.is_file():
+                with open(file, "rb") as written:
+                    os.fsync(written.fileno())
         os.replace(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -23,6 +23,7 @@ from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
 from crosstask.evaluation.sources import file_names, find_images
+from crosstask.remote import url_of
 from crosstask.tasks.base import Task
 from crosstask.writing import whole, write
 
@@ -221,7 +222,7 @@ class Writer:
     ) -> tuple[dict[str, str], dict[str, Any]]:
         """The row of the table and what there is to say of the image-level tasks."""
         name, image, values, sure = item
-        row = {"id": name, "image": Path(os.path.relpath(self.sources[name], self.out)).as_posix()}
+        row = {"id": name, "image": self._cell(self.sources[name])}
         said: dict[str, Any] = {}
         for key, task in self.tasks.items():
             encoded = task.encode(values[key])
@@ -240,6 +241,9 @@ class Writer:
         if self.pictures:
             self._save(self._sheet(image, values), f"{PICTURES}/{self.names[name]}.png")
         return row, said
+
+    def _cell(self, path: Path) -> str:
+        return url_of(path) or Path(os.path.relpath(path, self.out)).as_posix()
 
     def _save(self, image: Image.Image, name: str) -> str:
         with whole(self.out / name) as part:

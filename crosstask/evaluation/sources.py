@@ -11,6 +11,8 @@ from pathlib import Path
 from crosstask.data.table.formats import FORMATS
 from crosstask.data.table.table import read_table
 from crosstask.errors import UserError
+from crosstask.remote import is_url, path_of
+from crosstask.remote.listing import list_files
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif", ".jp2", ".npy", ".npz"}
@@ -27,7 +29,8 @@ def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
     """The images that ``inputs`` name, by id, in the order they are named; the same file counts once.
 
     A folder stands for the images in it and in its sub-folders, a table for its column ``image``, a pattern
-    (``'shots/**/*.jpg'``) for what it matches, a file for itself. Ids are those of the table's rows; otherwise the path
+    (``'shots/**/*.jpg'``) for what it matches, a file for itself; folders, files and patterns in the last part may be
+    URLs. Ids are those of the table's rows; otherwise the path
     below the folder, or the name of the file, without its ending where that is unique.
 
     Raises:
@@ -36,7 +39,7 @@ def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
     images: dict[str, Path] = {}
     seen: set[Path] = set()
     for given in inputs:
-        for name, path in _expanded(Path(given)):
+        for name, path in _at_url(str(given)) if is_url(str(given)) else _expanded(Path(given)):
             real = path.resolve()
             if real in seen:
                 continue
@@ -84,6 +87,17 @@ def file_names(ids: Sequence[str]) -> dict[str, str]:
         taken.add(name.lower())
         names[identifier] = name
     return names
+
+
+def _at_url(given: str) -> list[tuple[str, Path]]:
+    """A file at a URL, those that a pattern there matches, or the images of a folder."""
+    beside = Path.cwd()
+    root, _, name = given.rpartition("/")
+    if not glob.has_magic(name) and Path(name.partition("?")[0]).suffix.lower() in SUFFIXES:
+        return [(Path(name.partition("?")[0]).stem, path_of(given, beside))]
+    root, pattern = (root, name) if glob.has_magic(name) else (given.rstrip("/"), "**")
+    found = [name for name in list_files(root, pattern) if Path(name).suffix.lower() in SUFFIXES]
+    return [(Path(name).with_suffix("").as_posix(), path_of(f"{root}/{name}", beside)) for name in found]
 
 
 def _expanded(given: Path) -> list[tuple[str, Path]]:

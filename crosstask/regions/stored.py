@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from crosstask.errors import DataError
 from crosstask.reading import regular
 from crosstask.regions.provider import Provider
+from crosstask.remote import shown
 
 if TYPE_CHECKING:
     from crosstask.tasks.targets import Regions
@@ -111,10 +112,12 @@ def read_regions(path: Path | str) -> Regions:
     try:
         return as_target(Regions, decode(regular(Path(path)).read_bytes())[0])
     except OSError as error:
-        raise DataError(f"{path}: cannot read the regions ({error.strerror or error}): run crosstask regions") from None
+        raise DataError(
+            f"{shown(path)}: cannot read the regions ({error.strerror or error}): run crosstask regions"
+        ) from None
     except ValueError as error:
         raise DataError(
-            f"{path}: broken regions ({error}): run crosstask regions again, it rebuilds what is broken"
+            f"{shown(path)}: broken regions ({error}): run crosstask regions again, it rebuilds what is broken"
         ) from None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table
+from crosstask.remote import url_of
 from crosstask.training.plan import Plan
 from crosstask.training.run import Run
 
@@ -58,6 +59,8 @@ def _files(table: Table, plan: Plan) -> list[Path]:
 
 
 def _stamp(path: Path) -> list[int] | None:
+    if url_of(path) is not None:
+        return None  # in the cache today, gone tomorrow: it says nothing of the file itself
     try:
         status = path.stat()
     except OSError:

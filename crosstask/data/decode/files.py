@@ -17,13 +17,14 @@ from crosstask.data.decode.arrays import SUFFIXES, array_shape, load_array
 from crosstask.errors import DataError
 from crosstask.reading import regular
 from crosstask.regions.stored import OFFSET, read_regions
+from crosstask.remote import shown
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Regions, as_target
 
 PIXEL_LIMIT = 2**26
 """The most pixels an image or a label may have (8192 x 8192); a header that promises more is refused unread."""
 _VALUE_LIMIT = 4 * PIXEL_LIMIT
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
 _ORIENTATION = 0x0112
 _COLOUR: dict[str, Any] = {"RGB": np.s_[:], "RGBA": np.s_[..., :3], "LA": np.s_[..., 0], "PA": np.s_[..., 0]}
 _TURNS = range(2, 9)
@@ -161,7 +162,7 @@ def load_regions(path: Path) -> Regions:
     stored = load_label(path)
     if stored.ndim != 2 or stored.dtype.kind not in "iu":
         raise DataError(
-            f"{path}: holds {stored.dtype} {stored.shape}: regions are one integer per pixel (id + 1, 0 none)"
+            f"{shown(path)}: holds {stored.dtype} {stored.shape}: regions are one integer per pixel (id + 1, 0 none)"
         )
     return as_target(Regions, stored.astype(np.int32) - OFFSET)
 
@@ -187,17 +188,19 @@ def _reporting(path: Path) -> Iterator[None]:
     try:
         regular(path)
         yield
+    except DataError:
+        raise
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file: check the path, it is relative to the table's folder") from None
+        raise DataError(f"{shown(path)}: no such file: check the path, it is relative to the table's folder") from None
     except (IsADirectoryError, PermissionError) as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}): a cell names a readable file") from None
+        raise DataError(f"{shown(path)}: cannot be read ({error.strerror}): a cell names a readable file") from None
     except Exception as error:  # decoders of broken files raise whatever they stumble over
         empty = path.is_file() and path.stat().st_size == 0
         why = "the file is empty" if empty else " ".join(str(error).replace(f" {str(path)!r}", "").split())
         foreign = _foreign(path)
         if foreign:
-            raise DataError(f"{path}: is {foreign} file; {_READ}: convert it, or blank the cell") from None
-        raise DataError(f"{path}: {why or type(error).__name__}: mend the file or blank the cell") from None
+            raise DataError(f"{shown(path)}: is {foreign} file; {_READ}: convert it, or blank the cell") from None
+        raise DataError(f"{shown(path)}: {why or type(error).__name__}: mend the file or blank the cell") from None
 
 
 def _foreign(path: Path) -> str:
@@ -218,7 +221,7 @@ def _is_array(path: Path) -> bool:
 
 
 def _open(path: Path) -> Image.Image:
-    image = Image.open(path, formats=_FORMATS)
+    image = Image.open(path, formats=FORMATS)
     if image.width * image.height > PIXEL_LIMIT:
         image.close()
         raise ValueError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from crosstask.data.decode.files import load_label, orientation, turned
 from crosstask.errors import DataError
+from crosstask.remote import shown
 
 Read = Callable[[Path], np.ndarray]
 
@@ -48,8 +49,9 @@ def load_beside(
     if turn != 1 and not _fits(beside, size):
         height, width = plain.shape[:2]
         raise DataError(
-            f"{path}: is {height}x{width} (height x width), and its image is turned by EXIF (orientation {turn}) to "
-            f"{size[0]}x{size[1]}: neither as stored nor turned does it fit: export it again from the turned image"
+            f"{shown(path)}: is {height}x{width} (height x width), and its image is turned by EXIF "
+            f"(orientation {turn}) to {size[0]}x{size[1]}: "
+            "neither as stored nor turned does it fit: export it again from the turned image"
         )
     return beside if turn != 1 else label
 

@@ -11,6 +11,8 @@ from crosstask.data.table.entries import is_entries, read_entries
 from crosstask.data.table.matching import Files, first_few, match_entries, match_files
 from crosstask.data.table.table import Table, concatenate, read_table, write_table
 from crosstask.errors import DataError
+from crosstask.remote import is_url
+from crosstask.remote.urls import redacted
 
 SPLIT = "{split}"
 """Stands for the name of the split in a pattern."""
@@ -69,7 +71,7 @@ def table_from_folders(
     """List the files in a folder as a table, not written yet.
 
     Args:
-        root: the folder; patterns are relative to it.
+        root: the folder, or the URL of one (``s3://bucket/photos``); patterns are relative to it.
         patterns: column -> a glob of files, or image-level labels from a file: ``tags.json`` (id -> value or list),
             ``labels.csv:column``, ``labels.csv:one,two`` or ``labels.csv:*`` (several columns as tags, see
             :func:`~crosstask.data.table.entries.read_entries`). ``image`` is needed. ``{split}`` stands for the split.
@@ -81,9 +83,12 @@ def table_from_folders(
     Raises:
         DataError: a pattern that finds nothing, labels of which none belongs to an image, a file that cannot be read.
     """
-    root = Path(root)
-    path = Path(path) if path is not None else root / "table.csv"
-    if not root.is_dir():
+    remote = is_url(str(root))
+    root = str(root).rstrip("/") if remote else Path(root)
+    if path is None and remote:
+        raise DataError(f"{redacted(str(root))}: name the table to write")
+    path = Path(path) if path is not None else Path(root) / "table.csv"
+    if isinstance(root, Path) and not root.is_dir():
         raise DataError(f"{root}: no such folder: check the path")
     if "image" not in patterns:
         raise DataError("--image is missing: name the images, --image 'rgb/*.jpg' say")
@@ -96,6 +101,8 @@ def table_from_folders(
     folder = Path(os.path.relpath(os.path.abspath(root), os.path.abspath(path.parent)))
 
     def relative(cells: Iterable[str]) -> list[str]:
+        if remote:
+            return [cell and f"{root}/{cell}" for cell in cells]
         return [cell and (cell if os.path.isabs(cell) else (folder / cell).as_posix()) for cell in cells]
 
     columns = {"id": images.ids(), "image": relative(images.paths)}
@@ -108,6 +115,8 @@ def table_from_folders(
             continue
         used: frozenset[str] = frozenset()
         if is_entries(pattern):
+            if not isinstance(root, Path):
+                raise DataError(f"--{column} {pattern}: labels in one file are read from a folder: download the file")
             others = [given[column].replace(SPLIT, other) for other in splits if other != split]
             entries = read_entries(root, column, pattern, patterns.values(), others)
             cells, left = match_entries(column, images, entries)
@@ -122,12 +131,16 @@ def table_from_folders(
     return Listing(Table(path, tuple(columns), rows), {split or "": matches})
 
 
+def _absolute(table: Table, cell: str) -> str:
+    return cell if is_url(cell) else os.path.abspath(table.folder / cell)
+
+
 def _append(table: Table, more: Table) -> Table:
     """``more`` below ``table``; an id that is there already gets the split before it, or becomes the image's path."""
-    known, images = set(table.ids), {os.path.abspath(table.folder / row["image"]) for row in table.rows}
+    known, images = set(table.ids), {_absolute(table, row["image"]) for row in table.rows}
     rows = []
     for row in more.rows:
-        if os.path.abspath(more.folder / row["image"]) in images:
+        if _absolute(more, row["image"]) in images:
             raise DataError(f"{table.path}: image {row['image']} is in the table already: append each folder once")
         name = row["id"]
         if name in known:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosstask.errors import DataError
+from crosstask.remote import shown
+from crosstask.remote.listing import list_files
 
 
 def first_few(names: Sequence[str], count: int = 3) -> str:
@@ -40,17 +42,20 @@ class Files:
     parts: list[str]
 
     @classmethod
-    def find(cls, root: Path, column: str, pattern: str) -> Files:
-        """The files of ``pattern`` in ``root``, sorted.
+    def find(cls, root: Path | str, column: str, pattern: str) -> Files:
+        """The files of ``pattern`` in ``root`` (a folder, or a URL as text), sorted.
 
         Raises:
             DataError: there is none.
         """
-        found = glob.glob(pattern, root_dir=root, recursive=True)
-        paths = sorted(Path(path).as_posix() for path in found if (root / path).is_file())
+        if isinstance(root, str):
+            paths = list_files(root, pattern)
+        else:
+            found = glob.glob(pattern, root_dir=root, recursive=True)
+            paths = sorted(Path(path).as_posix() for path in found if (root / path).is_file())
         if not paths:
             raise DataError(
-                f"--{column} {pattern}: no file in {root} is called so: give a pattern relative to it, in quotes"
+                f"--{column} {pattern}: no file in {shown(root)} is called so: give a pattern relative to it, in quotes"
             )
         expression = _wildcards(os.path.normpath(pattern))
         matches = [expression.fullmatch(path) for path in paths]

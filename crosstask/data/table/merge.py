@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from crosstask.data.table.table import SOURCE, WEIGHT, Table
 from crosstask.errors import DataError
+from crosstask.remote import is_url
 
 Choice = Literal["stop", "first", "last"]
 Row = dict[str, str]
@@ -113,7 +114,7 @@ def _by_image(moved: Table, original: Table) -> dict[str, Row]:
 
 
 def _real(folder: Path, cell: str) -> str:
-    return os.path.realpath(os.path.join(folder, cell))
+    return cell if is_url(cell) else os.path.realpath(os.path.join(folder, cell))
 
 
 def _named(rows: list[Row], count: int) -> list[Row]:

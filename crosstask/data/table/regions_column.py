@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -12,6 +14,7 @@ from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.engine import Engine
 from crosstask.errors import DataError, RunError, nearest
 from crosstask.regions import Job, Progress, Provider, make_regions
+from crosstask.remote import is_url
 
 _READERS = {"image": load_image, "label": load_label}
 _LISTED = 20
@@ -83,6 +86,9 @@ def _jobs(table: Table, provider: Provider, folder: Path) -> list[Job | None]:
 
 def _inside(cell: str) -> PurePath:
     """A path below the folder of regions for a cell, another one for every file: ``../a.jpg`` -> ``__/a.jpg.png``."""
+    if is_url(cell):
+        name = re.split(r"::|\?", cell)[0].rpartition("/")[2]
+        return PurePath("_url", f"{hashlib.sha256(cell.encode()).hexdigest()[:16]}_{name}.png")
     path = PurePath(os.path.normpath(cell))
     parts = ["_root" if part == path.anchor else "__" if part == ".." else part for part in path.parts]
     return PurePath(*parts[:-1], parts[-1] + ".png")

@@ -22,6 +22,8 @@ from torch import Tensor
 
 from crosstask.data.table.formats import Rows, format_of
 from crosstask.errors import DataError, nearest
+from crosstask.remote import is_url, path_of
+from crosstask.remote.urls import redacted
 from crosstask.writing import write
 
 INTRINSICS = ("fx", "fy", "cx", "cy")
@@ -131,7 +133,8 @@ class Table:
         return replace(self, rows=[row for row in self.rows if row["id"] in ids])
 
     def resolve(self, row: int, column: str, confined: bool = False) -> Path:
-        """The absolute path of a cell that names a file. Whether the file exists is not looked at.
+        """The absolute path of a cell that names a file; for a URL that of its file in the cache, where
+        :func:`~crosstask.reading.regular` brings it. Whether the file exists is not looked at.
 
         Args:
             row: index of the row.
@@ -140,9 +143,11 @@ class Table:
                 tables that come from someone else.
 
         Raises:
-            DataError: the path leaves the table's folder and ``confined`` is set.
+            DataError: the path leaves the table's folder, or it is a URL, and ``confined`` is set.
         """
         cell = self.rows[row][column]
+        if is_url(cell):
+            return self._remote(row, column, confined)
         path = Path(os.path.abspath(os.path.join(self.folder, cell)))
         if "\\" in cell and not path.exists():  # a path of Windows
             path = Path(os.path.abspath(os.path.join(self.folder, cell.replace("\\", "/"))))
@@ -152,6 +157,14 @@ class Table:
                 "with confined: false"
             )
         return path
+
+    def _remote(self, row: int, column: str, confined: bool) -> Path:
+        if confined:
+            raise DataError(
+                f"{self.where(row, column)}: {redacted(self.rows[row][column])} leads out of the table's folder: "
+                "download the file, or allow it with confined: false"
+            )
+        return path_of(self.rows[row][column], self.folder)
 
     def coverage(self, tasks: Sequence[str]) -> Tensor:
         """Which cells are filled: bool (rows, tasks); all False for a task without a column."""
@@ -177,7 +190,7 @@ class Table:
 
         def holds_files(column: str) -> bool:
             cells = [row[column] for row in self.rows if row.get(column)][:100]
-            return any(os.path.isfile(self.folder / cell.replace("\\", os.sep)) for cell in cells)
+            return any(is_url(cell) or os.path.isfile(self.folder / cell.replace("\\", os.sep)) for cell in cells)
 
         known = {"image", "regions"}
         return [name for name in self.columns if name in known or (name not in RESERVED and holds_files(name))]
@@ -192,7 +205,7 @@ class Table:
 
         def move(row: dict[str, str], column: str) -> str:
             cell = row.get(column, "")
-            if not cell or os.path.isabs(cell):
+            if not cell or os.path.isabs(cell) or is_url(cell):
                 return cell
             return Path(os.path.relpath(os.path.join(old, cell.replace("\\", "/")), new)).as_posix()
 
