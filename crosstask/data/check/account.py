@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -72,7 +73,7 @@ def account_of(task: Base, stored: object, target: Tensor, turned: bool = False)
     if task.dense and known.any():
         seen = plain.reshape(-1, *known.shape[-2:])[:, known.reshape(-1, *known.shape[-2:])[0]]
         label.flat = bool((seen == seen[:, :1]).all())
-        label.digest = 0 if label.flat else hash(plain.numpy().tobytes())
+        label.digest = 0 if label.flat else zlib.crc32(plain.contiguous().numpy().tobytes())
     return label
 
 

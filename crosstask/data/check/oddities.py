@@ -40,11 +40,13 @@ def oddities(tasks: Mapping[str, Task], tally: Tally, training: Sequence[str]) -
         if not whole.rows:
             continue
         trained = tally.account(name, training)
-        for rule in (_never_known, _constant, _alike, _facing, _types, _positions):
+        for rule in (_never_known, _constant, _alike, _types, _positions):
             found += [
                 Finding(severity, name, text) for severity, text in rule(task, trained if trained.rows else whole)
             ]
         found += [Finding(severity, name, text) for severity, text in _splits(task, tally)]
+        if name not in tally.frames:  # beside depth its normals tell more
+            found += [Finding(severity, name, text) for severity, text in _facing(task, account)]
     return found
 
 
