@@ -46,7 +46,9 @@ def oddities(tasks: Mapping[str, Task], tally: Tally, training: Sequence[str]) -
             ]
         found += [Finding(severity, name, text) for severity, text in _splits(task, tally)]
         if name not in tally.frames:  # beside depth its normals tell more
-            found += [Finding(severity, name, text) for severity, text in _facing(task, account)]
+            found += [
+                Finding(severity, name, text) for severity, text in _facing(task, trained if trained.rows else whole)
+            ]
     return found
 
 
