@@ -13,10 +13,10 @@ from statistics import mean, stdev
 import torch
 
 from crosstask.compare.cell import run_cell
-from crosstask.compare.entries import parse_methods
 from crosstask.compare.grid import Grid
 from crosstask.compare.plan import Recipes, plan
 from crosstask.compare.pool import Job, do
+from crosstask.entries import parse_methods
 from crosstask.recipe import read_recipe
 from crosstask.report.page import write_report
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from crosstask.cli import main
-from crosstask.compare.entries import parse_methods
+from crosstask.entries import parse_methods
 from crosstask.errors import RecipeError
 from crosstask.recipe import Recipe, merge, read_recipe
 from crosstask.shipped import SHIPPED

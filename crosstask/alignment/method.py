@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from crosstask.alignment.cosines import mean
-from crosstask.compare.entries import SUPERVISED
+from crosstask.entries import SUPERVISED
 from crosstask.errors import RecipeError
 from crosstask.objectives.base import Objective, Step
 from crosstask.seeding import generator

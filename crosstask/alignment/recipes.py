@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from crosstask.compare.entries import SUPERVISED, parse_methods
+from crosstask.entries import SUPERVISED, parse_methods
 from crosstask.errors import RecipeError
 from crosstask.recipe import Recipe, merge, parse_overrides
 
@@ -16,7 +16,7 @@ def aligned_recipes(recipe: Recipe, entries: str, overrides: Sequence[str] = ())
 
     Args:
         recipe: that of the trained run.
-        entries: methods separated by commas, see :mod:`crosstask.compare.entries`.
+        entries: methods separated by commas, see :mod:`crosstask.entries`.
         overrides: dotted flags.
 
     Raises:

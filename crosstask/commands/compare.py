@@ -58,11 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     from crosstask.commands.jobs import do_jobs, tell_end
     from crosstask.compare.comparison import compare
-    from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.compare.grid import Grid, Recipes
     from crosstask.compare.plan import check, plan, states
     from crosstask.compare.promising import references
     from crosstask.compare.tables import contents, write_tables
+    from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
     from crosstask.recipe import read_recipe
 

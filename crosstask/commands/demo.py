@@ -63,9 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _grid(path: Path, overrides: list[str]) -> tuple[Recipes, list[Cell]]:
     """The three runs: plain and with a method on one label per image, and plain on all labels."""
-    from crosstask.compare.entries import SUPERVISED, parse_methods
     from crosstask.compare.grid import Cell, Grid, Recipes
     from crosstask.compare.plan import check
+    from crosstask.entries import SUPERVISED, parse_methods
     from crosstask.recipe import read_recipe
 
     base = read_recipe("demo", overrides)

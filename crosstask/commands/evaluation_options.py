@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from crosstask.commands.trust import add_trust
+from crosstask.device import device
 
 if TYPE_CHECKING:
     from torch import nn
@@ -87,30 +88,6 @@ def _size(text: str) -> tuple[int, int] | None:
     if not (height.isdigit() and width.isdigit() and int(height) and int(width)):
         raise UserError(f"--size {text}: give HEIGHTxWIDTH in pixels, 480x640 say, or own")
     return int(height), int(width)
-
-
-def device(name: str) -> str:
-    """``name``, or the best device there is for ``auto``.
-
-    Raises:
-        UserError: there is no such device here.
-    """
-    import torch
-
-    from crosstask.errors import UserError
-
-    if name != "auto":
-        try:
-            torch.empty(0, device=torch.device(name)).cpu()
-        except Exception as error:  # each backend has errors of its own
-            reason = " ".join(str(error).split())[:120]
-            raise UserError(f"--device {name!r}: cannot be used ({reason}): give cpu, cuda, mps or auto") from None
-        if name == "meta":
-            raise UserError("--device 'meta': computes nothing: give cpu, cuda, mps or auto")
-        return name
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def settings(arguments: argparse.Namespace, network: AtScale, **more: str) -> dict[str, str]:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from crosstask.compare.comparison import Comparison
-from crosstask.compare.entries import SINGLE, SUPERVISED
 from crosstask.compare.rows import CostRow, Difference, Point, Score
 from crosstask.compare.statements import interval_text, signed
 from crosstask.compare.statistics import LEVEL
+from crosstask.entries import SINGLE, SUPERVISED
 from crosstask.evaluation.results import ARROWS, NOT_MEASURED, show
 
 Cells = tuple[list[str], list[list[str]]]

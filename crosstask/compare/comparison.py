@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from crosstask.compare.entries import FULL, SINGLE, SUPERVISED
 from crosstask.compare.grid import Cell, Grid
 from crosstask.compare.measured import Measured, read_measured
 from crosstask.compare.rows import CostRow, Difference, Gain, Point, Score
@@ -21,6 +20,7 @@ from crosstask.compare.statistics import (
     t_interval,
     verdict,
 )
+from crosstask.entries import FULL, SINGLE, SUPERVISED
 
 
 @dataclass

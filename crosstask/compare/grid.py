@@ -22,7 +22,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crosstask.compare.entries import Method
+from crosstask.entries import Method
 from crosstask.errors import RecipeError, UserError
 from crosstask.recipe import Recipe, merge
 from crosstask.schema import read_as

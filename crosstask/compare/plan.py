@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 
 from crosstask.compare.cell import finished
-from crosstask.compare.entries import SUPERVISED
 from crosstask.compare.grid import Cell, Recipes
 from crosstask.compare.pool import Job
 from crosstask.data.labels.splits import Splits, load_splits
+from crosstask.entries import SUPERVISED
 from crosstask.errors import DataError
 from crosstask.writing import write
 

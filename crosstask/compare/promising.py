@@ -6,8 +6,8 @@ from crosstask.alignment.align import Progress, align
 from crosstask.alignment.recipes import with_hidden
 from crosstask.alignment.rows import Row, with_signal
 from crosstask.alignment.table import FILE, read, to_json
-from crosstask.compare.entries import FULL, SINGLE, SUPERVISED
 from crosstask.compare.grid import Cell, Grid, Recipes
+from crosstask.entries import FULL, SINGLE, SUPERVISED
 from crosstask.errors import RecipeError
 from crosstask.trained import load_run
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crosstask.compare.entries import SINGLE, SUPERVISED
 from crosstask.compare.statistics import LEVEL
+from crosstask.entries import SINGLE, SUPERVISED
 
 PAIRED = (
     "A seed gives all methods the same labels, initial weights, order and augmentation. The last weights are measured; "

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from crosstask.compare.comparison import Comparison
-from crosstask.compare.entries import FULL, SUPERVISED
 from crosstask.compare.rows import Gain, Score
 from crosstask.compare.statistics import LEVEL
+from crosstask.entries import FULL, SUPERVISED
 from crosstask.evaluation.results import NOT_MEASURED, show
 
 

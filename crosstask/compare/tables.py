@@ -14,11 +14,11 @@ from typing import Any
 
 from crosstask import __version__
 from crosstask.compare.comparison import Comparison
-from crosstask.compare.entries import FULL, SUPERVISED
 from crosstask.compare.markdown import markdown
 from crosstask.compare.protocols import DELTA, DIFFERENCE, MEMORY, SECONDS, SPREAD, T_INTERVAL
 from crosstask.compare.rows import CostRow, Gain, Point, Score
 from crosstask.compare.statements import statements
+from crosstask.entries import FULL, SUPERVISED
 from crosstask.training.run import plain
 from crosstask.writing import write
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosstask.compare.comparison import Comparison
-from crosstask.compare.entries import FULL
+from crosstask.entries import FULL
 from crosstask.evaluation.results import ARROWS
 from crosstask.report.charts import Line, chart
 from crosstask.report.subject import Subject

@@ -10,8 +10,8 @@ from typing import Any
 
 from crosstask.alignment.table import FILE as ALIGNED
 from crosstask.alignment.table import read, statements
-from crosstask.compare.entries import FULL
 from crosstask.compare.statements import listed
+from crosstask.entries import FULL
 from crosstask.evaluation.results import Results, TaskResults, show
 from crosstask.report.subject import Subject
 from crosstask.training.run import Run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crosstask.compare.entries import Method
 from crosstask.compare.grid import Cell, Grid
 from crosstask.compare.measured import Cost, Measured
+from crosstask.entries import Method
 from crosstask.evaluation.results import Number, TaskResults
 
 NAN = float("nan")

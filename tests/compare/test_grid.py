@@ -7,10 +7,10 @@ import json
 import pytest
 
 from crosstask.compare.cell import RESULTS
-from crosstask.compare.entries import parse_methods
 from crosstask.compare.grid import Cell, Grid, Recipes
 from crosstask.compare.plan import check, plan
 from crosstask.data.labels.splits import load_splits
+from crosstask.entries import parse_methods
 from crosstask.errors import DataError, RecipeError, UserError
 from crosstask.recipe import read_recipe
 from tests.compare.made import grid

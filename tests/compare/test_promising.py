@@ -6,9 +6,9 @@ import pytest
 
 from crosstask.alignment.rows import Estimate, Row
 from crosstask.cli import main
-from crosstask.compare.entries import Method
 from crosstask.compare.grid import Grid
 from crosstask.compare.promising import promising, references
+from crosstask.entries import Method
 from crosstask.errors import RecipeError
 from tests.alignment.test_align import ROOMS
 

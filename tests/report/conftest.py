@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from crosstask.compare.cell import run_cell
-from crosstask.compare.entries import parse_methods
 from crosstask.compare.grid import Cell, Grid, Recipes
 from crosstask.data.table.table import read_table, write_table
+from crosstask.entries import parse_methods
 from crosstask.recipe import read_recipe
 from tests.tiny import write_recipe, write_tiny
 

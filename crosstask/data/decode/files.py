@@ -25,7 +25,7 @@ from crosstask.tasks.targets import Regions, as_target
 PIXEL_LIMIT = 2**26
 """The most pixels an image or a label may have (8192 x 8192); a header that promises more is refused unread."""
 _VALUE_LIMIT = 4 * PIXEL_LIMIT
-_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
 _ORIENTATION = 0x0112
 _COLOUR: dict[str, Any] = {"RGB": np.s_[:], "RGBA": np.s_[..., :3], "LA": np.s_[..., 0], "PA": np.s_[..., 0]}
 _TURNS = range(2, 9)
@@ -222,7 +222,7 @@ def _is_array(path: Path) -> bool:
 
 
 def _open(path: Path) -> Image.Image:
-    image = Image.open(source(path), formats=_FORMATS)
+    image = Image.open(source(path), formats=FORMATS)
     if image.width * image.height > PIXEL_LIMIT:
         image.close()
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosstask.compare.entries import parse_labels, parse_methods, parse_seeds
+from crosstask.entries import parse_labels, parse_methods, parse_seeds
 from crosstask.errors import RecipeError
 
 RECIPE = {"objectives": {"supervised": {}, "pairwise": {"weight": 2.0}, "mine": {"class_path": "a.B"}}}
