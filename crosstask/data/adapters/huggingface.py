@@ -29,8 +29,8 @@ class HuggingFace(Adapter):
 
     A ClassLabel becomes a category, a sequence of them tags, a number or a list of numbers scalars, a boolean a tag,
     and a second image of one channel a segmentation (saliency where it holds 0 and 255 alone; depth where its name
-    says so). Text and whole numbers are categories where they are listed in ``categories``, or called label. Other columns
-    are named and left out.
+    says so). Text and whole numbers are categories where they are listed in ``categories``, or called label. Other
+    columns are named and left out.
 
     Args:
         root: the folder, file or name.
