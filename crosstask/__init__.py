@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from crosstask.errors import UserError
     from crosstask.recipe import Recipe
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES = {
     "Model": "crosstask.api.model",

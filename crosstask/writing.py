@@ -88,9 +88,10 @@ def whole_folder(path: Path | str) -> Iterator[Path]:
     part, held = _begin(path, folder=True)
     try:
         yield part
-        for file in part.iterdir():
-            with open(file, "rb") as written:
-                os.fsync(written.fileno())
+        for file in part.rglob("*"):
+            if file.is_file():
+                with open(file, "rb") as written:
+                    os.fsync(written.fileno())
         os.replace(part, path)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from crosstask.data.check.check import Report
 from crosstask.data.check.check import check as check_table
@@ -12,7 +14,11 @@ from crosstask.engine import Engine
 
 
 def check(
-    table: str | Path | Table, recipe: str | Path | None = None, *, workers: int = 0, trust: bool = False
+    table: str | Path | Table,
+    recipe: str | Path | Mapping[str, Any] | None = None,
+    *,
+    workers: int = 0,
+    trust: bool = False,
 ) -> Report:
     """Open every file of a table and say what is labelled, broken or mis-specified::
 
@@ -21,7 +27,8 @@ def check(
 
     Args:
         table: the table, or its file.
-        recipe: take the tasks, splits and conventions from this recipe; tasks guessed from the columns for None.
+        recipe: take the tasks, splits and conventions from this recipe (a file, the name of a shipped one, its
+            values); tasks guessed from the columns for None.
         workers: processes that open files; 0 for this one alone.
         trust: run code that the recipe names by ``class_path``; refused otherwise.
 
@@ -33,7 +40,7 @@ def check(
         return check_table(table if isinstance(table, Table) else read_table(table), engine=Engine(workers=workers))
     from crosstask.recipe import Recipe
 
-    read = Recipe.load(recipe, trust=trust)
+    read = Recipe.of(dict(recipe), trust) if isinstance(recipe, Mapping) else Recipe.load(recipe, trust=trust)
     data, tasks = read.data, read.tasks()
     return check_table(
         table if isinstance(table, Table) else read_like(table, data.table),

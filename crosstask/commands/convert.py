@@ -5,6 +5,7 @@ crosstask convert cityscapes data/cityscapes --out cityscapes.csv --geometry dep
 crosstask convert voc VOCdevkit/VOC2012 --out voc.csv --masks SegmentationClassAug --train train_aug.txt
 crosstask convert lists voc.csv --out voc_183.csv --labelled 183/labeled.txt --unlabelled 183/unlabeled.txt
 crosstask convert image_folders photos --out photos.csv       category from the name of the folder
+crosstask convert datumaro annotated --format coco --out mine.csv       annotations of COCO, CVAT, Label Studio, ...
 crosstask convert voc --options                   the layout, the traps and the options of a data set
 """
 
@@ -18,6 +19,7 @@ from crosstask.commands.paths import require_out
 HELP = "make a table of a known data set (NYU-v2, Cityscapes, VOC, COCO, ...)"
 NAMES = (
     "nyuv2_npy", "nyuv2_mat", "cityscapes_npy", "cityscapes", "voc", "coco", "attributes", "lists", "image_folders",
+    "datumaro",
 )  # fmt: skip
 
 

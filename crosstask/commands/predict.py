@@ -3,16 +3,21 @@
 crosstask predict runs/one photos/ --out predictions
 crosstask predict runs/one photos/ --out predictions --flip --scales 0.8,1,1.25 --confidence
 crosstask predict runs/faces photos/ --out predictions --zero-shot compound=du2014_compound
+crosstask predict runs/one photos/ --out predictions --as cvat      pre-labels for an annotation tool
 crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --size own --tile 512 --flip
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
 from crosstask.commands.paths import require_out, require_run
 from crosstask.commands.zero_shot_options import add_zero_shot_options
+
+if TYPE_CHECKING:
+    from crosstask.data.exchange.write import Plan
 
 HELP = "predict a folder, a table or patterns of images"
 
@@ -26,6 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--confidence",
         action="store_true",
         help="also write how sure each prediction is (TASK.weight) and who made it (TASK.source)",
+    )
+    parser.add_argument(
+        "--as",
+        dest="form",
+        metavar="FORMAT",
+        help="also write what an annotation tool imports, into OUT/FORMAT: coco, coco_panoptic, cvat, voc, yolo, "
+        "label_studio, labelme, cityscapes, masks, datumaro, folders",
     )
     parser.add_argument("--no-pictures", action="store_true", help="leave out the side-by-side pictures")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -41,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device, inference, shown
     from crosstask.commands.zero_shot_options import zero_shot
+    from crosstask.data.exchange.write import plan
     from crosstask.evaluation.predict import predict
     from crosstask.evaluation.sources import passed_over
     from crosstask.trained import load_run
@@ -50,10 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         print(f"images are shown to the network at {shown(network)}; --size chooses another", file=sys.stderr)
     scored = zero_shot(network, run.tasks, arguments)
+    tasks = run.tasks if scored is None else {**run.tasks, scored.task.name: scored.task}
+    planned = None if arguments.form is None else plan(arguments.form, tasks)
     with progress("predicting", arguments.quiet) as report:
         predicted = predict(
             scored or network,
-            run.tasks if scored is None else {**run.tasks, scored.task.name: scored.task},
+            tasks,
             arguments.images,
             arguments.out,
             device=device(arguments.device),
@@ -69,7 +84,24 @@ def run(arguments: argparse.Namespace) -> int:
             f"crosstask: warning: passed over {count} {ending} files, which are not read: convert them", file=sys.stderr
         )
     print(f"predicted {len(predicted.done)} images into {arguments.out}" + _left_out(len(predicted.broken)))
+    if planned is not None and predicted.done:
+        _hand_over(planned, arguments)
     return predicted.exit_code
+
+
+def _hand_over(planned: Plan, arguments: argparse.Namespace) -> None:
+    """Write the predictions once more, in the format of a tool."""
+    from pathlib import Path
+
+    from crosstask.commands.console_progress import progress
+    from crosstask.data.exchange.write import write_labels
+    from crosstask.data.table.table import read_table
+    from crosstask.evaluation.predict import TABLE
+
+    out = Path(arguments.out) / planned.name
+    with progress(f"writing {planned.name}", arguments.quiet) as report:
+        count = write_labels(read_table(Path(arguments.out) / TABLE), planned, out, report, arguments.overwrite)
+    print(f"wrote {count} images as {planned.name} into {out}" + (f"; {planned}" if str(planned) else ""))
 
 
 def _left_out(count: int) -> str:

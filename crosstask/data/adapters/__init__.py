@@ -6,6 +6,7 @@ from crosstask.data.adapters.attributes import Attributes
 from crosstask.data.adapters.base import Adapter, Converted, convert
 from crosstask.data.adapters.cityscapes import Cityscapes
 from crosstask.data.adapters.coco import Coco
+from crosstask.data.adapters.formats import Formats
 from crosstask.data.adapters.image_folders import ImageFolders
 from crosstask.data.adapters.lists import SemiSupervised
 from crosstask.data.adapters.nyuv2_mat import NyuV2Mat
@@ -22,6 +23,7 @@ ADAPTERS: dict[str, type[Adapter]] = {
     "attributes": Attributes,
     "lists": SemiSupervised,
     "image_folders": ImageFolders,
+    "datumaro": Formats,
 }
 """The adapters by the name that ``crosstask convert`` uses."""
 

@@ -109,6 +109,8 @@ class Adapter(abc.ABC):
     source: ClassVar[Source]
     counts: ClassVar[dict[str, int]] = {}
     """Rows of each split of the whole set, where they are fixed; a set with fewer is used, but said to be smaller."""
+    said: Sequence[str] = ()
+    """What a person should know of the conversion, a line each; set by :meth:`table`."""
 
     @abc.abstractmethod
     def table(self, output: Output) -> Table:
@@ -141,6 +143,7 @@ class Converted:
 
     table: Table
     counts: dict[str, int] = field(default_factory=dict)
+    said: Sequence[str] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.table.path}: {len(self.table)} images"]
@@ -153,6 +156,7 @@ class Converted:
             short = self.counts.get(split, count) - count
             whole = f" of {self.counts[split]} in the whole set" if short else ""
             lines.append(f"  {split or 'all'}: {count} images{whole}; labels: {', '.join(labelled)}")
+        lines += [f"  {line}" for line in self.said]
         return "\n".join(lines)
 
 
@@ -182,4 +186,4 @@ def convert(
         raise DataError(f"{out}: exists already: give --overwrite to replace it, or another --out")
     folder = Path(files) if files is not None else out.with_name(f"{out.stem}_files")
     table = adapter.table(Output(out, folder, max(workers, 1), progress))
-    return Converted(write_table(table, out), adapter.counts)
+    return Converted(write_table(table, out), adapter.counts, adapter.said)

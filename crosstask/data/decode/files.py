@@ -18,6 +18,7 @@ from crosstask.errors import DataError
 from crosstask.reading import regular
 from crosstask.regions.stored import OFFSET, read_regions
 from crosstask.remote import shown
+from crosstask.remote.members import is_member, opened, source
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Regions, as_target
 
@@ -135,7 +136,7 @@ def load_classes(path: Path) -> np.ndarray:
         DataError: see there, or the file is of such a kind.
     """
     with _reporting(path):
-        with open(path, "rb") as file:
+        with opened(path) as file:
             head = file.read(16)
         if head[:2] == b"\xff\xd8" or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 "):
             kind = "JPEG" if head[:1] == b"\xff" else "lossy WebP"
@@ -202,10 +203,13 @@ def _reporting(path: Path) -> Iterator[None]:
 
 def _foreign(path: Path) -> str:
     """What a whole file of a kind that is not read is, by its first bytes; empty for others."""
-    if path.suffix.lower() in SUFFIXES or not path.is_file():
+    if path.suffix.lower() in SUFFIXES or not (path.is_file() or is_member(str(path))):
         return ""
-    with path.open("rb") as file:
-        start = file.read(132)
+    try:
+        with opened(path) as file:
+            start = file.read(132)
+    except ValueError:  # a member of a tar that ends before it
+        return ""
     known = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
     brand = start[4:12]
     if brand[:4] == b"ftyp" and brand[4:] in (b"heic", b"heix", b"mif1", b"msf1", b"avif"):
@@ -218,7 +222,7 @@ def _is_array(path: Path) -> bool:
 
 
 def _open(path: Path) -> Image.Image:
-    image = Image.open(path, formats=FORMATS)
+    image = Image.open(source(path), formats=FORMATS)
     if image.width * image.height > PIXEL_LIMIT:
         image.close()
         raise ValueError(
