@@ -72,6 +72,9 @@ def load_label(path: Path, upright: bool = True) -> np.ndarray:
         if _is_array(path):
             return load_array(path, _VALUE_LIMIT)
         with _open(path) as image:
+            pages = getattr(image, "n_frames", 1)
+            if pages > 1:
+                raise ValueError(f"it holds {pages} pages, a label is one: save the right one as a file of its own")
             step = _step(image)  # known until the file is read on
             turn = image.getexif().get(_ORIENTATION, 1) if upright else 1
             return turned(_stored(path, image, step), turn)
