@@ -17,7 +17,7 @@ from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
     "demo", "table", "merge", "convert", "check", "start", "regions", "relate", "train", "align", "refine", "eval",
-    "suggest", "compare", "report", "runs", "predict", "serve", "export", "rooms", "recipes", "completion",
+    "suggest", "audit", "compare", "report", "runs", "predict", "serve", "export", "rooms", "recipes", "completion",
 )  # fmt: skip
 
 _SMALLER = "choose a smaller batch, image or network, or fewer workers"

@@ -56,12 +56,25 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
     values = _parse(parser, cls, resolved, where, provided)
     try:
         return cls(**{**provided, **parser.instantiate(values).as_dict(), **_free(cls, resolved)})
+    except RecipeError as error:
+        raise RecipeError(_at(where, str(error))) from error
     except (ValueError, TypeError) as error:
         text = (str(error).splitlines() or [type(error).__name__])[0]
         raise RecipeError(text if text.startswith(where) else f"{where}: {text}") from error
     except (RuntimeError, ArithmeticError, LookupError) as error:  # what libraries say of sizes they cannot make
         text = " ".join(str(error).split())[:200]
         raise RecipeError(f"{where}: cannot be made with these options ({type(error).__name__}: {text})") from error
+
+
+def _at(where: str, message: str) -> str:
+    """The message of an object that names its key by its kind, with the key of the recipe.
+
+    >>> _at("objectives.mine", "objectives.supervised.only: there is no task 'dept'")
+    "objectives.mine.only: there is no task 'dept'"
+    """
+    section = re.escape(where.partition(".")[0])
+    found = re.match(rf"{section}\.\w+(?=[.:])", message) if "." in where else None
+    return f"{where}{message[found.end() :]}" if found else message
 
 
 class _Parser(ArgumentParser):

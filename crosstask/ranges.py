@@ -26,7 +26,7 @@ class Range:
         return (self.low < value if self.above else self.low <= value) and value <= self.high
 
     def __str__(self) -> str:
-        return f"{'more than' if self.above else 'at least'} {self.low:,g} and at most {self.high:,g}"
+        return f"{'more than' if self.above else 'at least'} {_shown(self.low)} and at most {_shown(self.high)}"
 
 
 Size = Annotated[int, Range(1, 16384)]
@@ -45,6 +45,10 @@ Factor = Annotated[float, Range(0, 1e6)]
 Positive = Annotated[float, Range(0, 1e6, above=True)]
 
 
+def _shown(bound: float) -> str:
+    return f"{int(bound):,}" if bound == int(bound) else f"{bound:g}"
+
+
 def check_range(value: Any, hint: Any, where: str) -> None:
     """Raise ``ValueError`` where a number lies outside the range its type says; numbers in lists too.
 
@@ -61,7 +65,7 @@ def check_range(value: Any, hint: Any, where: str) -> None:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             for extra in extras:
                 if isinstance(extra, Range) and value not in extra:
-                    raise ValueError(f"{where}: found {value:g}: give {extra}")
+                    raise ValueError(f"{where}: found {value!r:.80}: give {extra}")
     elif isinstance(value, (list, tuple)):
         hints = [each for each in get_args(hint) if each is not ...] or [None]
         for index, entry in enumerate(value):

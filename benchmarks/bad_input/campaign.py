@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.bad_input import commands, material, options, runs, tables
 from benchmarks.bad_input.case import Case
-from benchmarks.bad_input.runner import FAULTS, run
+from benchmarks.bad_input.runner import FAULTS, Outcome, run
 
 ONE_IN = {
     "options": 10, "command lines": 2, "paths": 2, "tables": 3, "cells": 4, "label files": 2, "relatedness": 2,
@@ -30,6 +33,7 @@ def main(typed: Sequence[str] = ()) -> int:
     parser.add_argument("--all", action="store_true", help="all cases, not one in so many of each kind")
     parser.add_argument("--start", type=int, default=0, help="the first of those")
     parser.add_argument("--base", type=Path, help="keep the material here")
+    parser.add_argument("--log", type=Path, help="write outcomes here, and leave out the cases whose outcome is there")
     parser.add_argument("--show", action="store_true", help="print each case as it ends")
     arguments = parser.parse_args(typed)
     with tempfile.TemporaryDirectory(prefix="bad-input-base-") as folder:
@@ -42,14 +46,21 @@ def main(typed: Sequence[str] = ()) -> int:
             own = [index for index, case in enumerate(cases) if case.kind == kind]
             chosen += own if arguments.all else own[arguments.start :: step]
         chosen = [index for index in chosen if arguments.only in f"{cases[index].kind}: {cases[index].name}"]
-        return _report(cases, base, chosen, arguments.show)
+        return _report(cases, base, chosen, arguments.show, arguments.log)
 
 
-def _report(cases: Sequence[Case], base: Path, chosen: Sequence[int], show: bool) -> int:
+def _report(cases: Sequence[Case], base: Path, chosen: Sequence[int], show: bool, log: Path | None) -> int:
+    """Run what is chosen and is not in the log, and print counts of all of it."""
     counts: dict[str, Counter[str]] = {}
     faults = 0
-    for outcome in run(base, every_case, chosen):
+    lines = log.read_text().splitlines() if log is not None and log.exists() else []
+    before = {each.case: each for each in (Outcome(**json.loads(line)) for line in lines)}
+    done = [before[index] for index in chosen if index in before]
+    for outcome in itertools.chain(done, run(base, every_case, [each for each in chosen if each not in before])):
         case = cases[outcome.case]
+        if log is not None and outcome.case not in before:
+            with open(log, "a") as file:
+                file.write(json.dumps(asdict(outcome)) + "\n")
         counts.setdefault(case.kind, Counter())[outcome.became] += 1
         fault = outcome.became in FAULTS
         faults += fault

@@ -19,7 +19,8 @@ class Case:
         damage: what is done to ``{work}`` first.
         needs: the folders that are copied.
         must_fail: whether an exit code of 0 is a silent fault.
-        mentions: words of which the error line has to hold one: the file, the key or the value.
+        mentions: words of which the error line has to hold one: the file, or the key.
+        value: what was typed; the error line has to show it, or say that nothing was.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Case:
     needs: tuple[str, ...] = ()
     must_fail: bool = True
     mentions: tuple[str, ...] = ()
+    value: str = ""
 
 
 def train(*flags: str, recipe: str = "{work}/data/recipe.yaml") -> tuple[str, ...]:

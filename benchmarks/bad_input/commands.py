@@ -40,7 +40,7 @@ FLAGS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
         "--write": ("{work}/x.txt", "/proc/x.csv", "{work}/data", ""), "--segments": ("-1", "0", "x", "nan"), "--nonsense": ("1",),
     }),
     "relate": (("relate", TABLE, "--of", "place", "--to", "tags", "--out", "{work}/r.csv"), {
-        "--of": ("nowhere", "depth", "tags", "", "image"), "--to": ("nowhere", "place", "semantic", ""), "--out": ("/proc/x.csv", "{work}/data", "", "{work}/x/y/z.csv"), "--recipe": PLACES,
+        "--of": ("nowhere", "depth", "tags", "", "image"), "--to": ("nowhere", "place", "semantic", ""), "--out": ("/proc/x.csv", "{work}/data", "", "{work}/data/data.csv", "{work}/data/image/000.csv"), "--recipe": PLACES,
         "--split": ("nowhere",), "--min-support": ("-1", "0", "x", "1.5", "99999999999"), "--smoothing": ("-1", "nan", "inf", "x"), "--floor": ("-1", "2", "nan"), "--level": ("0", "1", "nan", "x"),
     }),
     "train": (train(), {
@@ -109,15 +109,10 @@ def cases() -> Iterator[Case]:
     for command, (typed, flags) in FLAGS.items():
         for flag, values in flags.items():
             for value in values:
-                words = (
-                    flag.strip("-"),
-                    flag.strip("-").split(".")[-1],
-                    value.rpartition("/")[2][:40] or "''",
-                    "--objectives",
-                )
+                words = (flag, flag.strip("-"), flag.strip("-").replace("-", "_"))
                 fails = (command, flag, value) not in MAY and not (flag == "--fx" and value in ("-1", "0"))
                 yield Case("command lines", f"{command} {flag} {value[:60]!r}", (*typed, f"{flag}={value}"), needs=needs,
-                           must_fail=fails and value not in ("1", "10", "1e3"), mentions=words if fails else ())  # fmt: skip
+                           must_fail=fails and value not in ("1", "10", "1e3"), mentions=words if fails else (), value=value[:60])  # fmt: skip
     for command, lines in FIRST.items():
         for line in lines:
             for place in PLACES:

@@ -109,12 +109,18 @@ def _of_option(key: str, hint: Any, flags: tuple[str, ...]) -> Iterator[Case]:
         typed = train(*flags, f"--{key}", value.text)
         if key.startswith("refine."):
             typed = ("refine", "{work}/squares/recipe.yaml", "--out", "{work}/new", "--quiet", f"--{key}", value.text)
-        words = (key.rpartition(".")[0].removeprefix("objectives."), key.split(".")[-1], value.text[:40])
+        words: tuple[str, ...] = (key,)
         if key.startswith("data.rooms"):  # is laid over tasks of other data, which may be what is wrong first
             words = ()
         needs = ("squares",) if key.startswith("refine.") else ("data",)
         yield Case(
-            "options", f"{key} = {value.text} ({value.what})", typed, needs=needs, must_fail=refused, mentions=words
+            "options",
+            f"{key} = {value.text} ({value.what})",
+            typed,
+            needs=needs,
+            must_fail=refused,
+            mentions=words,
+            value=value.text,
         )
 
 
@@ -203,7 +209,10 @@ def _unknown() -> Iterator[Case]:
     }  # fmt: skip
     for flag, texts in flags.items():
         for text in texts:
-            yield Case("options", f"{flag} {text}", train(f"{flag}={text}"), needs=("data",))
+            named = (flag.strip("-.") or "--", flag.strip("-").split(".")[0])
+            yield Case(
+                "options", f"{flag} {text}", train(f"{flag}={text}"), needs=("data",), mentions=named, value=text
+            )
 
 
 def _providers() -> Iterator[Case]:
@@ -229,4 +238,4 @@ def _providers() -> Iterator[Case]:
                 refused = value.refused or (value.what == "negative" and option != "none")
                 words = (option,)
                 yield Case("options", f"regions by {name} --{option} {value.text}", typed, needs=("data",),
-                           must_fail=refused, mentions=words)  # fmt: skip
+                           must_fail=refused, mentions=words, value=value.text)  # fmt: skip

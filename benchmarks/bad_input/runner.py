@@ -8,9 +8,11 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import resource
 import shutil
 import signal
+import stat
 import tempfile
 import time
 import traceback
@@ -22,11 +24,23 @@ from pathlib import Path
 from benchmarks.bad_input.case import Case
 from benchmarks.bad_input.runs import copy
 
-LIMIT = 120.0
-"""Seconds after which a case hangs."""
+LIMIT = 60.0
+"""Seconds of computing, or of none at all, after which a case hangs; a busy machine is no hang."""
 MEMORY = 12 * 2**30
 
-FAULTS = ("fault of crosstask", "traceback", "hang", "died", "silent wrong", "unclear", "leftover")
+REMEDY = re.compile(
+    r"did you mean|valid:|expected|missing|needs?|must|at (least|most)|invalid choice|required|without|is no |is not "
+    r"|there is no|no such|cannot be|\b(give|set|name|add|lower|raise|choose|use|write|correct|remove|leave|check"
+    r"|restore|label|fill|look|keep|move|rename|train|continue|replace|install|free|say|put|take|make|run|go on|try"
+    r"|start|see|shorten|split|convert|save)\b"
+)
+"""What tells a person how it would be right."""
+SHOWN = re.compile(
+    "found|blank|null|missing|is no |there is no|no such|cannot|is (a|given|needed|empty|used)|unrecognized|says"
+)
+"""What stands before or in place of the value."""
+
+FAULTS = ("fault of crosstask", "traceback", "hang", "died", "silent wrong", "unclear", "leftover", "written")
 
 
 @dataclass(frozen=True)
@@ -62,13 +76,25 @@ class _Worker:
         begun = time.monotonic()
         self.ours.send(index)
         try:
-            if self.ours.poll(LIMIT):
+            if self._ends():
                 return self.ours.recv()
-            became, line = "hang", f"no end after {LIMIT:.0f} s"
+            became, line = "hang", f"no end after {time.monotonic() - begun:.0f} s"
         except EOFError:
             became, line = "died", "the process died"
         self.stop()
         return Outcome(index, became, line, time.monotonic() - begun)
+
+    def _ends(self) -> bool:
+        """Whether the case ends before it hangs."""
+        first = last = _computed(self.process.pid)
+        moved = time.monotonic()
+        while not self.ours.poll(1.0):
+            now = _computed(self.process.pid)
+            if now > last:
+                last, moved = now, time.monotonic()
+            if last - first > LIMIT or time.monotonic() - moved > LIMIT:
+                return False
+        return True
 
     def stop(self) -> None:
         if self.started:
@@ -83,6 +109,12 @@ class _Worker:
         self.process.start()
         theirs.close()
         self.started = True
+
+
+def _computed(process: int | None) -> float:
+    """Seconds of computing of a process."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _work(pipe: Connection, base: Path, make: Callable[[Path], list[Case]]) -> None:
@@ -106,6 +138,7 @@ def do(index: int, case: Case, base: Path) -> Outcome:
         work.mkdir()
         copy(base, work, case.needs)
         case.damage(work)
+        before = _state_of(work)
         home = os.getcwd()
         os.chdir(work / "data" if (work / "data").is_dir() else work)
         try:
@@ -113,6 +146,8 @@ def do(index: int, case: Case, base: Path) -> Outcome:
         finally:
             os.chdir(home)
         became, line = judge(case, code, said, raised, place)
+        if became == "refused" and (odd := _written(code, before, _state_of(work))):
+            became, line = "written", f"{odd}: {line}"
         shutil.rmtree(work, ignore_errors=True)
     return Outcome(index, became, line, time.monotonic() - begun)
 
@@ -159,9 +194,39 @@ def judge(case: Case, code: int | None, said: str, raised: str, place: Path) -> 
         return "unclear", f"exit code {code} without an error line: {line}"
     if len(line) > 1200:
         return "unclear", f"a line of {len(line)} characters: {line[:200]}"
+    if code not in (1, 2):
+        return "unclear", f"exit code {code}: {line}"
+    if len(lines) > 1:
+        return "unclear", f"{len(lines)} error lines: {line}"
     if case.mentions and not any(word in line for word in case.mentions):
         return "unclear", f"names none of {case.mentions}: {line}"
+    if case.value and not (SHOWN.search(line) or case.value.strip("'\"[]{}")[:20] in line):
+        return "unclear", f"does not show {case.value}: {line}"
+    if not REMEDY.search(line):
+        return "unclear", f"says no remedy: {line}"
     return "refused", line
+
+
+def _state_of(work: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file, by path."""
+    found = {}
+    for path in work.rglob("*"):
+        known = path.lstat()
+        if not stat.S_ISDIR(known.st_mode):
+            found[str(path.relative_to(work))] = (known.st_size, known.st_mtime_ns)
+    return found
+
+
+def _written(code: int | None, before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> str:
+    """What a refused command did to files: nothing may be gone, and with exit code 2 nothing new or changed.
+
+    A run that ends with 1 was begun: it may have written to its folder. Locks are no content.
+    """
+    gone = sorted(name for name in before if name not in after)
+    if gone:
+        return f"lost {gone[:3]}"
+    new = sorted(name for name in after if before.get(name) != after[name] and not name.endswith(".lock"))
+    return f"wrote {new[:3]}" if new and code == 2 else ""
 
 
 def _not_finite(metrics: Path) -> str:

@@ -68,7 +68,8 @@ def cases(base: Path) -> Iterator[Case]:
 
 def _case(folder: str, command: str, typed: tuple[str, ...], name: str, damage: Callable[[Path], None]) -> Case:
     needs = ("data", folder) if folder != "rounds" else ("squares", folder)
-    return Case("run files", f"{command}: {folder}/{name}", typed, damage, needs, must_fail=False)
+    words = (name.split()[0], name.split()[0].rpartition("/")[2], folder)
+    return Case("run files", f"{command}: {folder}/{name}", typed, damage, needs, must_fail=False, mentions=words)
 
 
 def _on(folder: str, file: Path, spoil: Callable[[Path], Any]) -> Callable[[Path], None]:

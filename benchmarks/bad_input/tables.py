@@ -115,12 +115,13 @@ def cases() -> Iterator[Case]:
     needs = ("data", "run")
     for reader, typed in READERS.items():
         for name, change in TABLES.items():
-            yield Case("tables", f"{reader}: {name}", typed, text(change), needs, name in FAILS_ANYWHERE)
+            yield Case("tables", f"{reader}: {name}", typed, text(change), needs, name in FAILS_ANYWHERE,
+                       mentions=("data.csv",))  # fmt: skip
     for column in COLUMNS:
         for name, wrong in WRONG_CELLS.items():
             for reader in ("train", "eval", "check") if column not in ("split", "id") else ("predict", "train"):
                 yield Case("cells", f"{reader}: {column} {name}", READERS[reader], cell(0, column, wrong), needs,
-                           must_fail=_fails(reader, column, name))  # fmt: skip
+                           must_fail=_fails(reader, column, name), mentions=("data.csv", column, wrong[:20]))  # fmt: skip
     for column in ("image", "semantic", "depth", "normals"):
         for name, spoil in FILES.items():
             for reader in ("train", "check", "predict") if column == "image" else ("train", "eval"):
@@ -128,7 +129,7 @@ def cases() -> Iterator[Case]:
                 broken = name in {"empty", "text", "a folder", "a pipe", "a loop", "half", "another size", "pickle"}
                 broken &= column != "image" or name != "another size"
                 yield Case("label files", f"{reader}: {column} {name}", READERS[reader], spoiled(column, spoil), needs,
-                           must_fail=refused or broken)  # fmt: skip
+                           must_fail=refused or broken, mentions=(column, "data.csv"))  # fmt: skip
     yield from _lists()
     yield from _relatedness()
 

@@ -61,7 +61,7 @@ def hidden_gradients(
         target = batch.hidden.get(name)
         if target is None:
             continue
-        images = task.known(target).flatten(1).any(1).nonzero()[:, 0]
+        images = task.known(target).reshape(len(target), -1).any(1).nonzero()[:, 0]
         if not len(images):
             continue
 

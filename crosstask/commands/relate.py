@@ -10,10 +10,13 @@ cell). The table is what the coupling objectives take as relatedness.
 from __future__ import annotations
 
 import argparse
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosstask.commands.paths import require_out, require_recipe, require_table
 from crosstask.commands.trust import add_trust
+from crosstask.errors import RecipeError, UserError, nearest
 
 if TYPE_CHECKING:
     from crosstask.data.table.table import Table
@@ -33,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--of", required=True, metavar="TASK", help="column of the categories")
     parser.add_argument("--to", required=True, metavar="TASK", help="column of the tags, categories or scalars")
     parser.add_argument("--out", required=True, metavar="CSV", help="table to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
     parser.add_argument("--recipe", help="recipe that names the classes (default: those found in the table)")
     add_trust(parser)
     parser.add_argument("--split", default="train", help="rows to count, if the table has splits (default: train)")
@@ -43,33 +47,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
-    require_out(arguments.out)
+    out = require_out(arguments.out)
+    files = [out, out.with_suffix(".png"), out.with_name(f"{out.stem}_support.csv")]
+    _require_free(files, arguments.table, arguments.overwrite)
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
-    from pathlib import Path
-
     from crosstask.construct import construct
     from crosstask.data.table.table import read_table
     from crosstask.relatedness import RelateOptions, infer, write_relatedness
     from crosstask.relatedness.picture import save_heat_map
 
     given = {name: getattr(arguments, name) for name in COUNTING if hasattr(arguments, name)}
-    options = construct(RelateOptions, given, "relate")
+    try:
+        options = construct(RelateOptions, given, "relate")
+    except RecipeError as error:  # names an option of Python
+        raise UserError(re.sub(r"relate\.(\w+)", lambda name: f"--{name[1].replace('_', '-')}", str(error))) from error
     table = read_table(arguments.table)
     table = table.select(arguments.split if table.splits else None)
     of, to = _tasks(arguments, table)
     found = infer(table, of, to, options)
-    out = Path(arguments.out)
     write_relatedness(found.table, out)
-    found.write_support(out.with_name(f"{out.stem}_support.csv"))
-    save_heat_map(found.table, out.with_suffix(".png"), f"{to.name} given {of.name}, {found.samples} samples")
+    save_heat_map(found.table, files[1], f"{to.name} given {of.name}, {found.samples} samples")
+    found.write_support(files[2])
     unknown = int(found.table.values.isnan().sum())
     print(
-        f"wrote {out}, {out.with_suffix('.png')} and {out.stem}_support.csv: {len(found.table.classes)} classes, "
+        f"wrote {files[0]}, {files[1]} and {files[2]}: {len(found.table.classes)} classes, "
         f"{len(found.table.attributes)} attributes, from {found.samples} rows with both labels"
         + (f"; {unknown} cells unknown (fewer than {options.min_support} samples)" if unknown else "")
     )
     return 0
+
+
+def _require_free(files: list[Path], table: str, overwrite: bool) -> None:
+    """
+    Raises:
+        UserError: a file that would be written is there already, or is the table itself.
+    """
+    for file in files:
+        if file.resolve() == Path(table).resolve():
+            raise UserError(f"--out {files[0]}: would write over the table {table}: give another path")
+        if file.exists() and not overwrite:
+            raise UserError(f"--out {files[0]}: {file} is there already: give another, or --overwrite to replace it")
 
 
 def _tasks(arguments: argparse.Namespace, table: Table) -> list[Task]:
@@ -77,7 +95,6 @@ def _tasks(arguments: argparse.Namespace, table: Table) -> list[Task]:
     from dataclasses import replace
 
     from crosstask.data.table.infer import infer_tasks
-    from crosstask.errors import UserError, nearest
     from crosstask.recipe import Recipe
 
     wanted = (arguments.of, arguments.to)

@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.errors import UserError
     from crosstask.start.survey import survey
     from crosstask.start.write import write
+    from crosstask.writing import write as write_file
 
     out = None if arguments.out is None else Path(arguments.out)
     if out is not None and out.exists():
@@ -40,5 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
     if out is None:
         print(text, end="")
     else:
-        out.write_text(text, encoding="utf-8")
+        write_file(out, text)
     return 0

@@ -51,4 +51,7 @@ def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse
     source: str = arguments.zero_shot_from or (tags[0] if len(tags) == 1 else "")
     if source not in tasks:
         raise UserError(f"--zero-shot-from {source or 'is needed'}: {nearest(source, tags)}")
-    return ZeroShot(network, tasks[source], read_relatedness(table), name, arguments.zero_shot_rule)
+    try:
+        return ZeroShot(network, tasks[source], read_relatedness(table), name, arguments.zero_shot_rule)
+    except UserError as error:
+        raise type(error)(f"--zero-shot {arguments.zero_shot}: {error}") from error

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crosstask.networks.blocks import resize
+from crosstask.ranges import Size
 
 STRIDE = 4
 """Stride of the published representations, in pixels."""
@@ -26,9 +27,9 @@ class Representation:
             finer.
     """
 
-    width: int = 64
-    dimension: int = 64
-    maps: int | None = None
+    width: Size = 64
+    dimension: Size = 64
+    maps: Size | None = None
 
     def chosen(self, strides: Sequence[int]) -> slice:
         """Which of the network's maps, of these strides, are read."""

@@ -6,6 +6,7 @@ import difflib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from crosstask.networks.packaged import EXTRA, PACKAGES, packaged_weights
 from crosstask.networks.weights import check_loaded, read_weights, reason
 
 FINEST_STRIDE = 4
+HUB = ("hf-hub:", "hf_hub:")
 OURS = frozenset(
     ("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path", "cache_dir", "features_only")
 )
@@ -37,7 +39,8 @@ class TimmEncoder(Encoder):
     of the branches, 18 to 144 for W18, as papers on dense prediction use them.
 
     Args:
-        name: a name known to timm, with its tag of weights if there is one (``resnet50.a1_in1k``).
+        name: a name known to timm, with its tag of weights if there is one (``resnet50.a1_in1k``), or
+            ``local-dir:FOLDER`` or ``hf-hub:OWNER/NAME``. A hub is asked only where ``pretrained`` weights are fetched.
         pretrained: load the weights timm has for it (downloaded once, then cached), or those of an installed package
             (:mod:`~crosstask.networks.packaged`), which need no network.
         weights: load this file (``.safetensors``, ``.pth``) instead.
@@ -73,7 +76,9 @@ class TimmEncoder(Encoder):
 def _create(name: str, pretrained: bool, weights: str | None, options: dict[str, Any]) -> Any:
     import timm
 
-    if not name.startswith(("hf-hub:", "hf_hub:")) and not timm.is_model(name):
+    if name.startswith(HUB):
+        name = _stored(name, asks=pretrained and weights is None)
+    elif not name.startswith("local-dir:") and not timm.is_model(name):
         raise RecipeError(f"network.encoder: there is no {name!r}; {_nearest(name, timm.list_models())}")
     tensors = read_weights(weights) if weights is not None else packaged_weights(name) if pretrained else None
     if odd := next((key for key in options if key in OURS), None):
@@ -110,6 +115,22 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
     if tensors is not None:
         check_loaded(body, tensors, str(weights or "the package"))
     return body
+
+
+def _stored(name: str, asks: bool) -> str:
+    """The encoder of a hub as the folder it was stored in before, so that no network is asked; only training with
+    pretrained weights may ask for one that is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name.partition(":")[2].partition("@")[0], "config.json")
+    if isinstance(found, str) and not asks:
+        return f"local-dir:{Path(found).parent}"
+    if not asks:
+        raise RecipeError(
+            f"network.encoder: {name!r} lies on a hub and was not stored on this machine, and only training with "
+            "network.pretrained: true asks the network for it: train so first, or name an encoder of timm's own"
+        )
+    return name
 
 
 @contextmanager

@@ -52,9 +52,11 @@ class MadeLabels(Objective):
         own_loss: list[str] | None = None,
     ) -> None:
         super().__init__()
-        for name in [*(only or []), *(own_loss or [])]:
-            if name not in tasks:
-                raise RecipeError(f"objectives: there is no task {name!r}; {nearest(name, tasks)}")
+        for option, names in {"only": only, "own_loss": own_loss}.items():
+            for name in names or []:
+                if name not in tasks:
+                    where = f"objectives.made_labels.{option}"
+                    raise RecipeError(f"{where}: there is no task {name!r}; {nearest(name, tasks)}")
         self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
         self.own_loss = set(own_loss or [])
 

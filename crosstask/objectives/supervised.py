@@ -83,14 +83,10 @@ class Supervised(Objective):
     @override
     def forward(self, step: Step) -> dict[str, Term]:
         batch = step.batch
-        terms = {
+        return {
             name: self._term(task, step.predictions[name], batch.targets[name], self._weight(batch, name))
             for name, task in self.tasks.items()
         }
-        if others := [prediction for name, prediction in step.predictions.items() if name not in terms]:
-            first, (total, count) = next(iter(terms.items()))  # no parameter goes unused on any process
-            terms[first] = Term(total + Term.zero(*others).total, count)
-        return terms
 
     @override
     def counts(self, batch: Batch) -> dict[str, Tensor]:

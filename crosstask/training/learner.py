@@ -95,7 +95,9 @@ class Learner(nn.Module):
             factor = self.weightings[name].at(iteration)
             for term, (total, count) in objective(step).items():
                 terms[f"{name}/{term}"] = Term(total * factor, count)
-        return terms
+        first, (total, count) = next(iter(terms.items()))  # no head goes unused, which DDP would wait for
+        unused = [each for step in steps for each in step.predictions.values()]
+        return terms | {first: Term(total + Term.zero(*unused).total, count)}
 
     def counts(self, batch: Batch) -> dict[str, Tensor]:
         """The counts of :meth:`forward` that are known before it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -32,27 +33,39 @@ def make_fabric(options: TrainingOptions) -> Fabric:
     """
     _require_all_started(options)
     _require_bounded(options)
+    fabric = _made(
+        options,
+        devices=options.devices,
+        num_nodes=options.nodes,
+        strategy=options.strategy,
+        precision=PRECISIONS[options.precision],
+    )
     try:
-        fabric = Fabric(
-            accelerator=options.accelerator,
-            devices=options.devices,
-            num_nodes=options.nodes,
-            strategy=options.strategy,
-            precision=PRECISIONS[options.precision],  # type: ignore[arg-type]
-        )
         fabric.launch()
     except (MisconfigurationException, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"training.devices: {options.devices} ({options.accelerator}) on {options.nodes} nodes cannot be had: "
-            f"{reason}"
-        ) from error
+        raise _unavailable(options, error) from error
     return fabric
+
+
+def _made(options: TrainingOptions, **given: Any) -> Fabric:
+    try:
+        return Fabric(accelerator=options.accelerator, **given)
+    except (MisconfigurationException, ValueError, RuntimeError, ImportError) as error:
+        raise _unavailable(options, error) from error
+
+
+def _unavailable(options: TrainingOptions, error: Exception) -> UserError:
+    reason = " ".join(str(error).split()).partition(": [")[0][:200]
+    return UserError(
+        f"training.accelerator: found {options.accelerator!r} with training.devices: {options.devices}, "
+        f"training.nodes: {options.nodes} and training.strategy: {options.strategy}, which cannot be had here "
+        f"({reason}): set training.accelerator: auto, and the others to what this machine has"
+    )
 
 
 def make_device(options: TrainingOptions) -> torch.device:
     """The device a single process computes on, whatever else takes part in the run."""
-    return Fabric(accelerator=options.accelerator, devices=1).device
+    return _made(options, devices=1).device
 
 
 def _require_bounded(options: TrainingOptions) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from crosstask.alignment.cosines import PREDICTIONS, WEIGHTS, cosine, hidden_gradients, objective_cosines
 from crosstask.data.sample import Batch
+from crosstask.tasks.category import Category
 from crosstask.tasks.depth import Depth
 from crosstask.tasks.segmentation import Segmentation
 
@@ -53,6 +54,19 @@ def test_what_learns_from_the_hidden_labels_themselves_is_aligned(looked_at):
     assert found["depth", PREDICTIONS][1] < 0.99  # labels of other images
     assert math.isnan(found["semantic", PREDICTIONS][0])  # sends nothing there
     assert abs(found["semantic", WEIGHTS][0]) < 1  # but moves the trunk
+
+
+def test_a_label_of_the_whole_image_is_looked_at_too():
+    task = Category("place", classes=["in", "out"])
+    features, weight = torch.rand(3, 4), torch.rand(4, 2, requires_grad=True)
+    batch = Batch(
+        features, {}, list("abc"), None, torch.full((3, 4), math.nan), {}, {"place": torch.tensor([1, -1, 0])}
+    )
+    predictions = {"place": features @ weight}
+    hidden = hidden_gradients(batch, predictions, {"place": task}, [weight])
+    truth = task.loss(predictions["place"], torch.tensor([1, -1, 0]))
+    found = objective_cosines(truth.total, hidden, predictions, [weight])
+    assert found["place", WEIGHTS][0] == pytest.approx(1)
 
 
 def test_what_works_against_the_hidden_labels_has_minus_one(looked_at):

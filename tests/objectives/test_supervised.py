@@ -94,7 +94,9 @@ def test_one_task_alone_learns_and_the_others_have_no_gradient():
     every = Supervised(tasks, network)(given)["depth"]
     torch.testing.assert_close(terms["depth"], every)
     terms["depth"].mean().backward()
-    learnt = {name: bool(head.weight.grad.any()) for name, head in network.heads.items()}
+    learnt = {
+        name: head.weight.grad is not None and bool(head.weight.grad.any()) for name, head in network.heads.items()
+    }
     assert learnt == {name: name == "depth" for name in tasks}
     for only, message in ((["dept"], "did you mean 'depth'"), ([], "found")):
         with pytest.raises(RecipeError, match=message):

@@ -85,7 +85,9 @@ def test_the_command_counts_training_rows_with_both_labels(tmp_path, capsys):
     assert lines[0] == "class,attribute,value,low,high,support"
     assert lines[2].startswith("happy,teeth,1,")
     assert lines[2].endswith(",1")
-    assert main(typed) == 0
+    assert main(typed) == 2  # nothing is written over
+    assert f"{out} is there already: give another, or --overwrite" in capsys.readouterr().err
+    assert main([*typed, "--overwrite"]) == 0
     assert read_relatedness(out).values.isnan().all()
     assert "4 cells unknown (fewer than 5 samples)" in capsys.readouterr().out
 
@@ -110,13 +112,31 @@ def test_the_command_counts_means_and_takes_names_from_a_recipe(tmp_path):
         (["--of", "moods", "--to", "face"], "no column 'moods': did you mean 'mood'"),
         (["--of", "face", "--to", "mood"], "not of face (tags) to mood (category)"),
         (["--of", "mood", "--to", "split"], "'split' is no task of categories"),
-        (["--of", "mood", "--to", "face", "--floor", "2"], "relate.floor: found 2: give at least 0 and at most 1"),
-        (["--of", "mood", "--to", "face", "--min-support", "0"], "relate.min_support: found 0: give at least 1"),
+        (["--of", "mood", "--to", "face", "--floor", "2"], "--floor: found 2.0: give at least 0 and at most 1"),
+        (["--of", "mood", "--to", "face", "--min-support", "0"], "--min-support: found 0: give at least 1"),
+        (
+            ["--of", "mood", "--to", "face", "--min-support", "99999999999"],
+            "--min-support: found 99999999999: give at least 1 and at most 1,000,000,000",
+        ),
     ],
 )
 def test_what_cannot_be_counted_is_one_line(tmp_path, capsys, typed, message):
     assert main(["relate", str(written(tmp_path)), *typed, "--out", str(tmp_path / "r.csv")]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_folders_are_made_and_the_table_is_not_written_over(tmp_path, capsys):
+    table = written(tmp_path)
+    before = table.read_bytes()
+    typed = ["relate", str(table), "--of", "mood", "--to", "face", "--overwrite", "--out"]
+    assert main([*typed, str(tmp_path / "new" / "er" / "r.csv")]) == 0
+    said = capsys.readouterr().out
+    for name in ("r.csv", "r.png", "r_support.csv"):
+        assert (tmp_path / "new" / "er" / name).is_file()
+        assert str(tmp_path / "new" / "er" / name) in said.replace("\n", "")
+    assert main([*typed, str(table)]) == 2
+    assert "would write over the table" in capsys.readouterr().err
+    assert table.read_bytes() == before
 
 
 def test_between_two_categories_rows_sum_to_one(tmp_path):

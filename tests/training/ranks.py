@@ -25,16 +25,21 @@ def learners(folder: Path) -> dict[str, Learner]:
     for name, case in (CASES | MORE).items():
         net = network()
         objective = make(case, net, folder)
-        own = {"tested": objective}  # a head that nobody trains is none that DDP takes
-        found[name] = Learner(net, own if case.kind == "supervised" else {"supervised": Supervised(tasks(), net)} | own)
+        own = {"tested": objective}
+        alone = case.kind == "supervised" or name in ALONE
+        found[name] = Learner(net, own if alone else {"supervised": Supervised(tasks(), net)} | own)
     return found
 
 
 REGIONS = {"stem": 4, "widths": [4], "layers": [1], "minimum": 1, "reduce": 1}
 MORE = {
     "region_contrast across": Case("region_contrast", {**REGIONS, "across": True}),
+    "heads that nobody teaches": Case("mean_teacher", {"only": ["depth"]}, unlabelled=True),
     "region_contrast bank": Case("region_contrast", {**REGIONS, "bank": 8}),
 }
+
+ALONE = {"heads that nobody teaches"}
+"""Tested without supervision beside it."""
 
 
 def additive(folder: Path) -> dict[str, bool]:

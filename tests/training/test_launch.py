@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from crosstask.errors import UserError
 from crosstask.training.options import TrainingOptions
 from crosstask.training.runtime import make_fabric
+
+
+@pytest.mark.parametrize("options", [{"accelerator": "cuda"}, {"accelerator": "cpu", "strategy": "fsdp"}])
+def test_devices_that_are_not_there_are_one_line(monkeypatch, options):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError) as caught:
+        make_fabric(TrainingOptions(**options))
+    found = options["accelerator"]
+    assert str(caught.value).startswith(f"training.accelerator: found '{found}' with training.devices: 1")
+    assert "\n" not in str(caught.value)
+    assert "set training.accelerator: auto" in str(caught.value)
 
 
 def test_more_processes_than_a_machine_can_run_are_refused():

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from lightning_fabric import Fabric
 
-from tests.training.ranks import additive, differences
+from crosstask.objectives import OBJECTIVES
+from crosstask.training.learner import Learner
+from tests.objectives.cases import network, tasks
+from tests.training.ranks import additive, differences, trained
 
 
 def test_what_compares_samples_says_so(tmp_path):
@@ -12,6 +16,17 @@ def test_what_compares_samples_says_so(tmp_path):
     assert claims["supervised"]
     assert not claims["region_contrast across"]
     assert not claims["region_contrast bank"]
+
+
+@pytest.mark.parametrize("kind", ["mean_teacher", "made_labels", "supervised"])
+def test_no_head_is_left_without_a_gradient_which_several_processes_would_wait_for(kind):
+    net = network()
+    learner = Learner(net, {"tested": OBJECTIVES[kind](tasks(), net, only=["depth"])})
+    trained(Fabric(accelerator="cpu", devices=1), learner)
+    assert {name for name, each in learner.named_parameters() if each.requires_grad and each.grad is None} == set()
+    heads = {name: each.grad for name, each in net.named_parameters() if ".heads.task_semantic." in name}
+    assert heads
+    assert all(not gradient.any() for gradient in heads.values())
 
 
 @pytest.mark.slow
