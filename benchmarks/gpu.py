@@ -152,8 +152,9 @@ def steps(sizes: Sizes, device: str, compiled: bool) -> list[Row]:
     batch = one_label_batch(sizes.images, sizes.image)
     rows = []
     for name in ("supervised", "vector", "gaussian-16", "gaussian-32"):
-        run = training_step(sizes.encoder, CASES[name].objectives, batch, device)
-        fast = training_step(sizes.encoder, CASES[name].objectives, batch, device, True) if compiled else None
+        objectives = CASES[name].objectives if name in CASES else {}
+        run = training_step({"encoder": sizes.encoder}, objectives, batch, device)
+        fast = training_step({"encoder": sizes.encoder}, objectives, batch, device, True) if compiled else None
         rows.append(Row(f"step, {sizes.encoder}, {name}", run, compiled=fast))
     return rows
 

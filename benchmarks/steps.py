@@ -1,9 +1,11 @@
 """What a whole training step costs with each objective, relative to supervised learning alone, on the CPU.
 
-HRNet-W18 with multi-scale heads, three dense tasks, one label per image, 20 to 50 regions. A step is forward, loss,
-backward and optimiser, as the training loop takes it. Processor time of one thread, medians of interleaved rounds.
+Three dense tasks, one label per image, 20 to 50 regions; each case beside supervised learning in its own setting. A
+step is forward, loss, backward and optimiser, as the training loop takes it. Processor time of one thread, medians of
+interleaved rounds, so that ratios hold on a busy machine too.
 
 python -m benchmarks steps
+python -m benchmarks.steps --only pairwise_as_published --rounds 9
 python -m benchmarks.steps --only pairwise,vector --rounds 3
 """
 
@@ -21,7 +23,8 @@ from lightning_fabric import Fabric
 from benchmarks.gaussians import voronoi
 from crosstask.data.sample import Batch
 from crosstask.errors import nearest
-from crosstask.recipe import Recipe
+from crosstask.recipe import Recipe, read_recipe
+from crosstask.shipped import SHIPPED
 from crosstask.training.optimisers import build_optimiser
 from crosstask.training.runtime import compile_network
 from crosstask.training.step import accumulate_gradients
@@ -29,19 +32,48 @@ from crosstask.training.step import accumulate_gradients
 CLASSES = 13
 
 
+class Setting(NamedTuple):
+    """What a step is taken with.
+
+    Attributes:
+        network: section of a recipe.
+        size: height and width of the images.
+        batch: how many of them.
+    """
+
+    network: dict[str, Any]
+    size: tuple[int, int]
+    batch: int
+
+    def __str__(self) -> str:
+        network = ", ".join(map(str, self.network.values()))
+        return f"{network}, {self.size[0]}x{self.size[1]}, batch {self.batch}"
+
+
+HRNET = Setting({"encoder": "hrnet_w18"}, (192, 256), 8)
+SEGNET = Setting({"encoder": "segnet", "decoder": "finest"}, (96, 128), 2)
+
+
 class Case(NamedTuple):
-    """Objectives beside the supervised one, and the most a step may cost relative to it alone."""
+    """Objectives (the supervised one is there anyway), and the most a step may cost relative to it alone."""
 
     objectives: dict[str, dict[str, Any]]
     aim: float | None = None
+    setting: Setting = HRNET
+
+
+def published(patch: str) -> dict[str, dict[str, Any]]:
+    """The objectives of a patch."""
+    objectives: dict[str, dict[str, Any]] = read_recipe(SHIPPED / "patches" / f"{patch}.yaml")["objectives"]
+    return objectives
 
 
 CASES = {
-    "supervised": Case({}),
-    "pairwise": Case({"pairwise": {}}),
     "vector": Case({"region_contrast": {"distance": "vector"}}, 1.3),
     "gaussian-16": Case({"region_contrast": {"widths": [16]}}, 1.3),
     "gaussian-32": Case({"region_contrast": {"widths": [32]}}, 1.6),
+    "pairwise": Case({"pairwise": {}}),
+    "pairwise_as_published": Case(published("pairwise_as_published"), 2.5, SEGNET),
 }
 
 
@@ -66,9 +98,13 @@ def one_label_batch(count: int, size: tuple[int, int]) -> Batch:
 
 
 def training_step(
-    encoder: str, objectives: dict[str, dict[str, Any]], batch: Batch, accelerator: str = "cpu", compiled: bool = False
+    network: dict[str, Any],
+    objectives: dict[str, dict[str, Any]],
+    batch: Batch,
+    accelerator: str = "cpu",
+    compiled: bool = False,
 ) -> Callable[[], None]:
-    """A function that takes one step with the objectives of a recipe."""
+    """A function that takes one step with the network and the objectives of a recipe."""
     recipe = Recipe.of(
         {
             "data": {"table": "unused.csv"},
@@ -77,7 +113,7 @@ def training_step(
                 "depth": {"kind": "depth"},
                 "normals": {"kind": "normals"},
             },
-            "network": {"encoder": encoder},
+            "network": network,
             "objectives": {"supervised": {}, **objectives},
         }
     )
@@ -108,31 +144,35 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, list
     return {name: each[1:] for name, each in times.items()}
 
 
+def show(setting: Setting, names: list[str], rounds: int) -> None:
+    """Measure the cases of one setting and print a row for each."""
+    batch = one_label_batch(setting.batch, setting.size)
+    cases = {"supervised": Case({})} | {name: CASES[name] for name in names}
+    steps = {name: training_step(setting.network, case.objectives, batch) for name, case in cases.items()}
+    times = measure(steps, rounds)
+    print(f"{setting}, one thread, {rounds} rounds; medians")
+    print(f"{'objectives':24}{'ms per step':>12}{'relative':>10}{'least':>8}{'most':>8}{'aim':>9}")
+    for name, case in cases.items():
+        ratios = [mine / base for mine, base in zip(times[name], times["supervised"], strict=True)]
+        aim = "" if case.aim is None else f"<= {case.aim}"
+        row = f"{name:24}{median(times[name]) * 1e3:12.0f}{median(ratios):10.2f}"
+        print(f"{row}{min(ratios):8.2f}{max(ratios):8.2f}{aim:>9}", flush=True)
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.steps")
     parser.add_argument("--only", default=",".join(CASES), help="names of cases, separated by commas")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--encoder", default="hrnet_w18")
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--size", type=int, nargs=2, default=(192, 256), metavar=("HEIGHT", "WIDTH"))
     options = parser.parse_args(arguments or [])
-    names = list(dict.fromkeys(["supervised", *options.only.split(",")]))
+    names = options.only.split(",")
     for name in names:
         if name not in CASES:
             parser.error(f"there is no case {name!r}; {nearest(name, CASES)}")
-
     torch.set_num_threads(1)
-    batch = one_label_batch(options.batch, tuple(options.size))
-    steps = {name: training_step(options.encoder, CASES[name].objectives, batch) for name in names}
-    times = measure(steps, options.rounds)
-    size = "x".join(map(str, options.size))
-    print(f"{options.encoder}, {size}, batch {options.batch}, one thread, {options.rounds} rounds; medians")
-    print(f"{'objectives':24}{'ms per step':>12}{'relative':>10}{'least':>8}{'most':>8}{'aim':>7}")
-    for name in names:
-        ratios = [mine / base for mine, base in zip(times[name], times["supervised"], strict=True)]
-        aim = "" if CASES[name].aim is None else f"<= {CASES[name].aim}"
-        row = f"{name:24}{median(times[name]) * 1e3:12.0f}{median(ratios):10.2f}"
-        print(f"{row}{min(ratios):8.2f}{max(ratios):8.2f}{aim:>7}", flush=True)
+    for setting in (HRNET, SEGNET):
+        chosen = [name for name in names if CASES[name].setting is setting]
+        if chosen:
+            show(setting, chosen, options.rounds)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,14 @@ Region-aware distribution contrast uses the same network, smaller.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from crosstask.ops.film import norm_film_relu
+from crosstask.ops.winograd import conv3x3
 
 
 def pair_slot(source: int, target: int, tasks: int) -> int:
@@ -21,6 +25,10 @@ def pair_slot(source: int, target: int, tasks: int) -> int:
     [0, 1, 2, 3, 4, 5]
     """
     return source * (tasks - 1) + (target if target < source else target - 1)
+
+
+WIDE, PLACES = 64 * 128, 128
+"""Inputs times outputs, and positions of a map, from which on :func:`~crosstask.ops.winograd.conv3x3` is faster."""
 
 
 class FiLMConv(nn.Module):
@@ -42,8 +50,34 @@ class FiLMConv(nn.Module):
 
     def forward(self, maps: Tensor, slots: Tensor) -> Tensor:
         """Maps (N, C, H, W), each with the number of its pair (N,) int64."""
-        gamma, beta = (each.T[slots][..., None, None] for each in (self.gamma, self.beta))
-        return F.relu(torch.addcmul(beta, self.norm(self.conv(maps)), gamma))
+        gamma, beta = self.gamma.T[slots], self.beta.T[slots]
+        if self._is_plain(maps):
+            return self._plain(maps, gamma, beta)
+        gamma, beta = gamma[..., None, None], beta[..., None, None]
+        return F.relu_(torch.addcmul(beta, self.norm(self.conv(maps)), gamma))
+
+    def _is_plain(self, maps: Tensor) -> bool:
+        """Whether this is training on a CPU at full precision, with statistics of this process's own maps."""
+        return (
+            maps.device.type == "cpu"
+            and not torch.is_autocast_enabled("cpu")
+            and type(self.norm) is nn.BatchNorm2d
+            and self.norm.training
+        )
+
+    def _plain(self, maps: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+        """The same with less work. A bias in front of batch norm moves its running mean alone."""
+        weight, bias, norm = self.conv.weight, cast(Tensor, self.conv.bias), self.norm
+        wide = weight.shape[2:] == (3, 3) and weight[:, :, 0, 0].numel() >= WIDE and maps[0, 0].numel() >= PLACES
+        hidden = conv3x3(maps, weight) if wide else F.conv2d(maps, weight, padding=self.conv.padding)
+        shift = beta + gamma * norm.bias + 0 * bias
+        result, mean, var = norm_film_relu(hidden, gamma * norm.weight, shift, norm.eps)
+        with torch.no_grad():
+            count, momentum = hidden.numel() / len(mean), cast(float, norm.momentum)
+            cast(Tensor, norm.running_mean).lerp_(mean + bias, momentum)
+            cast(Tensor, norm.running_var).lerp_(var * (count / max(count - 1, 1)), momentum)
+            cast(Tensor, norm.num_batches_tracked).add_(1)
+        return result
 
 
 class MappingNetwork(nn.Module):
@@ -92,6 +126,7 @@ class MappingNetwork(nn.Module):
             if isinstance(module, nn.Conv2d) and module.bias is not None:
                 nn.init.xavier_normal_(module.weight)
                 nn.init.zeros_(module.bias)
+        self.to(memory_format=torch.channels_last)  # convolutions of few channels are faster
 
     def forward(self, maps: Sequence[tuple[int, Tensor, Tensor]]) -> list[Tensor]:
         """Embed maps.
@@ -104,7 +139,8 @@ class MappingNetwork(nn.Module):
             stages do not pool.
         """
         sizes = [len(each) for _, each, _ in maps]
-        hidden = torch.cat([self.stems[task](each) for task, each, _ in maps])
+        laid = [(task, each.contiguous(memory_format=torch.channels_last)) for task, each, _ in maps]
+        hidden = torch.cat([self.stems[task](each) for task, each in laid])
         slots = torch.cat([each for _, _, each in maps])
         for stage in self.stages:
             for layer in stage:  # type: ignore[attr-defined]

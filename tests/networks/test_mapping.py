@@ -96,3 +96,25 @@ def test_stages_that_do_not_pool_keep_the_resolution():
     network = MappingNetwork([1, 1], stem=4, widths=(4, 6), layers=(1, 1), pool=False)
     (found,) = network([(0, torch.rand(2, 1, 8, 12), torch.tensor([0, 1]))])
     assert found.shape == (2, 6, 8, 12)
+
+
+@pytest.mark.parametrize("widths", [(5, 7), (64, 128)])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_less_work_on_a_cpu_gives_the_same(widths, kernel, monkeypatch):
+    """Values, gradients and statistics, beside the operations of the library."""
+
+    def trained(plain: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        layer = FiLMConv(*widths, slots=3, kernel=kernel).double()
+        for parameter in layer.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        if not plain:
+            monkeypatch.setattr(layer, "_is_plain", lambda maps: False)
+        maps = torch.randn(4, widths[0], 12, 11, dtype=torch.float64, requires_grad=True)
+        result = layer(maps, torch.tensor([0, 2, 2, 1]))
+        (result * torch.randn(result.shape, dtype=torch.float64)).sum().backward()
+        given = [parameter.grad for parameter in layer.parameters()]
+        return [result.detach(), maps.grad, *given, *layer.buffers()]
+
+    for mine, theirs in zip(trained(True), trained(False), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)
