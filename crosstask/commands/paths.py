@@ -50,14 +50,14 @@ def require_table(path: str) -> Path:
     return Path(path)
 
 
-def require_recipe(source: str) -> None:
+def require_recipe(source: str, flag: str = "") -> None:
     """
     Raises:
         RecipeError: there is no such recipe, in a file or shipped.
     """
     from crosstask.shipped import find_recipe
 
-    if not _is_file(_sound(source)):
+    if not _is_file(_sound(source, flag)):
         for name in source.split("+"):
             find_recipe(name)
 
