@@ -1,0 +1,118 @@
+"""The strength of presets whose sources average otherwise: the loss of a step against a loop over samples."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from crosstask.data.sample import Batch
+from crosstask.networks import MultiTaskNetwork
+from crosstask.recipe import Recipe, read_recipe
+from crosstask.relatedness import read_relatedness
+from crosstask.shipped import SHIPPED
+from crosstask.tasks import KINDS
+from tests.objectives.test_strength import LABELS, loss_of, make_batch, make_learner, supervised
+
+COUPLED = {
+    "one": [{"expression"}, {"units"}, {"units"}, {"expression"}],
+    "random": [{"expression", "units"}, {"units"}, {"expression"}, set()],
+    "full": [{"expression", "units"}] * 3,
+}
+
+
+@pytest.mark.parametrize("labels", COUPLED)
+def test_coupling_as_published(labels):
+    """Supervision, matching without the second half of the cross-entropy, and soft classes outside of the logarithm."""
+    table = read_relatedness("du2014_basic")
+    torch.manual_seed(0)
+    tasks = {
+        "expression": KINDS["category"]("expression", classes=list(table.classes)),
+        "units": KINDS["tags"]("units", classes=list(table.attributes)),
+    }
+    network = MultiTaskNetwork(tasks, encoder_options={"width": 4})
+    objectives = read_recipe(SHIPPED / "patches" / "coupling_as_published.yaml")["objectives"]
+    pair = {"classes": "expression", "attributes": "units", "relatedness": "du2014_basic"}
+    objectives = {name: options | (pair if name != "supervised" else {}) for name, options in objectives.items()}
+    given = {
+        "data": {"table": "none.csv"},
+        "tasks": {
+            "expression": {"kind": "category", "classes": list(table.classes)},
+            "units": {"kind": "tags", "classes": list(table.attributes)},
+        },
+    }
+    learner = Recipe.of(given | {"objectives": objectives}).learner(tasks, network).eval()
+    there, count = COUPLED[labels], len(COUPLED[labels])
+    expression, units = torch.randint(7, (count,)), torch.randint(2, (count, 17)).float()
+    for index, present in enumerate(there):
+        if "expression" not in present:
+            expression[index] = -1
+        if "units" not in present:
+            units[index] = math.nan
+    targets = {"expression": expression, "units": units}
+    images = torch.rand(count, 3, 32, 32)
+    batch = Batch(images, targets, [str(i) for i in range(count)], None, torch.full((count, 4), math.nan), {})
+    with torch.no_grad():
+        raw = {name: each.double().numpy() for name, each in network(images).items()}
+    exact = table.values.numpy()
+    binary = (exact >= 0.1).astype(float)
+    sums: dict[str, list[float]] = {"classes": [], "units": [], "matching": [], "soft": []}
+    for index, present in enumerate(there):
+        p = np.exp(raw["expression"][index]) / np.exp(raw["expression"][index]).sum()
+        a = 1 / (1 + np.exp(-raw["units"][index]))
+        y = units[index].double().numpy()
+        if "expression" in present:
+            sums["classes"].append(-math.log(p[int(expression[index])]))
+        if "units" in present:
+            sums["units"] += list(-(y * np.log(a) + (1 - y) * np.log(1 - a)))
+        related = binary.any(0)
+        mixed = (p @ binary).clip(1e-7)
+        sums["matching"].append(float(-(a * np.log(mixed))[related].sum()))
+        if "units" in present and "expression" not in present:
+            whole = exact.sum(1)
+            indicator = np.where(whole > 0, exact @ y / np.where(whole > 0, whole, 1), 0)
+            soft = np.exp(indicator) / np.exp(indicator).sum()
+            sums["soft"].append(float(-(p * np.log(soft)).sum()))
+    expected = sum(sum(each) / len(each) for each in sums.values() if each)
+    assert loss_of(learner, [batch]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("labels", ["one", "random", "full"])
+@pytest.mark.parametrize("count", [2, 3])
+def test_dejavu_as_described(count, labels):
+    """The squared error of the regenerated image, beside the means over the known pixels of the step."""
+    names = ["semantic", "depth", "normals"][:count]
+    learner = make_learner("dejavu_as_described", names)
+    batch = make_batch(LABELS[count, labels], names)
+    objective = learner.objectives["regeneration"]
+    with torch.no_grad():
+        predictions = learner.network(batch.images)
+        cells = (torch.arange(64)[:, None] // 8 + torch.arange(96)[None] // 8) % 2
+        errors = {}
+        for parity in (0, 1):
+            total = 0.0
+            for index in range(len(batch)):
+                image = batch.images[index : index + 1]
+                condition = [objective.tasks[name].embed(predictions[name][index : index + 1]) for name in names]
+                redacted = image * (cells == parity)
+                total += float(((objective.regenerator(redacted, torch.cat(condition, 1)) - image) ** 2).mean())
+            errors[parity] = total / len(batch)
+        known = supervised_by_pixels(predictions, batch, names)
+    found = loss_of(learner, [batch])
+    assert any(found == pytest.approx(known + error, rel=1e-4) for error in errors.values())
+
+
+def supervised_by_pixels(predictions, batch, names) -> float:
+    """Sums of per-image means, weighted by their known pixels: means over the known pixels of the step."""
+    total = 0.0
+    for name in names:
+        losses, pixels = 0.0, 0
+        for index in range(len(batch)):
+            target = batch.targets[name][index]
+            known = int((target >= 0).sum() if name == "semantic" else (~target[0].isnan()).sum())
+            losses += known * supervised({name: predictions[name]}, batch, index)
+            pixels += known
+        total += losses / max(pixels, 1)
+    return total
