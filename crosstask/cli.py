@@ -17,7 +17,7 @@ from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
     "demo", "table", "merge", "pack", "convert", "check", "start", "regions", "relate", "train", "align", "refine",
-    "eval", "suggest", "audit", "compare", "report", "runs", "predict", "serve", "export", "rooms", "recipes",
+    "eval", "suggest", "audit", "compare", "report", "runs", "predict", "serve", "app", "export", "rooms", "recipes",
     "completion",
 )  # fmt: skip
 

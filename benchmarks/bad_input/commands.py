@@ -109,7 +109,8 @@ def cases() -> Iterator[Case]:
     for command, (typed, flags) in FLAGS.items():
         for flag, values in flags.items():
             for value in values:
-                words = (flag, flag.strip("-"), flag.strip("-").replace("-", "_"))
+                path = value.replace("{work}/", "")
+                words = (flag, flag.strip("-"), flag.strip("-").replace("-", "_"), *([path] if path else []))
                 fails = (command, flag, value) not in MAY and not (flag == "--fx" and value in ("-1", "0"))
                 yield Case("command lines", f"{command} {flag} {value[:60]!r}", (*typed, f"{flag}={value}"), needs=needs,
                            must_fail=fails and value not in ("1", "10", "1e3"), mentions=words if fails else (), value=value[:60])  # fmt: skip

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import workers
-from crosstask.commands.paths import require_out
+from crosstask.commands.paths import require_out, require_there
 
 HELP = "make a table of a known data set (NYU-v2, Cityscapes, VOC, COCO, ...)"
 NAMES = (
@@ -50,6 +50,7 @@ class _Explain(argparse.Action):
 
 def run(arguments: argparse.Namespace) -> int:
     require_out(arguments.out)
+    require_there(arguments.root)
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct, signature_options
     from crosstask.data.adapters import ADAPTERS, convert
