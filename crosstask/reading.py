@@ -10,6 +10,7 @@ from typing import Any
 
 from crosstask.errors import UserError
 from crosstask.remote import present
+from crosstask.remote.members import member_of, opened
 
 MOST_BYTES = 2**26
 
@@ -23,12 +24,25 @@ def regular(path: Path) -> Path:
         OSError: it is a pipe, a socket or a device.
     """
     try:
-        mode = present(path).stat().st_mode
+        member = member_of(path)
+        mode = (present(path) if member is None else member.tar).stat().st_mode
     except (OSError, ValueError):
         return path  # whoever opens it says what is wrong
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "it is a pipe, a socket or a device, not a file", str(path))
     return path
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file, a member of a tar, or what a URL stands for.
+
+    Raises:
+        DataError: it cannot be fetched.
+        OSError: it cannot be read.
+        ValueError: the tar is too short.
+    """
+    with opened(regular(path)) as file:
+        return file.read()
 
 
 def require_regular(path: Path | str, most: int = 2**40) -> None:

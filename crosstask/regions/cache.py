@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from crosstask.engine import Engine
 from crosstask.errors import RecipeError, RunError, UserError
-from crosstask.reading import regular
+from crosstask.reading import read_bytes
 from crosstask.regions.provider import Provider
 from crosstask.regions.stored import Record, encode, read_record
 from crosstask.writing import write
@@ -127,7 +127,7 @@ class Maker:
     def __call__(self, job: Job) -> Outcome:
         """Makes the regions of one image and says what came of it."""
         try:
-            record = Record.of(self.provider, regular(job.source).read_bytes())
+            record = Record.of(self.provider, read_bytes(job.source))
             present = read_record(job.target)
             if present is not None and present.same(record):
                 return Outcome(job, made=False)

@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from crosstask.errors import DataError
-from crosstask.reading import regular
+from crosstask.reading import read_bytes
 from crosstask.regions.provider import Provider
 from crosstask.remote import shown
 
@@ -110,7 +110,7 @@ def read_regions(path: Path | str) -> Regions:
     from crosstask.tasks.targets import Regions, as_target  # worker processes that only write do without torch
 
     try:
-        return as_target(Regions, decode(regular(Path(path)).read_bytes())[0])
+        return as_target(Regions, decode(read_bytes(Path(path)))[0])
     except OSError as error:
         raise DataError(
             f"{shown(path)}: cannot read the regions ({error.strerror or error}): run crosstask regions"
@@ -124,6 +124,6 @@ def read_regions(path: Path | str) -> Regions:
 def read_record(path: Path | str) -> Record | None:
     """The record in a file of regions; None where the file is missing, broken or made by others."""
     try:
-        return decode(regular(Path(path)).read_bytes())[1]
+        return decode(read_bytes(Path(path)))[1]
     except (OSError, ValueError):
         return None

@@ -109,7 +109,11 @@ def survey(
         camera=sum(all(row.get(column) for column in INTRINSICS) for row in trained),
         meet={(a, b): sum(bool(row.get(a) and row.get(b)) for row in trained) for a in names for b in names if a < b},
         options=_options(found.findings, tasks),
-        warnings=[f"{f.where}: {f.message}" if f.where else f.message for f in found.findings if f.severity != "info"],
+        warnings=[
+            f"{f.where}: {f.message}" if f.where else f.message
+            for f in found.findings
+            if f.severity != "info" and not (f.where in wide and "never in any label" in f.message)
+        ],
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table
 from crosstask.remote import url_of
+from crosstask.remote.members import member_of
 from crosstask.training.plan import Plan
 from crosstask.training.run import Run
 
@@ -61,8 +62,9 @@ def _files(table: Table, plan: Plan) -> list[Path]:
 def _stamp(path: Path) -> list[int] | None:
     if url_of(path) is not None:
         return None  # in the cache today, gone tomorrow: it says nothing of the file itself
+    member = member_of(path)
     try:
-        status = path.stat()
+        status = (path if member is None else member.tar).stat()
     except OSError:
         return None
     return [status.st_size, status.st_mtime_ns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crosstask.data.check.conventions import Effect, effect
-from crosstask.tasks import Category, Depth, Disparity, Saliency, Segmentation, Tagging, Task
+from crosstask.tasks import Category, Depth, Disparity, Normals, Saliency, Segmentation, Tagging, Task
 from crosstask.tasks.base import Task as Base
 
 _SEVERAL = 3
@@ -30,6 +31,9 @@ class Label:
         bits: bits of a stored integer, 0 for floats and text.
         reading: how the cell or file was read, where there are several ways.
         effect: which of the declared conventions occur in it.
+        flat: whether all that is known of a map is the same.
+        away: the share of known normals that point away from the camera.
+        digest: of a map that is not flat; 0 for others.
     """
 
     entries: int
@@ -41,6 +45,9 @@ class Label:
     bits: int = 0
     reading: str = ""
     effect: Effect = field(default_factory=Effect)
+    flat: bool = False
+    away: float = 0.0
+    digest: int = 0
 
 
 def account_of(task: Base, stored: object, target: Tensor, turned: bool = False) -> Label:
@@ -59,8 +66,14 @@ def account_of(task: Base, stored: object, target: Tensor, turned: bool = False)
     elif isinstance(task, (Depth, Disparity, Saliency)) and known.any():
         seen = plain[~plain.isnan()]
         label.values = (float(seen.min()), float(seen.median()), float(seen.max()))
+    elif isinstance(task, Normals) and known.any():
+        label.away = float((plain[2][known] < 0).float().mean())
     elif not task.dense:
         label.numbers = tuple(plain.reshape(-1).tolist())
+    if task.dense and known.any():
+        seen = plain.reshape(-1, *known.shape[-2:])[:, known.reshape(-1, *known.shape[-2:])[0]]
+        label.flat = bool((seen == seen[:, :1]).all())
+        label.digest = 0 if label.flat else zlib.crc32(plain.contiguous().numpy().tobytes())
     return label
 
 
@@ -81,6 +94,10 @@ class Account:
         numbers: image-level numbers of each row.
         bits: bits of stored integers that occur.
         readings: how many cells or files were read in each way.
+        flat: how many maps hold one value only.
+        away: shares of normals that point away from the camera, summed.
+        same: how many more maps are the same as one of them than are not (a majority vote: 0 where none is frequent).
+        voted: the digest of that one.
     """
 
     rows: int = 0
@@ -95,12 +112,21 @@ class Account:
     numbers: list[tuple[float, ...]] = field(default_factory=list)
     bits: set[int] = field(default_factory=set)
     readings: Counter[str] = field(default_factory=Counter)
+    flat: int = 0
+    away: float = 0.0
+    same: int = 0
+    voted: int = 0
 
     def add(self, label: Label) -> None:
         """Count one more label."""
         self.rows += 1
         self.entries += label.entries
         self.unknown.update(label.unknown)
+        self.flat += label.flat
+        self.away += label.away
+        if not self.same:
+            self.voted = label.digest
+        self.same += 1 if label.digest and label.digest == self.voted else -1 if self.same else 0
         if len(self.unknown) > _MOST:  # colours, say: what is rare is told together
             kept = dict(self.unknown.most_common(_MOST // 2))
             self.unknown = Counter(kept) + Counter({"others": self.unknown.total() - sum(kept.values())})

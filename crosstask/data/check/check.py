@@ -15,6 +15,7 @@ from crosstask.data.check import findings as find
 from crosstask.data.check.account import Account
 from crosstask.data.check.finding import SEVERITIES, Finding
 from crosstask.data.check.inspection import inspect
+from crosstask.data.check.oddities import oddities
 from crosstask.data.check.suspicions import idle, suspicions
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.infer import infer_tasks
@@ -138,6 +139,7 @@ def check(
     findings += find.images(tally)
     findings += find.weights(tally)
     findings += suspicions(tasks, tally, first)
+    findings += oddities(tasks, tally, first)
     findings += idle(tasks, tally, whole=True)
     findings += find.frames(tasks, tally)
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,7 +115,26 @@ class _Row:
             if self.row.get(name + WEIGHT):
                 self.weight(name + WEIGHT, task, targets.get(name))
         self.compare(targets)
+        self.camera()
         return self.facts
+
+    def camera(self) -> None:
+        """Intrinsics that are none, or those of another image."""
+        try:
+            fx, fy, cx, cy = (float(self.row.get(column) or "nan") for column in INTRINSICS)
+        except ValueError:
+            return  # told where it is used
+        if min(fx, fy) <= 0 or math.inf in (fx, fy, abs(cx), abs(cy)):
+            self.fault("fx", "focal", f"the focal length is {fx:g}, {fy:g}: give pixels, or blank the four cells")
+        elif self.facts.size and not (-1 < cx < self.facts.size[1] and -1 < cy < self.facts.size[0]) and cx == cx:
+            shown = "x".join(map(str, self.facts.size))
+            self.fault(
+                "cx",
+                "camera",
+                f"the principal point is {cx:g}, {cy:g}, outside the image ({shown}, height x width): give the camera "
+                "of the image as it is stored (fx and cx scale with its width, fy and cy with its height)",
+                "warning",
+            )
 
     def fault(self, column: str, kind: str, message: str, severity: str = "error") -> None:
         self.facts.faults.append(Fault(severity, column, kind, f"row {self.row['id']!r}, column {column}: {message}"))
@@ -150,12 +171,18 @@ class _Row:
             task.check(target)
         except ValueError as error:
             self.fault(column, "invalid", f"{self.row[column]}: {error}")
+        whole = target.as_subclass(Tensor).clone() if self.row.get(column + WEIGHT) else None
         self.measured(column, task, target)
         if not target.known().any():
             self.fault(
                 column, "unknown", f"{self.row[column]}: nothing in it is known: blank the cell or mend it", "warning"
             )
-        self.facts.labels[column] = account_of(task, stored, target, self.is_turned(task))
+        label = account_of(task, stored, target, self.is_turned(task))
+        if whole is not None:  # what only the weights leave out is no value's doing
+            label.unknown = task.unknown_by(stored, whole)
+            label.unknown["weight 0"] += int(task.known(whole).sum() - task.known(target).sum())
+            label.unknown += Counter()  # without what is 0
+        self.facts.labels[column] = label
         return target
 
     def is_turned(self, task: Task) -> bool:
@@ -194,7 +221,8 @@ class _Row:
 
     def weight(self, column: str, task: Task, target: Target | None) -> None:
         try:
-            float(self.row[column])
+            if not 0 <= float(self.row[column]) < math.inf:
+                self.fault(column, "invalid", f"{self.row[column]}: a weight is a number of at least 0")
         except ValueError:
             stored = self.stored(column, task) if task.dense else self.load(column, load_label)
             self.same_size(column, None if stored is None else weights_of(stored))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from crosstask.data.check.finding import Finding
 from crosstask.data.check.findings import faults, frames, images
 from crosstask.data.check.inspection import inspect_row
+from crosstask.data.check.oddities import oddities
 from crosstask.data.check.suspicions import idle, suspicions
 from crosstask.data.check.tally import Tally
 from crosstask.data.loading.dataset import Dataset, TableDataset
@@ -61,12 +62,12 @@ def preflight(dataset: Dataset, tasks: Mapping[str, Task], seed: int = 0, skip: 
     if not skip:
         _raise(faults(tally), source)
     training = tuple(tally.accounts)
-    told = suspicions(tasks, tally, training) + idle(tasks, tally, whole=False)
+    told = suspicions(tasks, tally, training) + oddities(tasks, tally, training) + idle(tasks, tally, whole=False)
     doubtful = {finding.where for finding in told if finding.severity == "error"}
     if doubtful:
         most = {name: MOST if name in doubtful else SAMPLE for name in tasks}
         tally = _look(source, indices, labelled, order, tasks, most)
-        told = suspicions(tasks, tally, training) + idle(tasks, tally, whole=False)
+        told = suspicions(tasks, tally, training) + oddities(tasks, tally, training) + idle(tasks, tally, whole=False)
         _raise(told, source)
     told += [*faults(tally), *images(tally), *frames(tasks, tally)]
     for name, blanks in source.blanks.items():

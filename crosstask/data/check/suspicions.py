@@ -17,6 +17,7 @@ from crosstask.tasks import Category, Depth, Disparity, Regression, Saliency, Se
 _FAR, _NEAR = 100.0, 0.05
 _MUCH = 0.05
 _APART = 2.5
+_ALONE = 20
 _HALF = 0.5
 _ENOUGH = 8
 
@@ -49,6 +50,8 @@ def _ignored(task: Task, account: Account) -> str:
     value, count = (account.unknown.most_common(1) or [("", 0)])[0]
     if not isinstance(task, Segmentation) or count < _MUCH * account.entries or value in ("nan", "-1"):
         return ""
+    if value == "weight 0":
+        return f"; weights of 0 leave {share(count, account.entries)} of the pixels out"
     missing = [] if account.present is None else [i for i in range(task.channels) if not account.present[i]]
     if task.colours is not None:
         gone = share(count, account.entries)
@@ -140,7 +143,7 @@ def _numbers(task: Task, whole: Account, trained: Account) -> Told:
         for mark, near, far in ((0, 1, -1), (-1, -2, 0)):
             gap, span = abs(values[mark] - values[near]), abs(values[near] - values[far])
             rest = f"{min(values[near], values[far]):g} to {max(values[near], values[far]):g}"
-            if counts[mark] > 1 and gap > _APART * span and values[mark] == int(values[mark]):
+            if gap > (_APART if counts[mark] > 1 else _ALONE) * span and values[mark] == int(values[mark]):
                 yield (
                     "warning",
                     f"{name} is {values[mark]:g} in {counts[mark]} rows and {rest} in all others: set unknown: "

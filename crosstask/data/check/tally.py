@@ -99,6 +99,14 @@ class Tally:
             whole.numbers += part.numbers
             whole.bits |= part.bits
             whole.readings += part.readings
+            whole.flat += part.flat
+            whole.away += part.away
+            alike = part.voted == whole.voted
+            whole.same, whole.voted = (
+                (whole.same + part.same, part.voted)
+                if alike or not whole.same
+                else (abs(whole.same - part.same), whole.voted if whole.same > part.same else part.voted)
+            )
         return whole
 
     def groups(self) -> Sequence[list[int]]:

@@ -9,6 +9,8 @@ from typing import IO
 
 import numpy as np
 
+from crosstask.remote.members import opened
+
 SUFFIXES = (".npy", ".npz")
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -25,7 +27,7 @@ def load_array(path: Path, limit: int) -> np.ndarray:
         ValueError: not such a file, an array of objects, truncated, or too large.
         OSError: the file cannot be opened.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         if path.suffix.lower() == ".npy":
             return _read(file, limit)
         with zipfile.ZipFile(file) as archive:
@@ -43,7 +45,7 @@ def array_shape(path: Path) -> tuple[int, ...]:
         ValueError: not such a file, or an array of objects.
         OSError: the file cannot be opened.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         return _header(file)[0]
 
 

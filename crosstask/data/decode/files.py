@@ -18,6 +18,7 @@ from crosstask.errors import DataError
 from crosstask.reading import regular
 from crosstask.regions.stored import OFFSET, read_regions
 from crosstask.remote import shown
+from crosstask.remote.members import is_member, opened, source
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Regions, as_target
 
@@ -71,6 +72,9 @@ def load_label(path: Path, upright: bool = True) -> np.ndarray:
         if _is_array(path):
             return load_array(path, _VALUE_LIMIT)
         with _open(path) as image:
+            pages = getattr(image, "n_frames", 1)
+            if pages > 1:
+                raise ValueError(f"it holds {pages} pages, a label is one: save the right one as a file of its own")
             step = _step(image)  # known until the file is read on
             turn = image.getexif().get(_ORIENTATION, 1) if upright else 1
             return turned(_stored(path, image, step), turn)
@@ -135,7 +139,7 @@ def load_classes(path: Path) -> np.ndarray:
         DataError: see there, or the file is of such a kind.
     """
     with _reporting(path):
-        with open(path, "rb") as file:
+        with opened(path) as file:
             head = file.read(16)
         if head[:2] == b"\xff\xd8" or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 "):
             kind = "JPEG" if head[:1] == b"\xff" else "lossy WebP"
@@ -193,7 +197,8 @@ def _reporting(path: Path) -> Iterator[None]:
         raise DataError(f"{shown(path)}: cannot be read ({error.strerror}): a cell names a readable file") from None
     except Exception as error:  # decoders of broken files raise whatever they stumble over
         empty = path.is_file() and path.stat().st_size == 0
-        why = "the file is empty" if empty else " ".join(str(error).replace(f" {str(path)!r}", "").split())
+        said = (isinstance(error, OSError) and error.strerror) or str(error).replace(f" {str(path)!r}", "")
+        why = "the file is empty" if empty else " ".join(said.split())
         foreign = _foreign(path)
         if foreign:
             raise DataError(f"{shown(path)}: is {foreign} file; {_READ}: convert it, or blank the cell") from None
@@ -202,10 +207,13 @@ def _reporting(path: Path) -> Iterator[None]:
 
 def _foreign(path: Path) -> str:
     """What a whole file of a kind that is not read is, by its first bytes; empty for others."""
-    if path.suffix.lower() in SUFFIXES or not path.is_file():
+    if path.suffix.lower() in SUFFIXES or not (path.is_file() or is_member(str(path))):
         return ""
-    with path.open("rb") as file:
-        start = file.read(132)
+    try:
+        with opened(path) as file:
+            start = file.read(132)
+    except ValueError:  # a member of a tar that ends before it
+        return ""
     known = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
     brand = start[4:12]
     if brand[:4] == b"ftyp" and brand[4:] in (b"heic", b"heix", b"mif1", b"msf1", b"avif"):
@@ -218,7 +226,7 @@ def _is_array(path: Path) -> bool:
 
 
 def _open(path: Path) -> Image.Image:
-    image = Image.open(path, formats=FORMATS)
+    image = Image.open(source(path), formats=FORMATS)
     if image.width * image.height > PIXEL_LIMIT:
         image.close()
         raise ValueError(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.construct import build, resolve
-from crosstask.data.table.table import ORIGIN, Table, concatenate, read_table
+from crosstask.data.table.table import ORIGIN, Table, concatenate, packed, read_table
 from crosstask.errors import RecipeError, nearest
 from crosstask.tasks.base import Task
 
@@ -43,14 +43,14 @@ def sources(given: Any) -> list[Source]:
     for index, entry in enumerate(entries):
         where = f"data.table[{index}]" if isinstance(given, (list, tuple)) else "data.table"
         if isinstance(entry, str):
-            found.append(Source(entry, where=where))
+            found.append(Source(packed(entry), where=where))
             continue
         if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
             raise RecipeError(
                 f"{where}: expected a path, or {{path: data.csv, TASK: {{unit: 0.001}}}}, found {entry!r:.80}"
             )
         conventions = {name: options for name, options in entry.items() if name != "path"}
-        found.append(Source(entry["path"], conventions, where))
+        found.append(Source(packed(entry["path"]), conventions, where))
     return found
 
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from crosstask.data.table.formats import Rows, format_of
 from crosstask.errors import DataError, nearest
 from crosstask.remote import is_url, path_of
+from crosstask.remote.members import is_member
 from crosstask.remote.urls import redacted
 from crosstask.writing import write
 
@@ -35,6 +36,8 @@ WEIGHT = ".weight"
 """Ending of the column that holds the weights of a task's labels."""
 SOURCE = ".source"
 """Ending of the column that says who made a task's label, where nobody gave it: trained on, never measured on."""
+PACKED = "table.jsonl"
+"""The table in a folder of shards."""
 DERIVED = "_derived"
 """Ending of a column, and of its task, whose labels were derived from another task's: trained on, never measured."""
 
@@ -190,7 +193,10 @@ class Table:
 
         def holds_files(column: str) -> bool:
             cells = [row[column] for row in self.rows if row.get(column)][:100]
-            return any(is_url(cell) or os.path.isfile(self.folder / cell.replace("\\", os.sep)) for cell in cells)
+            return any(
+                is_url(cell) or is_member(cell) or os.path.isfile(self.folder / cell.replace("\\", os.sep))
+                for cell in cells
+            )
 
         known = {"image", "regions"}
         return [name for name in self.columns if name in known or (name not in RESERVED and holds_files(name))]
@@ -235,13 +241,19 @@ def concatenate(tables: Sequence[Table], path: Path | str) -> Table:
     )
 
 
+def packed(path: str) -> str:
+    """The table of a folder of shards (see :mod:`crosstask.data.shards`); any other path as it is."""
+    inside = os.path.join(path, PACKED)
+    return inside if os.path.isfile(inside) else path
+
+
 def read_table(path: Path | str) -> Table:
-    """Read a ``.csv``, ``.jsonl`` or ``.parquet`` table.
+    """Read a ``.csv``, ``.jsonl`` or ``.parquet`` table, or that of a folder of shards.
 
     Raises:
         DataError: the file is missing, cannot be decoded or is not a valid :class:`Table`; names the row.
     """
-    path = Path(path)
+    path = Path(packed(os.fspath(path)))
     form = format_of(path)
     try:
         columns, rows, first = form.read(path)

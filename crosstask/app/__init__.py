@@ -1,0 +1,1 @@
+"""A page to try a trained network on one's own pictures, in Gradio."""

@@ -1,0 +1,165 @@
+"""What labels hold that no network should learn from, though each of them is valid: constants, twins, other units."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from crosstask.data.check.account import Account
+from crosstask.data.check.finding import Finding
+from crosstask.data.check.tally import Tally
+from crosstask.data.table.matching import first_few
+from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT
+from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Tagging, Task
+
+_APART = 10.0
+_ENOUGH = 6
+_AWAY = 0.5
+_CLOSE = 0.8
+
+Told = Iterator[tuple[str, str]]
+
+
+def oddities(tasks: Mapping[str, Task], tally: Tally, training: Sequence[str]) -> list[Finding]:
+    """What is told of each task and of the columns.
+
+    Args:
+        tasks: the tasks.
+        tally: what was read.
+        training: the splits that are trained on.
+    """
+    found = [Finding("warning", column, text) for column, text in _columns(tally, tasks)]
+    for name, task in tasks.items():
+        found += [Finding("warning", name, text) for text in _spellings(task)]
+        whole = tally.account(name)
+        if not whole.rows:
+            continue
+        trained = tally.account(name, training)
+        for rule in (_never_known, _constant, _alike, _types, _positions):
+            found += [
+                Finding(severity, name, text) for severity, text in rule(task, trained if trained.rows else whole)
+            ]
+        found += [Finding(severity, name, text) for severity, text in _splits(task, tally)]
+        if name not in tally.frames:  # beside depth its normals tell more
+            found += [
+                Finding(severity, name, text) for severity, text in _facing(task, trained if trained.rows else whole)
+            ]
+    return found
+
+
+def _never_known(task: Task, account: Account) -> Told:
+    """Tags and components that no label knows."""
+    never: list[str] = []
+    if isinstance(task, Tagging) and account.present is not None and account.absent is not None:
+        known = (account.present + account.absent).tolist()
+        never = [name for name, count in zip(task.classes, known, strict=True) if not count]
+    elif isinstance(task, Regression) and account.numbers:
+        columns = np.array(account.numbers, dtype=float).T
+        never = [name for name, column in zip(task.classes, columns, strict=True) if np.isnan(column).all()]
+    if never and len(never) < task.channels:
+        yield "warning", f"never known in the training labels, nothing can be learnt of it: {first_few(never, 6)}"
+
+
+def _constant(task: Task, account: Account) -> Told:
+    """Maps that hold one value."""
+    if not isinstance(task, (Depth, Disparity, Normals, Saliency)) or account.rows < 2:
+        return
+    if account.low == account.high:
+        unit = f" {task.unit}" if task.unit in ("m", "px") else ""
+        severity = "error" if account.rows >= _ENOUGH else "warning"
+        yield severity, f"{task.kind} is {account.low:.4g}{unit} at every pixel of all labels, nothing can be learnt"
+    elif account.flat == account.rows:
+        what = "direction" if isinstance(task, Normals) else "value"
+        yield "warning", f"each label holds one {what} only: are these the right files?"
+
+
+def _alike(task: Task, account: Account) -> Told:
+    """Maps that are the same for most images."""
+    if task.dense and account.rows >= _ENOUGH and 2 * account.same >= account.rows:
+        yield "warning", "most labels are the same, pixel by pixel, for different images: are they paired rightly?"
+
+
+def _facing(task: Task, account: Account) -> Told:
+    """Normals that point away from the camera, which no visible surface does."""
+    if isinstance(task, Normals) and account.away > _AWAY * account.rows:
+        yield (
+            "warning",
+            f"{100 * account.away / account.rows:.0f}% of the normals point away from the camera, which no visible "
+            "surface does: set negate (z, or yz for x right, y down, z forward), or the channels are in another order",
+        )
+
+
+def _types(task: Task, account: Account) -> Told:
+    """One unit for files of integers and of floats."""
+    if isinstance(task, (Depth, Disparity)) and task.file_unit and 0 in account.bits and len(account.bits) > 1:
+        yield (
+            "error",
+            f"unit {task.file_unit:g} is used for files of integers and of floats alike, and both are there: make two "
+            f"tables, each with its unit, data.table: [a.csv, {{path: b.csv, {task.name}: {{unit: 1}}}}]",
+        )
+
+
+def _positions(task: Task, account: Account) -> Told:
+    """Positions that seem to begin at 1."""
+    if not isinstance(task, (Category, Tagging)) or account.present is None or "positions" not in account.readings:
+        return
+    if not account.present[0] and int((account.present > 0).sum()) == task.channels - 1 and task.channels > 2:
+        yield (
+            "warning",
+            f"cells are positions, which begin at 0, and 0 ({task.classes[0]!r}) never occurs: if yours begin at 1, "
+            "write the names",
+        )
+
+
+def _splits(task: Task, tally: Tally) -> Told:
+    """Splits whose labels differ so much that their units do."""
+    if not isinstance(task, (Depth, Disparity)):
+        return
+    medians = {}
+    for split in tally.accounts:
+        found = tally.account(task.name, [split]).medians
+        if len(found) > 1:
+            medians[split] = float(np.median(found))
+    if len(medians) > 1 and max(medians.values()) > _APART * min(medians.values()):
+        told = ", ".join(f"{value:.3g} {task.unit} in {split or 'no split'}" for split, value in medians.items())
+        yield "warning", f"splits differ in the median, {told}: are their files in another unit?"
+
+
+def _spellings(task: Task) -> Iterator[str]:
+    """Classes whose names differ by their spelling alone, or are several names in one."""
+    alike = defaultdict(list)
+    for name in task.classes:
+        alike[re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name).casefold())].append(name)
+    twins = [names for names in alike.values() if len(names) > 1]
+    if twins:
+        shown = "; ".join(" and ".join(map(repr, names[:3])) for names in twins[:4])
+        yield f"classes that differ by their spelling alone are classes of their own: {shown}: write them in one way"
+    if isinstance(task, Category):
+        names = set(task.classes)
+        for mark in ",|/+":
+            joined = [name for name in task.classes if mark in name and {p.strip() for p in name.split(mark)} <= names]
+            if joined:
+                yield (
+                    f"{joined[0]!r} is a class of its own beside its parts: where images have several labels write "
+                    "them joined by ';', and take kind: tags"
+                )
+
+
+def _columns(tally: Tally, tasks: Mapping[str, Task]) -> Iterator[tuple[str, str]]:
+    """Columns that are used by nothing, named nearly as a task and filled where that is blank."""
+    rows = tally.table.rows
+    for column in tally.table.columns:
+        if column in RESERVED or column in tasks or column.endswith((WEIGHT, SOURCE)):
+            continue
+        for task in difflib.get_close_matches(column, list(tasks), n=1, cutoff=_CLOSE):
+            count = sum(bool(row.get(column)) and not row.get(task) for row in rows)
+            if count:
+                yield (
+                    column,
+                    f"{count} rows have a cell here, which nothing uses, and none of {task!r}: is it that?",
+                )
