@@ -20,14 +20,24 @@ def require_run(path: str) -> Path:
     return Path(path)
 
 
-def require_folder(path: str) -> Path:
+def require_folder(path: str, flag: str = "") -> Path:
     """
     Raises:
         UserError: there is no such folder.
     """
-    if not _sound(path).is_dir():
-        raise UserError(f"{path!r}: no such folder: check the path")
+    if not _sound(path, flag).is_dir():
+        raise UserError(f"{flag} {path!r}: no such folder: check the path".lstrip())
     return Path(path)
+
+
+def require_there(path: str) -> None:
+    """A file or a folder on this machine; what has another address is not looked for.
+
+    Raises:
+        UserError: there is none.
+    """
+    if "://" not in path and not _sound(path).exists():
+        raise UserError(f"{path}: no such file or folder, and nothing matches it: check the path")
 
 
 def require_table(path: str) -> Path:
