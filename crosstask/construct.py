@@ -60,7 +60,7 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
         raise RecipeError(_at(where, str(error))) from error
     except (ValueError, TypeError) as error:
         text = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RecipeError(text if text.startswith(where) else f"{where}: {text}") from error
+        raise RecipeError(_named(cls, where, text)) from error
     except (RuntimeError, ArithmeticError, LookupError) as error:  # what libraries say of sizes they cannot make
         text = " ".join(str(error).split())[:200]
         raise RecipeError(f"{where}: cannot be made with these options ({type(error).__name__}: {text})") from error
@@ -75,6 +75,14 @@ def _at(where: str, message: str) -> str:
     section = re.escape(where.partition(".")[0])
     found = re.match(rf"{section}\.\w+(?=[.:])", message) if "." in where else None
     return f"{where}{message[found.end() :]}" if found else message
+
+
+def _named(cls: type, where: str, message: str) -> str:
+    """The message of a constructor with the key: that of the option which it begins with, or that of the object."""
+    if message.startswith(where):
+        return message
+    option = re.match(r"\w+", message)
+    return f"{where}{'.' if option and option[0] in signature_options(cls) else ': '}{message}"
 
 
 class _Parser(ArgumentParser):

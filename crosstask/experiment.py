@@ -66,7 +66,7 @@ class Experiment:
         """
         run = Run(path)
         run.require()
-        return cls(changed(Recipe.load(run.recipe_path, trust=trust), overrides), path, quiet, "yes", anyway)
+        return cls(changed(Recipe.stored(run.recipe_path, trust=trust), overrides), path, quiet, "yes", anyway)
 
     @cached_property
     def plan(self) -> Plan:

@@ -66,6 +66,19 @@ class Recipe:
         return cls.of(read_recipe(source, overrides), trust)
 
     @classmethod
+    def stored(cls, path: Path, trust: bool = False) -> Recipe:
+        """The recipe in the folder of a run, a comparison or rounds.
+
+        Raises:
+            RecipeError: it is missing, broken or not valid; names the file, then the key.
+        """
+        try:
+            return cls.load(path, trust=trust)
+        except RecipeError as error:
+            text = str(error)
+            raise RecipeError(text if text.startswith(str(path)) else f"{path}: {text}") from error
+
+    @classmethod
     def of(cls, raw: Mapping[str, Any], trust: bool = False) -> Recipe:
         """Validate plain values, as read from YAML.
 

@@ -117,7 +117,9 @@ def require_plain(value: Any, where: str = "") -> None:
         elif isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{where or 'it'}: found {float(value)}: a number must be finite")
         elif isinstance(value, int) and abs(value) >= 2**63:
-            raise ValueError(f"{where or 'it'}: found {_short(value)}: no number here is that large")
+            raise ValueError(
+                f"{where or 'it'}: found {_short(value)}: no number here is that large, give a smaller one"
+            )
         elif value is not None and not isinstance(value, (str, int, float)):
             raise ValueError(f"{where or 'it'}: expected text, numbers, lists or mappings, found {value!r:.80}")
 

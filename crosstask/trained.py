@@ -121,7 +121,7 @@ def load_run(path: str | Path, weights: str | None = None, trust: bool = False) 
     """
     run = Run(path)
     run.require()
-    recipe = Recipe.load(run.recipe_path, trust=trust)
+    recipe = Recipe.stored(run.recipe_path, trust=trust)
     tasks = recipe.tasks()
     network = recipe.network(tasks, trained=True)
     chosen = weights or ("best" if run.checkpoints.has("best") else "last")

@@ -63,7 +63,7 @@ def test_nested_dataclasses_are_built():
         ({"size": [1, 2], "rate": None}, r"thing\.rate: found null"),
         ({"size": [1.5, 2]}, r"thing\.size: expected .*whole number.*found \[1\.5, 2\]"),
         ({}, r"thing\.size: missing"),
-        ({"size": [1, 2], "rate": -1.0}, r"thing: rate must not be negative, found -1"),
+        ({"size": [1, 2], "rate": -1.0}, r"thing\.rate must not be negative, found -1"),
         ("text", r"thing: expected options .*found 'text'"),
         ({"size": [1, 2], "name": "x"}, r"thing\.name: no such option"),
         ({"size": [1, 2], "inner": {"dept": 1}}, r"thing.*inner.*dept"),

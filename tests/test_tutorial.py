@@ -23,7 +23,8 @@ SHORTER = {
 
 def blocks() -> list[tuple[str, str]]:
     """The blocks that are run: language and text."""
-    return re.findall(r"^```(sh|python)\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+    page = re.sub(r"\\\n\s*", "", PAGE.read_text(encoding="utf-8"))
+    return re.findall(r"^```(sh|python)\n(.*?)^```", page, re.M | re.S)
 
 
 def brief(line: str) -> list[str]:

@@ -16,6 +16,7 @@ import stat
 import tempfile
 import time
 import traceback
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -32,7 +33,7 @@ REMEDY = re.compile(
     r"did you mean|valid:|expected|missing|needs?|must|at (least|most)|invalid choice|required|without|is no |is not "
     r"|there is no|no such|cannot be|\b(give|set|name|add|lower|raise|choose|use|write|correct|remove|leave|check"
     r"|restore|label|fill|look|keep|move|rename|train|continue|replace|install|free|say|put|take|make|run|go on|try"
-    r"|start|see|shorten|split|convert|save)\b"
+    r"|start|see|shorten|split|convert|save|mend|blank the|get)\b|between|invalid \w+ value"
 )
 """What tells a person how it would be right."""
 SHOWN = re.compile(
@@ -196,9 +197,9 @@ def judge(case: Case, code: int | None, said: str, raised: str, place: Path) -> 
         return "unclear", f"a line of {len(line)} characters: {line[:200]}"
     if code not in (1, 2):
         return "unclear", f"exit code {code}: {line}"
-    if len(lines) > 1:
+    if len(lines) > 1 and not (case.arguments[0] == "predict" and len(set(lines)) == len(lines)):  # a line per image
         return "unclear", f"{len(lines)} error lines: {line}"
-    if case.mentions and not any(word in line for word in case.mentions):
+    if case.mentions and not any(_names(line, word) for word in case.mentions):
         return "unclear", f"names none of {case.mentions}: {line}"
     if case.value and not (SHOWN.search(line) or case.value.strip("'\"[]{}")[:20] in line):
         return "unclear", f"does not show {case.value}: {line}"
@@ -207,17 +208,27 @@ def judge(case: Case, code: int | None, said: str, raised: str, place: Path) -> 
     return "refused", line
 
 
-def _state_of(work: Path) -> dict[str, tuple[int, int]]:
-    """Size and time of every file, by path."""
+def _names(line: str, word: str) -> bool:
+    """Whether a line names a file or flag, or a key: whole, or its section and its last part."""
+    section, _, last = word.rpartition(".")
+    return word in line or bool(section and last and section in line and re.search(rf"\b{re.escape(last)}\b", line))
+
+
+BEGUN = {"recipe.yaml", "labels.csv", "fingerprint.json", "environment.json", "state.json", "log.txt", "metrics.jsonl"}
+"""What a run that was begun and ended before its first checkpoint leaves in its own folder, to say why."""
+
+
+def _state_of(work: Path) -> dict[str, int]:
+    """The content of every file as a number, by path; that of what is no file as -1."""
     found = {}
     for path in work.rglob("*"):
-        known = path.lstat()
-        if not stat.S_ISDIR(known.st_mode):
-            found[str(path.relative_to(work))] = (known.st_size, known.st_mtime_ns)
+        mode = path.lstat().st_mode
+        if not stat.S_ISDIR(mode):
+            found[str(path.relative_to(work))] = zlib.crc32(path.read_bytes()) if stat.S_ISREG(mode) else -1
     return found
 
 
-def _written(code: int | None, before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> str:
+def _written(code: int | None, before: dict[str, int], after: dict[str, int]) -> str:
     """What a refused command did to files: nothing may be gone, and with exit code 2 nothing new or changed.
 
     A run that ends with 1 was begun: it may have written to its folder. Locks are no content.
@@ -225,7 +236,8 @@ def _written(code: int | None, before: dict[str, tuple[int, int]], after: dict[s
     gone = sorted(name for name in before if name not in after)
     if gone:
         return f"lost {gone[:3]}"
-    new = sorted(name for name in after if before.get(name) != after[name] and not name.endswith(".lock"))
+    new = sorted(name for name in after if before.get(name) != after[name] and Path(name).suffix != ".lock")
+    new = [name for name in new if not (name.startswith(("new/", "run/")) and Path(name).name in BEGUN)]
     return f"wrote {new[:3]}" if new and code == 2 else ""
 
 

@@ -24,13 +24,11 @@ EXPLANATION = (
 
 
 def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
-    """Header and lines: a line per method, a column per place and task."""
-    tasks = list(dict.fromkeys(row.task for row in rows))
-    by = {(row.method, row.place, row.task): row for row in rows}
-    columns = [(place, task) for place in PLACES for task in tasks]
-    header = ["objective", *(f"{task}, at the {place}" for place, task in columns)]
-    methods = dict.fromkeys(row.method for row in rows)
-    return header, [[method, *(cell(by.get((method, *column))) for column in columns)] for method in methods]
+    """Header and lines: a line per method and task, a column per place."""
+    by = {(row.method, row.task, row.place): row for row in rows}
+    lines = dict.fromkeys((row.method, row.task) for row in rows)
+    header = ["objective", "task", *(f"at the {place}" for place in PLACES)]
+    return header, [[*line, *(cell(by.get((*line, place))) for place in PLACES)] for line in lines]
 
 
 def cell(row: Row | None) -> str:

@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name in arguments.table:
         require_table(name)
     if arguments.recipe is not None:
-        require_recipe(arguments.recipe)
+        require_recipe(arguments.recipe, "--recipe")
     from crosstask.commands.console_progress import progress
     from crosstask.data.check.check import check
     from crosstask.data.check.report import render

@@ -76,8 +76,11 @@ def run(arguments: argparse.Namespace) -> int:
     recipes = Recipes(base, asked, arguments.trust)
     whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
     cells = asked.cells
-    recipes.record(writes=not arguments.dry_run)
-    check(recipes, cells, writes=not arguments.dry_run)
+    recipes.record(writes=False)
+    check(recipes, cells, writes=False)  # nothing is written of what cannot be
+    if not arguments.dry_run:
+        recipes.record()
+        check(recipes, cells)
     if arguments.dry_run:
         listed = states(recipes, cells)
         show(arguments, lambda: _listed(listed), lambda: listed)

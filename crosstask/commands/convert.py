@@ -14,12 +14,12 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import workers
-from crosstask.commands.paths import require_out
+from crosstask.commands.paths import require_out, require_there
 
 HELP = "make a table of a known data set (NYU-v2, Cityscapes, VOC, COCO, ...)"
 NAMES = (
     "nyuv2_npy", "nyuv2_mat", "cityscapes_npy", "cityscapes", "voc", "coco", "attributes", "lists", "image_folders",
-    "datumaro",
+    "datumaro", "huggingface",
 )  # fmt: skip
 
 
@@ -50,6 +50,7 @@ class _Explain(argparse.Action):
 
 def run(arguments: argparse.Namespace) -> int:
     require_out(arguments.out)
+    require_there(arguments.root)
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct, signature_options
     from crosstask.data.adapters import ADAPTERS, convert

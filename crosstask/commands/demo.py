@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.paths import require_folder
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    photos = require_folder(arguments.photos, "--photos") if arguments.photos else None
     from pathlib import Path
 
     from crosstask.commands.jobs import do_jobs, tell_end
@@ -37,12 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.compare.plan import plan
     from crosstask.compare.statements import prices
     from crosstask.compare.tables import write_tables
-    from crosstask.errors import UserError
     from crosstask.report.page import write_report
 
-    photos = Path(arguments.photos) if arguments.photos else None
-    if photos is not None and not photos.is_dir():
-        raise UserError(f"--photos: {photos} is no folder: name the folder that holds your pictures")
     recipes, cells = _grid(Path(arguments.out), arguments.overrides)
     grid = recipes.grid
     ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs or _at_once(len(cells)), arguments.quiet)
@@ -56,8 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"labels and predictions side by side: {_gallery(grid, shown)}")
     print(f"everything on one page, to be opened in a browser: {write_report(grid.path)}")
     if photos is not None:
+        from crosstask.report.photos import PAGE
+
         _predict(grid.folder(shown), photos, grid.path / "photos", arguments.quiet)
-        print(f"what the network makes of your pictures: {grid.path / 'photos' / 'pictures'}")
+        print(f"what the network makes of your pictures: {grid.path / 'photos' / PAGE}")
     return 0
 
 

@@ -13,7 +13,7 @@ import argparse
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
 from crosstask.commands.json_option import add_json, show
-from crosstask.commands.paths import require_run
+from crosstask.commands.paths import require_run, require_table
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 HELP = "measure a run on its test split (or another)"
@@ -34,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
 
     require_run(arguments.path)
+    if arguments.table is not None:
+        require_table(arguments.table)
     import json
     from dataclasses import replace
 

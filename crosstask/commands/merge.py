@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.paths import require_table
+
 HELP = "join tables of the same images"
 
 
@@ -26,6 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    for table in arguments.tables:
+        require_table(table)
     import sys
     from pathlib import Path
 

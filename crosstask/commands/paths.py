@@ -20,14 +20,24 @@ def require_run(path: str) -> Path:
     return Path(path)
 
 
-def require_folder(path: str) -> Path:
+def require_folder(path: str, flag: str = "") -> Path:
     """
     Raises:
         UserError: there is no such folder.
     """
-    if not _sound(path).is_dir():
-        raise UserError(f"{path!r}: no such folder: check the path")
+    if not _sound(path, flag).is_dir():
+        raise UserError(f"{flag} {path!r}: no such folder: check the path".lstrip())
     return Path(path)
+
+
+def require_there(path: str) -> None:
+    """A file or a folder on this machine; what has another address is not looked for.
+
+    Raises:
+        UserError: there is none.
+    """
+    if "://" not in path and not _sound(path).exists():
+        raise UserError(f"{path}: no such file or folder, and nothing matches it: check the path")
 
 
 def require_table(path: str) -> Path:
@@ -40,14 +50,14 @@ def require_table(path: str) -> Path:
     return Path(path)
 
 
-def require_recipe(source: str) -> None:
+def require_recipe(source: str, flag: str = "") -> None:
     """
     Raises:
         RecipeError: there is no such recipe, in a file or shipped.
     """
     from crosstask.shipped import find_recipe
 
-    if not _is_file(_sound(source)):
+    if not _is_file(_sound(source, flag)):
         for name in source.split("+"):
             find_recipe(name)
 

@@ -13,7 +13,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
-from crosstask.commands.paths import require_out, require_run
+from crosstask.commands.paths import require_out, require_run, require_there
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     require_run(arguments.path)
     require_out(arguments.out, folder=True)
+    for image in arguments.images:
+        if not any(mark in image for mark in "*?["):
+            require_there(image)
     import sys
 
     from crosstask.commands.console_progress import progress
@@ -56,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.data.exchange.write import plan
     from crosstask.evaluation.predict import predict
     from crosstask.evaluation.sources import passed_over
+    from crosstask.report.photos import write_photos
     from crosstask.trained import load_run
 
     run = load_run(arguments.path, arguments.weights, arguments.trust)
@@ -84,6 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"crosstask: warning: passed over {count} {ending} files, which are not read: convert them", file=sys.stderr
         )
     print(f"predicted {len(predicted.done)} images into {arguments.out}" + _left_out(len(predicted.broken)))
+    if predicted.done and not arguments.no_pictures:
+        seen = "made-up rooms" if run.recipe.data.table is None else "the table of its recipe"
+        print(f"to look at: {write_photos(arguments.out, predicted.done, run.run.path, seen)}")
     if planned is not None and predicted.done:
         _hand_over(planned, arguments)
     return predicted.exit_code

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     files = [out, out.with_suffix(".png"), out.with_name(f"{out.stem}_support.csv")]
     _require_free(files, arguments.table, arguments.overwrite)
     if arguments.recipe is not None:
-        require_recipe(arguments.recipe)
+        require_recipe(arguments.recipe, "--recipe")
     from crosstask.construct import construct
     from crosstask.data.table.table import read_table
     from crosstask.relatedness import RelateOptions, infer, write_relatedness

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.paths import require_out
+from crosstask.commands.paths import require_folder, require_out
 from crosstask.commands.trust import add_trust
 
 HELP = "write one HTML file about a run, a comparison or a refinement"
@@ -32,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         require_out(arguments.out)
+    for path in arguments.paths:
+        require_folder(path)
     from crosstask.report.page import write_report
 
     print(f"wrote {write_report(arguments.paths, arguments.out, arguments.trust)}: open it in a browser")

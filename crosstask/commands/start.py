@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import workers
+from crosstask.commands.paths import require_table
 
 HELP = "write a first recipe for a table"
 
@@ -21,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    require_table(arguments.table)
     from pathlib import Path
 
     from crosstask.commands.console_progress import progress

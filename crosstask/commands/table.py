@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import real
-from crosstask.commands.paths import require_out
+from crosstask.commands.paths import require_folder, require_out
 
 HELP = "make a table from folders of files"
 CONSTANTS = ("fx", "fy", "cx", "cy")
@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require_out(arguments.out)
+    require_folder(arguments.folder)
     from crosstask.data.table.folders import make_table
     from crosstask.errors import UserError
     from crosstask.flags import pairs

@@ -187,7 +187,7 @@ class Recipes:
             self.grid.path.mkdir(parents=True, exist_ok=True)
             write(file, self.base.to_yaml().encode())
             return
-        difference = first_difference(Recipe.load(file, trust=self.base.trust).sections, self.base.sections)
+        difference = first_difference(Recipe.stored(file, trust=self.base.trust).sections, self.base.sections)
         if difference:
             raise RecipeError(f"{self.grid.path} compares runs of another recipe ({difference}): choose another --out")
 

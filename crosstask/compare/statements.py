@@ -10,6 +10,7 @@ from crosstask.compare.rows import Gain, Score
 from crosstask.compare.statistics import LEVEL
 from crosstask.entries import FULL, SUPERVISED
 from crosstask.evaluation.results import NOT_MEASURED, show
+from crosstask.evaluation.words import worded
 
 
 def statements(comparison: Comparison) -> list[str]:
@@ -55,13 +56,16 @@ def prices(comparison: Comparison) -> dict[str, list[str]]:
 
 def _lost(own: Score, full: Score) -> str:
     lost = own.better * (full.mean - own.mean)
-    return f"{show(lost)} {own.metric} of {own.task} ({show(full.mean)} with all labels, {show(own.mean)} without)"
+    words, unit = worded(own.metric, own.protocol)
+    return f"{show(lost)}{unit} {words} in {own.task} ({show(own.mean)}{unit}, {show(full.mean)}{unit} with all labels)"
 
 
 def _won(method: Score, own: Score, full: Score) -> str:
     gap = full.better * (full.mean - own.mean)
     gain = full.better * (method.mean - own.mean)
-    return f"{gain / gap:.0%}" if gap > 0 else NOT_MEASURED
+    if gap <= 0:
+        return NOT_MEASURED
+    return f"{gain / gap:.0%}" if gain > 0 else f"nothing ({gain / gap:.0%})"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -79,7 +79,7 @@ def _read_rows(path: Path) -> Relatedness:
     columns, rows, first = format_of(path).read(path)
     if len(columns) < 2 or not rows:
         raise DataError(
-            f"{path}: a table of relatedness has the classes in its first column and a column per attribute"
+            f"{path}: a table of relatedness needs the classes in its first column and a column per attribute"
         )
     name, *attributes = columns
     blank = next((number for number, row in enumerate(rows, first) if not row[name]), None)
@@ -102,7 +102,7 @@ def _read_yaml(path: Path) -> Relatedness:
     }
     attributes = list(dict.fromkeys(attribute for row in rows.values() for attribute in row or {}))
     if not attributes:
-        raise DataError(f"{path}: no attribute is named")
+        raise DataError(f"{path}: no attribute is named: write each class as  CLASS: {{ATTRIBUTE: 0.7}}")
 
     def cell(row: dict[str, Any] | None, name: str, attribute: str) -> float:
         value = None if row is None else row.get(attribute, 0)

@@ -36,8 +36,12 @@ class RelateOptions:
     level: Share = 0.95
 
     def __post_init__(self) -> None:
-        if self.min_support < 1 or self.smoothing < 0 or not 0 <= self.floor < 1 or not 0 < self.level < 1:
-            raise ValueError(f"min_support >= 1, smoothing >= 0, 0 <= floor < 1 and 0 < level < 1, found {self}")
+        if self.min_support < 1 or self.smoothing < 0:
+            raise ValueError(f"min_support and smoothing: found {self}: give at least 1 and 0")
+        if not 0 <= self.floor < 1:
+            raise ValueError(f"floor: found {self.floor}: give at least 0 and less than 1")
+        if not 0 < self.level < 1:
+            raise ValueError(f"level: found {self.level}: give more than 0 and less than 1")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def chart(title: str, x: str, lines: Sequence[Line], logarithmic: bool = False) 
     if not points:
         return ""
     across = _Axis([point[0] for point in points], (_LEFT, WIDTH - _RIGHT), logarithmic)
-    up = _Axis([point[1] for point in points], (HEIGHT - _BOTTOM, _TOP), False)
+    up = _Axis([point[1] for point in points], (HEIGHT - _BOTTOM, _TOP), False, any(line.marks for line in kept))
     said = escape(_description(title, x, kept))
     parts = [
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}">',
@@ -74,13 +74,18 @@ class _Axis:
         values: what must fit.
         ends: the places of the least and the greatest.
         logarithmic: whether equal factors are equally far apart.
+        marks: whether room is left at both ends, for marks.
     """
 
-    def __init__(self, values: Sequence[float], ends: tuple[float, float], logarithmic: bool) -> None:
+    def __init__(
+        self, values: Sequence[float], ends: tuple[float, float], logarithmic: bool, marks: bool = False
+    ) -> None:
         self.logarithmic, self.ends = logarithmic, ends
         low, high = min(values), max(values)
         if low == high:
             low, high = (low / 2, high * 2) if logarithmic else (low - abs(low or 1) / 10, high + abs(high or 1) / 10)
+        if marks and not logarithmic:  # no mark lies on the frame
+            low, high = low - 0.06 * (high - low), high + 0.06 * (high - low)
         if logarithmic:
             self.ticks = _thinned(sorted(set(values)), low, high)
             self.low, self.high = low / (high / low) ** 0.05, high * (high / low) ** 0.05

@@ -75,7 +75,7 @@ def context(subject: Subject) -> dict[str, Any]:
     styles = {method: index for index, method in enumerate(subject.methods)}
     facts = facts_of(subject)
     return {
-        "title": ", ".join(subject.methods) if subject.several else subject.path.resolve().name,
+        "title": ", ".join(subject.methods) if subject.several else _title(subject.path.resolve()),
         "version": __version__,
         "subject": subject,
         "styles": styles,
@@ -101,6 +101,11 @@ def context(subject: Subject) -> dict[str, Any]:
         "environments": _environments(subject),
         "data": _data_for_script(shown, subject),
     }
+
+
+def _title(path: Path) -> str:
+    """The name of the folder; of a cell of a comparison, which is called after its seed, those above it too."""
+    return "/".join(path.parts[-3:]) if path.name.startswith("seed") else path.name
 
 
 def _images(subject: Subject) -> tuple[Dataset, str]:

@@ -13,6 +13,7 @@ from crosstask.alignment.table import read, statements
 from crosstask.compare.statements import listed
 from crosstask.entries import FULL
 from crosstask.evaluation.results import Results, TaskResults, show
+from crosstask.evaluation.words import worded
 from crosstask.report.subject import Subject
 from crosstask.training.run import Run
 
@@ -86,14 +87,15 @@ def _quality(name: str, task: TaskResults, prior: TaskResults | None) -> str:
     number = task.numbers[task.primary]
     if math.isnan(number.value):
         return f"{name}: nothing to measure, no label in the split."
-    text = f"{name}: {task.primary} {show(number.value)}"
+    words, unit = worded(task.primary, task.protocol)
+    text = f"{name}: {words} {show(number.value)}{unit}"
     if not math.isnan(number.low):
-        text += f" ({show(number.low)} to {show(number.high)})"
+        text += f" ({show(number.low)} to {show(number.high)}{unit})"
     text += f" on {task.images:,} images"
     text += ", higher is better" if number.better > 0 else ", lower is better" if number.better < 0 else ""
     if prior is None or math.isnan(prior.score):
         return f"{text}."
-    return f"{text}; a predictor that never looks at the image has {show(prior.score)}."
+    return f"{text}; a predictor that never looks at the image has {show(prior.score)}{unit}."
 
 
 def _next(subject: Subject, path: Path, prior: Results | None, missed: Sequence[str]) -> list[str]:

@@ -84,7 +84,7 @@ class Subject:
     def recipe(self) -> Recipe:
         """The recipe of the run, the one that all runs of the comparison share, or that of the last round."""
         path = self.path if self.rounds is None else self.sources[-1].runs[0]
-        return Recipe.load(path / "recipe.yaml", trust=self.trust)
+        return Recipe.stored(path / "recipe.yaml", trust=self.trust)
 
     @property
     def tasks(self) -> list[str]:
@@ -144,7 +144,7 @@ def side_by_side(paths: Sequence[str | Path], trust: bool = False) -> Subject:
             raise UserError(f"{path} is no run: only runs can be put side by side, give each other folder alone")
         sources.append(_measured(path, trust)[0])
     names = _distinct([path.resolve() for path in map(Path, paths)])
-    recipes = [Recipe.load(source.runs[0] / "recipe.yaml", trust=trust) for source in sources]
+    recipes = [Recipe.stored(source.runs[0] / "recipe.yaml", trust=trust) for source in sources]
     tasks = recipes[0].tasks()
     common = [name for name, task in tasks.items() if all(_alike(recipe, name, task) for recipe in recipes[1:])]
     if not common:
@@ -203,7 +203,7 @@ def _of_run(path: Path, trust: bool) -> Subject:
 
 def _measured(path: Path, trust: bool) -> tuple[Source, Results | None]:
     """A run, and its numbers where it was measured."""
-    recipe = Recipe.load(path / "recipe.yaml", trust=trust)
+    recipe = Recipe.stored(path / "recipe.yaml", trust=trust)
     file = _results_file(path, recipe.data.test_split)
     results = Results.load(file) if file else None
     source = Source(

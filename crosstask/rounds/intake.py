@@ -95,9 +95,10 @@ def take_in(
     Raises:
         DataError: a column is missing, or no row is left.
     """
-    for column in (roles.tags.name, saliency, masks):
+    for key, column in {f"tasks.{roles.tags.name}": roles.tags.name, "refine.saliency": saliency,
+                        "refine.masks": masks}.items():  # fmt: skip
         if column is not None and column not in table.columns:
-            raise DataError(f"{table.path}: no column {column!r} to refine with: {nearest(column, table.columns)}")
+            raise DataError(f"{key}: {table.path} has no column {column!r}: {nearest(column, table.columns)}")
     hidden = masks is not None and masks == roles.segmentation.name
     columns = list(table.columns) + [name for name in (roles.segmentation.name,) if name not in table.columns]
     if hidden:

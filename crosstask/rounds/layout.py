@@ -88,4 +88,4 @@ class Layout:
         """
         if not self.recipe.exists():
             raise UserError(f"{self.folder} holds no refinement: there is no {self.recipe.name} in it")
-        return Recipe.load(self.recipe, trust=trust)
+        return Recipe.stored(self.recipe, trust=trust)

@@ -59,7 +59,11 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
             _continue(plan, run, iterations, anyway)
         network = recipe.network(plan.tasks, trained=resumed)
         if recipe.training.start_from is not None and not resumed:
-            taken = start_from(network, plan.tasks, recipe.training.start_from)
+            try:
+                taken = start_from(network, plan.tasks, recipe.training.start_from)
+            except UserError as error:
+                text = str(error).removeprefix("training.start_from: ")
+                raise type(error)(f"training.start_from: {text}") from error
             if writes and not quiet:
                 print(taken.summary(), file=sys.stderr)
         learner = recipe.learner(plan.tasks, network)
@@ -153,7 +157,7 @@ def _continue(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
         )
     for what in found:
         log.warning("%s: %s changed since the run was begun", run.path, what)
-    stored = Recipe.load(run.recipe_path, trust=plan.recipe.trust)
+    stored = Recipe.stored(run.recipe_path, trust=plan.recipe.trust)
     require_same(stored, plan.recipe)
     done = int(run.checkpoints.find("last").name)
     if done > iterations:

@@ -95,6 +95,8 @@ class TrainingOptions:
                 raise ValueError(f"training.{name} must be a number of at least 0, found {value}")
         if self.start_from is not None and not self.start_from.strip():
             raise ValueError("training.start_from is blank: name a run or a file of weights, or leave it null")
+        if self.monitor is not None and "/" not in self.monitor:
+            raise ValueError(f"training.monitor: found {self.monitor!r}: write TASK/METRIC, depth/abs for example")
         if self.warmup < 0:
             raise ValueError(f"training.warmup must not be negative, found {self.warmup}")
         if self.ema is not None and not 0 <= self.ema < 1:

@@ -100,7 +100,8 @@ def test_a_name_of_a_task_leads_nowhere(capsys, run, tiny, tmp_path, name):
     path = edited(run, tmp_path / "strange" / "run", rename)
     before = sorted(tmp_path.rglob("*"))
     for arguments in (["predict", path, tiny / "image", "--out", tmp_path / "out"], ["eval", path], ["export", path]):
-        assert failing(capsys, arguments).startswith("crosstask: error: tasks.")
+        line = failing(capsys, arguments)
+        assert line.startswith(f"crosstask: error: {path / 'recipe.yaml'}: tasks.")
     assert sorted(tmp_path.rglob("*")) == before
 
 

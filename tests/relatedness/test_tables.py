@@ -35,7 +35,7 @@ def test_a_table_says_related_not_related_and_unknown(tmp_path, name, text):
         ("r.csv", "class,a,b\nx,0,1\nx,1,0\n", "row 'x' is there twice"),
         ("r.csv", "class,a,a\nx,0,1\n", "column 'a' is there twice"),
         ("r.csv", "class,a\n,1\n", "row 2: the name of the class is blank"),
-        ("r.csv", "class\nx\n", "has the classes in its first column"),
+        ("r.csv", "class\nx\n", "needs the classes in its first column"),
         ("r.csv", ",a\nx,1\n", "column 1 has no name"),
         ("r.yaml", "x: {a: 1}\nx: {a: 0}\n", "'x' is there twice"),
         ("r.yaml", "x: {a: 1, a: 0}\n", "'a' is there twice"),

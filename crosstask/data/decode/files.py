@@ -197,7 +197,8 @@ def _reporting(path: Path) -> Iterator[None]:
         raise DataError(f"{shown(path)}: cannot be read ({error.strerror}): a cell names a readable file") from None
     except Exception as error:  # decoders of broken files raise whatever they stumble over
         empty = path.is_file() and path.stat().st_size == 0
-        why = "the file is empty" if empty else " ".join(str(error).replace(f" {str(path)!r}", "").split())
+        said = (isinstance(error, OSError) and error.strerror) or str(error).replace(f" {str(path)!r}", "")
+        why = "the file is empty" if empty else " ".join(said.split())
         foreign = _foreign(path)
         if foreign:
             raise DataError(f"{shown(path)}: is {foreign} file; {_READ}: convert it, or blank the cell") from None

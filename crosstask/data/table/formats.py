@@ -50,7 +50,7 @@ def _text(path: Path) -> str:
     raw = regular(path).read_bytes()
     if b"\0" in raw:
         line = raw[: raw.index(b"\0")].count(b"\n") + 1
-        raise DataError(f"{path}, line {line}: holds a NUL byte: not a text file, or not saved as UTF-8")
+        raise DataError(f"{path}, line {line}: holds a NUL byte: not a text file: save the table as text in UTF-8")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -80,7 +80,9 @@ def _read_csv(path: Path) -> tuple[list[str], Rows, int]:
                 )
             rows.append(dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=True)))
     except csv.Error as error:
-        raise DataError(f"{path}, line {reader.line_num}: not a valid CSV file ({error})") from None
+        raise DataError(
+            f"{path}, line {reader.line_num}: not a valid CSV file ({error}): mend the line, or save the table anew"
+        ) from None
     return columns, rows, 2
 
 

@@ -80,7 +80,7 @@ def coupled_task(tasks: Mapping[str, Task], name: str, kinds: tuple[str, ...]) -
         ValueError: there is none, or it is of another kind.
     """
     if name not in tasks:
-        raise ValueError(f"there is no task {name!r} to couple; {nearest(name, tasks)}")
+        raise ValueError(f"classes, attributes or scalars: there is no task {name!r} to couple; {nearest(name, tasks)}")
     if tasks[name].kind not in kinds:
         raise ValueError(f"task {name!r} is of kind {tasks[name].kind}: coupling needs {' or '.join(kinds)}")
     return tasks[name]

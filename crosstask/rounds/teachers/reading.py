@@ -39,7 +39,7 @@ class ReadingTeacher:
         run = Run(path)
         run.require()
         self.name = path.name
-        recipe = Recipe.load(run.recipe_path, trust=trust)
+        recipe = Recipe.stored(run.recipe_path, trust=trust)
         self.tasks = recipe.tasks()
         self.asked = [task.name for task in tasks]
         learner = recipe.learner(self.tasks, recipe.network(self.tasks, trained=True))

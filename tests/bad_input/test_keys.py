@@ -1,0 +1,55 @@
+"""Messages name the file or the key, the value and the remedy, and what is refused leaves nothing behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from crosstask.cli import main
+from crosstask.errors import RecipeError
+from crosstask.recipe import Recipe
+from tests.bad_input.commands import failing
+from tests.tiny import write_recipe
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--tasks.semantic.classes", "[a, a]"], "tasks.semantic.classes names a more than once"),
+        (["--tasks.semantic.class_weights", "[1, 1]"], "tasks.semantic.class_weights holds 2 numbers for 3 classes"),
+        (["--training.monitor", "''"], "training.monitor: found '': write TASK/METRIC"),
+        (["--training.start_from", "nowhere"], "training.start_from: nowhere is not a run"),
+        (["--training.seed", "1" + "0" * 30], "no number here is that large, give a smaller one"),
+    ],
+)
+def test_the_key_of_an_option_is_named(capsys, data, flags, line):
+    recipe = write_recipe(data, data / "data.csv")
+    assert line in failing(capsys, ["train", recipe, "--out", data / "run", "--quiet", *flags])
+    assert not (data / "run").exists()
+
+
+def test_the_recipe_of_a_run_is_named_with_its_key(tmp_path):
+    stored = tmp_path / "recipe.yaml"
+    stored.write_text("tasks: {depth: {kind: depth}}\ntraining: {clip: true}\n")
+    with pytest.raises(RecipeError) as caught:
+        Recipe.stored(stored)
+    assert str(caught.value).startswith(f"{stored}: training.clip: ")
+    with pytest.raises(RecipeError) as caught:
+        Recipe.stored(tmp_path / "none.yaml")
+    assert "none.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", ["two", "fraction:2", ".."])
+def test_a_comparison_that_cannot_be_leaves_nothing(capsys, data, labels):
+    recipe = write_recipe(data, data / "data.csv")
+    out = data / "grid"
+    typed = ["compare", recipe, "--objectives", "supervised", "--labels", labels, "--seeds", "0", "--out", out]
+    failing(capsys, [*typed, "--quiet"])
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(("typed", "line"), [(["--level", "1"], "--level: found 1.0: give more than 0"),
+                                             (["--recipe", ""], "--recipe '': is no path")])  # fmt: skip
+def test_flags_of_relate_are_named(capsys, data, typed, line):
+    words = ["relate", data / "data.csv", "--of", "place", "--to", "tags", "--out", data / "r.csv", *typed]
+    assert line in failing(capsys, words)
+    assert main(["relate", str(data / "data.csv"), "--of", "place", "--to", "tags", "--out", str(data / "r.csv")]) == 0
