@@ -16,9 +16,9 @@ from crosstask.data.loading.faults import explained
 from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
-    "demo", "table", "merge", "pack", "convert", "check", "start", "regions", "relate", "train", "align", "refine",
-    "eval", "suggest", "audit", "compare", "report", "runs", "predict", "serve", "app", "export", "rooms", "recipes",
-    "completion",
+    "demo", "table", "merge", "pack", "convert", "annotate", "check", "start", "regions", "relate", "train",
+    "align", "refine", "eval", "suggest", "audit", "compare", "report", "runs", "predict", "serve", "app", "export",
+    "rooms", "recipes", "completion",
 )  # fmt: skip
 
 _SMALLER = "choose a smaller batch, image or network, or fewer workers"

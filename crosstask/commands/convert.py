@@ -19,7 +19,7 @@ from crosstask.commands.paths import require_out, require_there
 HELP = "make a table of a known data set (NYU-v2, Cityscapes, VOC, COCO, ...)"
 NAMES = (
     "nyuv2_npy", "nyuv2_mat", "cityscapes_npy", "cityscapes", "voc", "coco", "attributes", "lists", "image_folders",
-    "datumaro",
+    "datumaro", "huggingface",
 )  # fmt: skip
 
 

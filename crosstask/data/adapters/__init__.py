@@ -7,6 +7,7 @@ from crosstask.data.adapters.base import Adapter, Converted, convert
 from crosstask.data.adapters.cityscapes import Cityscapes
 from crosstask.data.adapters.coco import Coco
 from crosstask.data.adapters.formats import Formats
+from crosstask.data.adapters.huggingface import HuggingFace
 from crosstask.data.adapters.image_folders import ImageFolders
 from crosstask.data.adapters.lists import SemiSupervised
 from crosstask.data.adapters.nyuv2_mat import NyuV2Mat
@@ -24,6 +25,7 @@ ADAPTERS: dict[str, type[Adapter]] = {
     "lists": SemiSupervised,
     "image_folders": ImageFolders,
     "datumaro": Formats,
+    "huggingface": HuggingFace,
 }
 """The adapters by the name that ``crosstask convert`` uses."""
 
