@@ -23,7 +23,7 @@ FLAGS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
         "--tile": ("-1", "0", "x", "1", "9999999999", "1.5", "nan"), "--overlap": ("-1", "x", "100000", "nan"),
         "--scales": ("", "0", "-1", "nan", "inf", "1e9", "1,,2", "a", ",", "1e-9"), "--device": ("", "gpu", "cuda:9", "cpu:x", "cuda", "tpu"),
         "--split": ("nowhere", "../x", "/", "\x01"), "--table": PLACES, "--weights": ("first", ""), "--zero-shot": ("", "=", "a=", "=b", "a=nowhere", "../x=du2014_basic", "depth=du2014_basic"),
-        "--zero-shot-rule": ("x",), "--zero-shot-from": ("depth", ""),
+        "--zero-shot-rule": ("x",), "--zero-shot-from": ("depth", ""), "--zero-shot-basic": ("depth", "", "=", "depth=du2014_parts"),
     }),
     "predict": (("predict", RUN, "{work}/data/image", "--out", "{work}/out", "--quiet"), {
         "--tile": ("-1", "0", "1", "10000000000"), "--overlap": ("-5", "10"), "--scales": ("0", "nan", "1e9"), "--device": ("gpu",),

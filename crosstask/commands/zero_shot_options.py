@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-    from crosstask.evaluation.zero_shot import ZeroShot
+    from crosstask.evaluation.zero_shot import Basic, ZeroShot
     from crosstask.tasks.base import Task
 
 
@@ -25,6 +25,12 @@ def add_zero_shot_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--zero-shot-rule", choices=("likelihood", "indicator"), default="likelihood", help="default: likelihood"
     )
+    parser.add_argument(
+        "--zero-shot-basic",
+        metavar="TASK=PARTS",
+        help="also add the predicted probabilities of the classes of TASK that make up each new class, by the table "
+        "PARTS (default: the tags alone)",
+    )
 
 
 def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse.Namespace) -> ZeroShot | None:
@@ -37,6 +43,8 @@ def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse
     if arguments.zero_shot is None:
         if arguments.zero_shot_from is not None:
             raise UserError(f"--zero-shot-from {arguments.zero_shot_from}: says nothing without --zero-shot NAME=R")
+        if arguments.zero_shot_basic is not None:
+            raise UserError(f"--zero-shot-basic {arguments.zero_shot_basic}: says nothing without --zero-shot NAME=R")
         return None
     name, _, table = arguments.zero_shot.partition("=")
     if not name or not table:
@@ -51,7 +59,22 @@ def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse
     source: str = arguments.zero_shot_from or (tags[0] if len(tags) == 1 else "")
     if source not in tasks:
         raise UserError(f"--zero-shot-from {source or 'is needed'}: {nearest(source, tags)}")
+    basic = None if arguments.zero_shot_basic is None else _basic(arguments.zero_shot_basic, tasks)
     try:
-        return ZeroShot(network, tasks[source], read_relatedness(table), name, arguments.zero_shot_rule)
+        return ZeroShot(network, tasks[source], read_relatedness(table), name, arguments.zero_shot_rule, basic)
     except UserError as error:
         raise type(error)(f"--zero-shot {arguments.zero_shot}: {error}") from error
+
+
+def _basic(typed: str, tasks: Mapping[str, Task]) -> Basic:
+    from crosstask.errors import UserError, nearest
+    from crosstask.evaluation.zero_shot import Basic
+    from crosstask.relatedness import read_relatedness
+
+    name, _, table = typed.partition("=")
+    if not name or not table:
+        raise UserError(f"--zero-shot-basic {typed}: write TASK=PARTS, for example category=du2014_parts")
+    if name not in tasks:
+        found = [task for task in tasks if tasks[task].kind == "category"]
+        raise UserError(f"--zero-shot-basic {typed}: the run has no task {name!r}; {nearest(name, found)}")
+    return Basic(tasks[name], read_relatedness(table))

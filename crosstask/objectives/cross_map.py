@@ -13,6 +13,8 @@ and the mapped label are constants), and the mapped label teaches m and the unla
 
 Zamir et al. learn their mappings beforehand, from images with all labels. Here they are learnt along with the network,
 as Li et al. must have done; their networks, weights and the exact form of "perceptual map" are not known to us.
+Both are baselines for missing labels: an image with all its labels offers no pair, so with full labels there is no
+term, which a run says.
 """
 
 from __future__ import annotations

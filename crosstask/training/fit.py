@@ -109,9 +109,10 @@ class Trainer:
         self.learner, self.optimiser = fabric.setup(learner, build_optimiser(learner, options))
         if ema is not None:
             ema.to(fabric.device)
-        self.state = TrainingState(fabric, self.learner, self.optimiser, ema, Selection(options.monitor))
+        self.state = TrainingState(
+            fabric, self.learner, self.optimiser, ema, Selection(options.monitor), silent=SilentTerms(iterations)
+        )
         self.journal = Journal(run, fabric.global_rank == 0, trackers)
-        self.silent = SilentTerms(iterations)
 
     # -- the run ---------------------------------------------------------------------------------------------------
 
@@ -241,7 +242,7 @@ class Trainer:
         )
         if self.fabric.is_global_zero:
             self.state.idle.look(self.state.iteration, measures)
-            self.silent.look(watch.steps, means, learner.factors(self.state.iteration - 1))
+            self.state.silent.look(self.state.iteration, means, learner.factors(self.state.iteration - 1))
         self.bar.show(means, images / watch.seconds)
 
     def _evaluate(self, interrupt: Interrupt) -> bool:

@@ -17,6 +17,7 @@ from crosstask.networks.ema import EMA
 from crosstask.training.collective import equal_buffers, gathered
 from crosstask.training.idle import IdleLabels
 from crosstask.training.selection import Selection
+from crosstask.training.silent import SilentTerms
 from crosstask.training.terms import RunningMeans
 
 
@@ -32,6 +33,7 @@ class TrainingState:
         selection: which evaluation was the best.
         means: means of the terms since the last line of metrics.jsonl.
         idle: since when pseudo-labels are idle.
+        silent: since when terms have nothing to learn from.
         iteration: optimiser steps taken.
     """
 
@@ -42,6 +44,7 @@ class TrainingState:
     selection: Selection
     means: RunningMeans = field(default_factory=RunningMeans)
     idle: IdleLabels = field(default_factory=IdleLabels)
+    silent: SilentTerms = field(default_factory=SilentTerms)
     iteration: int = 0
 
     def __post_init__(self) -> None:
@@ -76,6 +79,7 @@ class TrainingState:
             "selection": self.selection.state_dict(),
             "means": {"terms": list(means), "ranks": everywhere.cpu()},
             "idle": self.idle.state_dict(),
+            "silent": self.silent.state_dict(),
         }
 
     def restore(self, state: dict[str, Any], folder: Path) -> None:
@@ -98,6 +102,10 @@ class TrainingState:
                 self._restore_means(state["means"]["terms"], state["means"]["ranks"])
                 self.idle.load_state_dict(state["idle"])
             self.iteration = int(state["iteration"])
+            if "silent" in state:
+                self.silent.load_state_dict(state["silent"])
+            else:
+                self.silent.begin(self.iteration)
         except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(

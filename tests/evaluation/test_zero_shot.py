@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 from crosstask.cli import main
 from crosstask.errors import UserError
 from crosstask.evaluation.results import Results
-from crosstask.evaluation.zero_shot import ZeroShot, zero_shot_scores
+from crosstask.evaluation.zero_shot import Basic, ZeroShot, zero_shot_scores
 from crosstask.relatedness import read_relatedness
 from crosstask.tasks import KINDS
 from tests.tiny import write_recipe, write_tiny
@@ -47,6 +48,70 @@ def test_a_class_without_related_attributes_scores_0_by_the_indicator():
     assert zero_shot_scores(torch.tensor([[0.2, 0.4]]), table, "likelihood").argmax() == 0
 
 
+class Given(nn.Module):
+    """The same predictions for every image."""
+
+    def __init__(self, **predictions):
+        super().__init__()
+        self.predictions = {name: torch.tensor(values) for name, values in predictions.items()}
+
+    def forward(self, images):
+        return {name: values.expand(len(images), -1) for name, values in self.predictions.items()}
+
+
+@pytest.mark.parametrize("rule", ["indicator", "likelihood"])
+@pytest.mark.parametrize("added", [False, True])
+def test_compound_classes_by_hand(rule, added):
+    """From the units alone, and with the predictions of the basic classes they are made of."""
+    units, basic = (
+        list(COMPOUND.attributes),
+        ["neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise"],
+    )
+    shown = {"AU1": 0.9, "AU2": 0.8, "AU5": 0.6, "AU12": 0.3, "AU25": 0.95, "AU26": 0.7}
+    tags = [shown.get(unit, 0.05) for unit in units]
+    seen = dict(zip(basic, [0.05, 0.02, 0.03, 0.15, 0.3, 0.05, 0.4], strict=True))
+    network = Given(units=[math.log(p / (1 - p)) for p in tags], expression=[math.log(p) for p in seen.values()])
+    tasks = [KINDS["tags"]("units", classes=units), KINDS["category"]("expression", classes=basic)]
+    given = Basic(tasks[1], read_relatedness("du2014_parts")) if added else None
+    found = ZeroShot(network, tasks[0], COMPOUND, "compound", rule, given)(torch.zeros(2, 3, 4, 4))["compound"]
+    assert found.shape == (2, 15)
+    rows = dict(zip(COMPOUND.classes, COMPOUND.values.tolist(), strict=True))
+    scores = {}
+    for name, row in rows.items():
+        if rule == "indicator":
+            scores[name] = sum(r * p for r, p in zip(row, tags, strict=True)) / sum(row)
+        else:
+            near = [min(max(r, 0.01), 0.99) for r in row]
+            scores[name] = sum(p * math.log(r) + (1 - p) * math.log(1 - r) for r, p in zip(near, tags, strict=True))
+    if added:
+        if rule == "likelihood":
+            whole = sum(math.exp(score) for score in scores.values())
+            scores = {name: math.exp(score) / whole for name, score in scores.items()}
+        scores["happily surprised"] += seen["happiness"] + seen["surprise"]
+        scores["awed"] += seen["fear"] + seen["surprise"]
+        scores["appalled"] += seen["disgust"] + seen["anger"]
+        scores["sadly fearful"] += seen["sadness"] + seen["fear"]
+    for name in ("happily surprised", "awed", "appalled", "sadly fearful"):
+        assert float(found[1, COMPOUND.classes.index(name)]) == pytest.approx(scores[name], rel=1e-5), name
+
+
+def test_every_compound_class_is_made_of_two_basic_ones():
+    parts = read_relatedness("du2014_parts")
+    assert parts.classes == COMPOUND.classes
+    assert set(parts.attributes) == set(read_relatedness("du2014_basic").classes)
+    assert (parts.values.sum(1) == 2).all()
+
+
+def test_what_takes_part_must_be_predicted():
+    units = KINDS["tags"]("units", classes=list(COMPOUND.attributes))
+    parts = read_relatedness("du2014_parts")
+    basic = Basic(KINDS["category"]("expression", classes=["happiness", "surprise"]), parts)
+    with pytest.raises(UserError, match="is no class of the task 'expression'"):
+        ZeroShot(Painted(), units, COMPOUND, "compound", basic=basic)
+    with pytest.raises(UserError, match="those of a category, but 'units' is of kind tags"):
+        ZeroShot(Painted(), units, COMPOUND, "compound", basic=Basic(units, parts))
+
+
 def test_the_attributes_must_be_tags_of_the_table():
     with pytest.raises(UserError, match="scored from tags, but 'units' is of kind category"):
         ZeroShot(Painted(), KINDS["category"]("units", classes=3), COMPOUND, "compound")
@@ -77,6 +142,9 @@ def test_the_commands_score_classes_nobody_annotated(tmp_path, capsys):
         (["--zero-shot", "tags=r.csv"], "the run has a task of this name"),
         ([*option, "--zero-shot-from", "tag"], "--zero-shot-from tag: did you mean 'tags'"),
         (option, "give --table"),
+        ([*option, "--zero-shot-basic", "mood"], "write TASK=PARTS, for example category=du2014_parts"),
+        ([*option, "--zero-shot-basic", "mood=du2014_parts"], "the run has no task 'mood'"),
+        (["--zero-shot-basic", "mood=du2014_parts"], "says nothing without --zero-shot"),
     ):
         assert main(["eval", str(tmp_path / "run"), *typed]) == 2
         assert message in capsys.readouterr().err

@@ -73,3 +73,14 @@ def test_perceptual_teaches_both_and_its_eyes_learn_from_labels_alone():
     objective(step)["perceptual"].mean().backward()
     for before, parameter in zip(own, objective.parameters(), strict=True):
         torch.testing.assert_close(parameter.grad, before)
+
+
+@pytest.mark.parametrize("mode", ["direct", "perceptual"])
+def test_images_with_all_their_labels_offer_no_pair(mode):
+    """It is a baseline for missing labels, unlike the methods whose papers have tables of full labels."""
+    tasks = toy_tasks()
+    network = ToyNetwork(tasks).double()
+    objective = CrossMap(tasks, network, mode, widths=(4,), reduce=1).double()
+    batch = toy_batch([set(NAMES), set(NAMES)])
+    assert objective.counts(batch)[mode] == 0
+    assert objective(Step(batch, network, network(batch.images), [], 0, 1))[mode].total == 0

@@ -18,8 +18,8 @@ from tests.training.toys import ToyNetwork, toy_batch, toy_tasks
 def told(caplog, *means, iterations=10_000, weight=1.0):
     watch = SilentTerms(iterations)
     with caplog.at_level(logging.WARNING):
-        for mean in means:
-            watch.look(50, {"a/b": mean, "a/c": 1.0}, {"a": weight})
+        for index, mean in enumerate(means, 1):
+            watch.look(50 * index, {"a/b": mean, "a/c": 1.0}, {"a": weight})
     return [record.getMessage() for record in caplog.records]
 
 
@@ -43,6 +43,37 @@ def test_objectives_that_do_not_count_yet_are_left_alone(caplog):
 def test_short_runs_are_told_at_their_half(caplog):
     assert not told(caplog, math.nan, iterations=150 * 2)
     assert told(caplog, math.nan, math.nan, math.nan, iterations=150 * 2)
+
+
+def test_a_resumed_run_tells_at_the_same_iteration_and_once(caplog):
+    """Whether the checkpoint was written between two looks or at one."""
+    watch = SilentTerms(10_000)
+    for iteration in (50, 100, 150, 200, 250):
+        watch.look(iteration, {"a/b": math.nan}, {"a": 1.0})
+    state = watch.state_dict()
+    for _ in range(2):
+        again = SilentTerms(10_000)
+        again.load_state_dict(state)
+        again.look(299, {"a/b": math.nan}, {"a": 1.0})
+        assert not caplog.records
+        again.look(300, {"a/b": math.nan}, {"a": 1.0})
+        assert [record.getMessage()[:48] for record in caplog.records] == [
+            "objectives.a: b was nothing in 300 iterations: no"[:48]
+        ]
+        caplog.clear()
+        told = SilentTerms(10_000)
+        told.load_state_dict(again.state_dict())
+        told.look(900, {"a/b": math.nan}, {"a": 1.0})
+        assert not caplog.records
+
+
+def test_a_checkpoint_that_does_not_know_of_silence_begins_anew(caplog):
+    watch = SilentTerms(10_000)
+    watch.begin(1000)
+    watch.look(1299, {"a/b": math.nan}, {"a": 1.0})
+    assert not caplog.records
+    watch.look(1300, {"a/b": math.nan}, {"a": 1.0})
+    assert len(caplog.records) == 1
 
 
 def test_terms_over_all_images_are_absent_for_balancers_where_no_image_has_labels():
