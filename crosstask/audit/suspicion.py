@@ -4,16 +4,16 @@ Each clue is set against the same clue of all labels of the task. Most labels ar
 85th percentiles describe right labels, even where a tenth is wrong. With u = (x - median) / (70th percentile - median),
 a right label exceeds x with the probability
 
-    -ln p = a u^k              through both percentiles; k between 0.4 (heavy tails) and 2 (a Gaussian's)
+    -ln 2p = a u^k             through both percentiles; k between 0.4 (heavy tails) and 2 (a Gaussian's)
 
 - *loss*: of x = loss over its mean less what doubt leads to expect (the regression of
   :mod:`crosstask.suggest.calibration`, on the audited labels), so that hard images are not suspicious for being hard;
-- *gains*: only those above 0 speak against a label; -ln p is 0 otherwise;
+- *gains*: only those above 0 speak against a label; it is 0 otherwise;
 - *scale*: z² / 2 with z the deviation from the median in robust standard deviations (1.4826 MAD): a network that errs
   by a constant factor accuses nobody;
 - *disagreement* and *duplicate*: x as it is.
 
-The suspicion is the largest -ln p of all clues: 4.6 is passed by about one right label in a hundred, for each clue,
+The suspicion is the largest -ln 2p of all clues: 4 is passed by about one right label in a hundred, for each clue,
 and by fewer where many are wrong.
 """
 
@@ -41,7 +41,7 @@ class Suspicion(NamedTuple):
     Attributes:
         score: (N,), NaN without a label.
         reason: (N,) names of the clue that says most.
-        clues: -ln p by name, (N,).
+        clues: -ln 2p by name, (N,).
     """
 
     score: np.ndarray
@@ -88,7 +88,7 @@ def outlying(doubts: np.ndarray, losses: np.ndarray) -> np.ndarray:
 
 
 def improbable(values: np.ndarray) -> np.ndarray:
-    """-ln of the probability that a right label exceeds each value, by the tail through two percentiles; NaN stays."""
+    """-ln 2p, with p the probability that a right label exceeds a value, by the tail through two percentiles."""
     known = values[np.isfinite(values)]
     if not len(known):
         return np.full(len(values), np.nan)
@@ -96,7 +96,7 @@ def improbable(values: np.ndarray) -> np.ndarray:
     if low - middle < _TINY:  # most are alike
         spread = known.std()
         low, high = (middle + spread * each for each in (0.524, 1.036)) if spread > _TINY else (middle + 1, middle + 2)
-    at_low, at_high = -math.log(1 - LOW), -math.log(1 - HIGH)
+    at_low, at_high = -math.log(2 - 2 * LOW), -math.log(2 - 2 * HIGH)
     power = math.log(at_high / at_low) / max(math.log(max((high - middle) / (low - middle), 1 + _TINY)), _TINY)
     above = np.maximum(values - middle, 0) / (low - middle)
     return at_low * above ** min(max(power, LEAST), MOST)
