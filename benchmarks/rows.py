@@ -65,14 +65,14 @@ def measure(path: Path) -> None:
         return result
 
     table = stage("read", lambda: read_table(path))
+    splits = stage("load_splits", lambda: load_splits(DataOptions(table=str(path), labels="one"), tasks))
+    stage("order", lambda: Stream(len(splits.train), 0).index(0))
+    stage("one sample", lambda: splits.train[len(splits.train) // 2])
     stage("write", lambda: write_table(table, path.with_name("again.jsonl")))
     sample = table.only(set(table.ids[:: max(len(table) // 1000, 1)]))
     stage("check 1000", lambda: check(sample, tasks))
     for labels in ("one", "random", "fraction:0.1"):
         stage(labels, lambda labels=labels: assign(table.given(list(tasks)), labels, 0, table.ids, list(tasks)))
-    splits = stage("load_splits", lambda: load_splits(DataOptions(table=str(path), labels="one"), tasks))
-    stage("order", lambda: Stream(len(splits.train), 0).index(0))
-    stage("one sample", lambda: splits.train[len(splits.train) // 2])
 
 
 def _memory() -> float:

@@ -16,7 +16,7 @@ from crosstask.data.loading.faults import explained
 from crosstask.errors import Elsewhere, UserError, nearest
 
 COMMANDS = (
-    "demo", "table", "merge", "pack", "convert", "annotate", "check", "start", "regions", "relate", "train",
+    "demo", "table", "merge", "agree", "pack", "convert", "annotate", "check", "start", "regions", "relate", "train",
     "align", "refine", "eval", "suggest", "audit", "compare", "report", "runs", "predict", "serve", "app", "export",
     "rooms", "recipes", "completion",
 )  # fmt: skip

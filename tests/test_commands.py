@@ -180,6 +180,7 @@ def test_the_demo_trains_measures_and_shows(tmp_path):
     Image.new("RGB", (70, 50), "white").save(photos / "mine.png")
     assert run("demo", "--out", out, *options, "--photos", photos) == 0  # nothing left to train
     assert (out / "photos" / "pictures" / "mine.png").exists()
+    assert "trained on made-up rooms" in (out / "photos" / "index.html").read_text()
     assert run("demo", "--out", out, "--photos", tmp_path / "nowhere") == 2
 
 

@@ -110,8 +110,11 @@ def _of_option(key: str, hint: Any, flags: tuple[str, ...]) -> Iterator[Case]:
         if key.startswith("refine."):
             typed = ("refine", "{work}/squares/recipe.yaml", "--out", "{work}/new", "--quiet", f"--{key}", value.text)
         words: tuple[str, ...] = (key,)
-        if key.startswith("data.rooms"):  # is laid over tasks of other data, which may be what is wrong first
+        shown = value.text
+        if key == "data.table":  # a text is the path of a file, which is then what is named
             words = ()
+        if key.startswith("data.rooms"):  # is laid over tasks of other data, which may be what is wrong first
+            words, shown = (), ""
         needs = ("squares",) if key.startswith("refine.") else ("data",)
         yield Case(
             "options",
@@ -120,7 +123,7 @@ def _of_option(key: str, hint: Any, flags: tuple[str, ...]) -> Iterator[Case]:
             needs=needs,
             must_fail=refused,
             mentions=words,
-            value=value.text,
+            value=shown,
         )
 
 

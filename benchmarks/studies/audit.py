@@ -28,6 +28,7 @@ from crosstask.audit.audit import audit
 from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.suggest.look import error
 from crosstask.trained import TrainedRun, load_run
+from crosstask.training.run import STATE, Run
 from crosstask.writing import write
 
 FAULTS = {"mirrored": "semantic", "exchanged": "semantic", "moved": "depth", "offset": "depth", "unit": "depth"}
@@ -57,8 +58,10 @@ def one_seed(table: Path, folder: Path, seed: int, arguments: argparse.Namespace
     """Precision by fault and ranking."""
     faulty, faults = with_faults(read_table(table), folder, seed, arguments.share)
     path = folder / "run"
-    if not (path / "checkpoints").exists():
+    if not Run(path).checkpoints.has("last"):
         crosstask.train(recipe(faulty.path, seed, arguments.iterations), out=path, quiet=True)
+    elif (Run(path).read_json(STATE) or {}).get("status") != "finished":
+        crosstask.train({}, out=path, quiet=True, resume=True)
     run = load_run(path, "last")
     data = run.splits.train
     audited = audit([run], data, np.zeros(len(data), int), path / "audit" / "pass")

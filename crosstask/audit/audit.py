@@ -54,7 +54,7 @@ class Suspect:
         id: id of the image.
         image: its file; empty where there is none.
         task: the task.
-        suspicion: in robust standard deviations, see :mod:`crosstask.audit.suspicion`.
+        suspicion: -ln of a probability, see :mod:`crosstask.audit.suspicion`.
         reason: the clue that says most.
         words: that in words.
         loss: of the label; its unit is that of the kind.

@@ -1,22 +1,25 @@
-"""From clues to one number per label: how far outside what is usual for its task a label lies.
+"""From clues to one number per label: how improbable it would be for a right label of its task.
 
-Each clue is set against the same clue of all labels of the task. Most labels are right, so the median and the 80th
-percentile describe right labels, even where a tenth is wrong:
+Each clue is set against the same clue of all labels of the task. Most labels are right, so the median and the 70th and
+85th percentiles describe right labels, even where a tenth is wrong. With u = (x - median) / (70th percentile - median),
+a right label exceeds x with the probability
 
-    z = 0.84 (x - median) / (80th percentile - median)          0.84: that distance in standard deviations of a Gaussian
+    -ln 2p = a u^k             through both percentiles; k between 0.4 (heavy tails) and 2 (a Gaussian's)
 
 - *loss*: of x = loss over its mean less what doubt leads to expect (the regression of
   :mod:`crosstask.suggest.calibration`, on the audited labels), so that hard images are not suspicious for being hard;
-- *gains*: only those above 0 speak against a label; z is 0 otherwise;
-- *scale*: x = |s - median s|, the logarithm of a factor: a network that errs by a constant factor accuses nobody;
+- *gains*: only those above 0 speak against a label; it is 0 otherwise;
+- *scale*: z² / 2 with z the deviation from the median in robust standard deviations (1.4826 MAD): a network that errs
+  by a constant factor accuses nobody;
 - *disagreement* and *duplicate*: x as it is.
 
-The suspicion is the largest z of the gains, the scale, the disagreement and the duplicates, at least 0, plus that of
-the loss, if it is above 0.
+The suspicion is the largest -ln 2p of all clues: 4 is passed by about one right label in a hundred, for each clue,
+and by fewer where many are wrong.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,9 +29,10 @@ from crosstask.audit.kinds import DISAGREEMENT, DUPLICATE
 from crosstask.audit.look import Examined
 from crosstask.suggest.calibration import calibrate
 
-SHARE, DEVIATIONS = 0.8, 0.8416
-MOST = 20.0
-"""No single clue counts more deviations than this."""
+LOW, HIGH = 0.7, 0.85
+LEAST, MOST = 0.4, 2.0
+"""Bounds of the exponent."""
+_TINY = 1e-9
 
 
 class Suspicion(NamedTuple):
@@ -36,8 +40,8 @@ class Suspicion(NamedTuple):
 
     Attributes:
         score: (N,), NaN without a label.
-        reason: (N,) names of the clue that says most; ``loss`` where no other says anything.
-        clues: z by name, (N,).
+        reason: (N,) names of the clue that says most.
+        clues: -ln 2p by name, (N,).
     """
 
     score: np.ndarray
@@ -54,26 +58,21 @@ def suspicion(examined: Examined, task: int, duplicate: np.ndarray | None = None
         duplicate: how far each label is from that of its near-duplicate, (N,), NaN where it has none.
     """
     loss = examined.clue(task, LOSS)
-    known = np.isfinite(loss)
     clues = {}
     for name in examined.clues[task]:
         values = examined.clue(task, name)
         if name == LOSS:
-            values = outlying(examined.doubts(task), values)
-            clues[name] = deviations(values)
+            clues[name] = improbable(outlying(examined.doubts(task), values))
         elif name == SCALE:
-            clues[name] = deviations(np.abs(values - _median(values)))
+            clues[name] = gaussian(values)
         else:
-            clues[name] = np.where(values > 0, deviations(values), 0.0)
-    clues[DISAGREEMENT] = deviations(examined.disagreement(task))
+            clues[name] = np.where(values > 0, improbable(values), 0.0)
+    clues[DISAGREEMENT] = improbable(examined.disagreement(task))
     if duplicate is not None:
-        clues[DUPLICATE] = deviations(duplicate)
-    names = [LOSS, *(name for name in clues if name != LOSS)]
-    table = np.stack([np.clip(np.nan_to_num(clues[name]), 0, MOST) for name in names])
-    best = table[1:].argmax(0) + 1
-    value = np.take_along_axis(table, best[None], 0)[0]
-    reason = np.array(names)[np.where(value > 0, best, 0)]
-    return Suspicion(np.where(known, value + table[0], np.nan), reason, clues)
+        clues[DUPLICATE] = improbable(duplicate)
+    table = np.nan_to_num(np.stack(list(clues.values())))
+    best = table.argmax(0)
+    return Suspicion(np.where(np.isfinite(loss), table.max(0), np.nan), np.array(list(clues))[best], clues)
 
 
 def outlying(doubts: np.ndarray, losses: np.ndarray) -> np.ndarray:
@@ -88,18 +87,26 @@ def outlying(doubts: np.ndarray, losses: np.ndarray) -> np.ndarray:
     return out
 
 
-def deviations(values: np.ndarray) -> np.ndarray:
-    """How many robust standard deviations each value lies above the median; NaN stays."""
+def improbable(values: np.ndarray) -> np.ndarray:
+    """-ln 2p, with p the probability that a right label exceeds a value, by the tail through two percentiles."""
     known = values[np.isfinite(values)]
     if not len(known):
         return np.full(len(values), np.nan)
-    middle, high = np.median(known), np.quantile(known, SHARE)
-    if high - middle < 1e-9:
+    middle, low, high = np.quantile(known, [0.5, LOW, HIGH])
+    if low - middle < _TINY:  # most are alike
         spread = known.std()
-        high = middle + (spread * DEVIATIONS if spread > 1e-9 else 1.0)
-    return DEVIATIONS * (values - middle) / (high - middle)
+        low, high = (middle + spread * each for each in (0.524, 1.036)) if spread > _TINY else (middle + 1, middle + 2)
+    at_low, at_high = -math.log(2 - 2 * LOW), -math.log(2 - 2 * HIGH)
+    power = math.log(at_high / at_low) / max(math.log(max((high - middle) / (low - middle), 1 + _TINY)), _TINY)
+    above = np.maximum(values - middle, 0) / (low - middle)
+    return at_low * above ** min(max(power, LEAST), MOST)
 
 
-def _median(values: np.ndarray) -> float:
+def gaussian(values: np.ndarray) -> np.ndarray:
+    """Half the squared robust deviation from the median; NaN stays."""
     known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else 0.0
+    if not len(known):
+        return np.full(len(values), np.nan)
+    middle = np.median(known)
+    spread = 1.4826 * np.median(np.abs(known - middle))
+    return ((values - middle) / max(spread, 1e-3)) ** 2 / 2

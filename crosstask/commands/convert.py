@@ -50,13 +50,14 @@ class _Explain(argparse.Action):
 
 def run(arguments: argparse.Namespace) -> int:
     require_out(arguments.out)
-    require_there(arguments.root)
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct, signature_options
     from crosstask.data.adapters import ADAPTERS, convert
     from crosstask.flags import pairs
 
     adapter = ADAPTERS[arguments.name]
+    if adapter.local:
+        require_there(arguments.root)
     lists = {name for name, given in signature_options(adapter).items() if "list[" in str(given.annotation)}
     typed = pairs(arguments.overrides, "--option value")
     options = {name: text.split(",") if name in lists else text for name, text in typed}

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from crosstask.data.decode.files import load_image
 from crosstask.data.decode.writing import label_suffix, write_label
-from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT, Table, write_table
+from crosstask.data.table.table import INTRINSICS, RESERVED, SOURCE, WEIGHT, Table, write_table
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
-from crosstask.evaluation.sources import file_names, find_images
+from crosstask.evaluation.sources import cameras, file_names, find_images
 from crosstask.remote import url_of
 from crosstask.tasks.base import Task
 from crosstask.writing import whole, write
@@ -72,7 +72,8 @@ def predict(
         out/TASK/ID.png         dense tasks: class ids, 16-bit depth in millimetres, normals, saliency
         out/predictions.jsonl   image-level tasks: one object per image
         out/pictures/ID.png     the image and the picture of each task, side by side
-        out/table.csv           a table of all this, by which the predictions can serve as labels
+        out/table.csv           a table of all this, by which the predictions can serve as labels; with the camera
+                                (fx, fy, cx, cy) of each image whose table gives it, for maps have the image's size
 
     With ``source``, how sure they are too: ``out/TASK.weight/ID.png`` (8 bits for [0, 1]) for dense tasks, a number in
     the table for others, as :meth:`~crosstask.tasks.base.Task.fuse` has it of the views of the image.
@@ -100,6 +101,7 @@ def predict(
     """
     out = Path(out)
     sources = find_images(images)
+    camera = cameras(images)
     taken = [name for name in tasks if name in RESERVED | {PICTURES}]
     if taken:
         raise UserError(f"a task is named {taken[0]!r}, a name the output uses itself: give the task another name")
@@ -129,6 +131,7 @@ def predict(
             with evaluating(network), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
                 for written in _ahead(pool, writer, computed(pool)):
                     row, entry = written.result()
+                    row |= camera.get(sources[row["id"]].resolve(), {})
                     rows.append(row)
                     said.append({"id": row["id"], "image": row["image"], **entry})
                     if progress is not None:
@@ -136,6 +139,7 @@ def predict(
         finally:
             if rows:
                 columns = [key + end for key in tasks for end in ("", WEIGHT, SOURCE)[: 1 if source is None else 3]]
+                columns += INTRINSICS if camera else ()
                 _write_tables(out, tasks, columns, rows, said)
     except OSError as error:
         raise RunError(f"{error.filename or out}: cannot be written ({error.strerror or error})") from error

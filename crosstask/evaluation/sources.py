@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from crosstask.data.table.formats import FORMATS
-from crosstask.data.table.table import read_table
+from crosstask.data.table.table import INTRINSICS, read_table
 from crosstask.errors import UserError
 from crosstask.remote import is_url, path_of
 from crosstask.remote.listing import list_files
@@ -52,6 +52,19 @@ def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
             raise UserError(f"{named}: no image found but {unread} files, which are not read: convert them, to PNG say")
         raise UserError(f"{named}: no image found: give a folder of images, a table, a pattern or files")
     return images
+
+
+def cameras(inputs: Sequence[Path | str]) -> dict[Path, dict[str, str]]:
+    """The intrinsics that the tables among ``inputs`` give for their images, by the path of the image."""
+    found: dict[Path, dict[str, str]] = {}
+    for given in inputs:
+        if is_url(str(given)) or Path(given).suffix.lower() not in FORMATS or not Path(given).is_file():
+            continue
+        table = read_table(Path(given))
+        for index, row in enumerate(table.rows):
+            if all(row.get(column) for column in INTRINSICS):
+                found[table.resolve(index, "image").resolve()] = {column: row[column] for column in INTRINSICS}
+    return found
 
 
 def passed_over(inputs: Sequence[Path | str]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from crosstask.audit import variants
 from crosstask.audit.evidence import SIDE, coarse
 from crosstask.audit.kinds import KINDS, kind_of
 from crosstask.audit.look import CLUES, DOUBTS, WIDTH
-from crosstask.audit.suspicion import deviations, outlying
+from crosstask.audit.suspicion import gaussian, improbable, outlying
 from crosstask.tasks import KINDS as TASKS
 from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
 from tests.tasks.cases import make
@@ -160,12 +160,23 @@ def test_large_maps_are_compared_coarsely():
     assert coarse(torch.zeros(1, 20, 30)).shape == (1, 20, 30)
 
 
-def test_deviations_of_right_labels_are_those_of_a_gaussian_even_with_wrong_ones_among_them():
-    values = np.r_[np.random.default_rng(0).normal(3, 2, 2000), np.full(100, 50.0)]
-    found = deviations(values)
-    assert found[:2000].std() == pytest.approx(1, abs=0.15)
-    assert found[2000:].min() > 15
-    assert np.isnan(deviations(np.array([1.0, math.nan]))[1])
+@pytest.mark.parametrize("tail", ["normal", "exponential", "laplace"])
+def test_about_one_right_label_in_a_hundred_passes_four_whatever_the_tail(tail):
+    right = getattr(np.random.default_rng(0), tail)(size=20_000)
+    assert 0.003 < (improbable(right) > 4).mean() < 0.03
+    wrong = np.full(1000, right.max() + 5)
+    found = improbable(np.r_[right, wrong])
+    assert (found[:20_000] > 4).mean() < 0.02  # wrong ones among them accuse nobody
+    assert found[20_000:].min() > found[:20_000].max()
+    assert np.isnan(improbable(np.array([1.0, math.nan]))[1])
+
+
+def test_a_wrong_unit_stands_out_of_a_network_that_errs_by_a_constant_factor():
+    shifts = np.random.default_rng(0).normal(0.3, 0.15, 200)
+    shifts[5] = 0.3 + math.log(0.3048)
+    found = gaussian(shifts)
+    assert found.argmax() == 5
+    assert found[5] > 2 * np.sort(found)[-2]
 
 
 def test_a_hard_image_is_not_outlying_for_being_hard():

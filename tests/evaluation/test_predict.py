@@ -9,7 +9,7 @@ from torch import nn
 from crosstask.data.decode.files import load_image, load_label
 from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.table.table import read_table
-from crosstask.errors import RunError, UserError
+from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.inference import Inference
 from crosstask.evaluation.predict import predict
 from crosstask.tasks import KINDS
@@ -209,3 +209,34 @@ def test_confidence_is_written_as_weights_with_its_source(folder, tmp_path):
     sample = TableDataset(table, TASKS)[0]  # an ordinary table
     assert sample.made == set(TASKS)
     assert sample.weights["depth"].shape == SIZES["a"]
+
+
+def test_the_camera_of_an_image_stays_with_its_predictions(folder, tmp_path):
+    given = tmp_path / "given.csv"
+    given.write_text("id,image,fx,fy,cx,cy\none,images/a.png,20,21,8.5,6\ntwo,images/b.png,,,,\n", encoding="utf-8")
+    out = tmp_path / "out"
+    predict(NETWORK, TASKS, [given], out, pictures=False)
+    rows = {row["id"]: row for row in read_table(out / "table.csv").rows}
+    assert [rows["one"][column] for column in ("fx", "fy", "cx", "cy")] == ["20", "21", "8.5", "6"]
+    assert rows["two"]["fx"] == ""
+    assert load_label(out / rows["one"]["depth"]).shape == SIZES["a"]  # the size the camera is about
+    predict(NETWORK, TASKS, [folder], tmp_path / "plain", pictures=False)
+    assert "fx" not in read_table(tmp_path / "plain" / "table.csv").columns
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "what"),
+    [
+        ("a.heic", b"\0\0\0\x18ftypheic", "a HEIC or AVIF file"),
+        ("a.exr", b"\x76\x2f\x31\x01", "an OpenEXR file"),
+        ("a.h5", b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+    ],
+)
+def test_kinds_that_are_not_read_are_named_with_what_is(tmp_path, name, start, what):
+    (tmp_path / name).write_bytes(start + b"\0" * 200)
+    done = predict(NETWORK, TASKS, [tmp_path / name], tmp_path / "out", pictures=False)
+    assert f"is {what}; pictures (PNG, JPEG" in done.broken[name.partition(".")[0]]
+    with pytest.raises(DataError, match=what):
+        load_label(tmp_path / name)
+    with pytest.raises(UserError, match=f"no image found but 1 .{name.partition('.')[2]} files, which are not read"):
+        predict(NETWORK, TASKS, [tmp_path], tmp_path / "other", pictures=False)

@@ -67,6 +67,7 @@ def test_a_worker_that_is_killed_or_stopped_ends_the_run_with_the_cause(number, 
     [
         ("DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's workers are out "
          "of shared memory. Please try to raise your shared memory limit.", "/dev/shm"),
+        ("unable to write to file </torch_7_1_0>: No space left on device (28)", "/dev/shm"),
         ("received 0 items of ancdata", "ulimit -n 4096"),
         ("[Errno 24] Too many open files", "ulimit -n 4096"),
         ("DataLoader worker (pid(s) 7) exited unexpectedly", "was killed"),
@@ -75,6 +76,20 @@ def test_a_worker_that_is_killed_or_stopped_ends_the_run_with_the_cause(number, 
 def test_what_torch_says_is_explained(message, cause):
     assert cause in explained(RuntimeError(message))
     assert explained(RuntimeError("size mismatch")) is None
+
+
+class Full(Ending):
+    """A data set of which nothing can be handed over: what torch says in a worker where /dev/shm is full."""
+
+    def __getitem__(self, index):
+        raise RuntimeError("unable to write to file </torch_7_1_0>: No space left on device (28)")
+
+
+def test_a_full_shared_memory_in_a_worker_is_told_with_the_remedy():
+    batches = training_loader(Full(0), lambda sample, _: sample, batch_size=1, seed=0, workers=1, timeout=60)
+    with pytest.raises(RuntimeError) as caught:
+        next(batches)
+    assert "/dev/shm) is full: make it larger" in explained(caught.value)
 
 
 def test_the_scheduler_is_asked_to_go_on_later(tmp_path, monkeypatch, caplog):

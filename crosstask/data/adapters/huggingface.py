@@ -42,6 +42,7 @@ class HuggingFace(Adapter):
     """
 
     source = Source("the data set", "the hub at huggingface.co")
+    local = False
 
     def __init__(
         self,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _CAUSES = (
-    (r"out of shared memory|Bus error|No space left on device.*shm|unable to allocate shared memory",
+    (r"out of shared memory|Bus error|No space left on device.*shm|unable to allocate shared memory|"
+     r"unable to (write to|resize|mmap).*/torch_.*No space left",
      "the memory shared between processes (/dev/shm) is full: make it larger (docker run --shm-size 1g), lower "
      "training.batch_size, or set data.workers: 0"),
     (r"Too many open files|received 0 items of ancdata|unable to open shared memory",

@@ -1,0 +1,131 @@
+"""Opinions against slow references, and the command from both forms of tables."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from statistics import median
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from sklearn.metrics import cohen_kappa_score
+
+from crosstask.annotators.agreement import Agreement
+from crosstask.annotators.opinions import Classes, Directions, Numbers, Presence
+from crosstask.cli import main
+from crosstask.data.table.table import read_table
+
+
+def test_masks_are_fused_by_weighted_majority_and_ties_are_unknown():
+    values = torch.randint(-1, 3, (4, 5, 6), generator=torch.Generator().manual_seed(0))
+    weights = [2.0, 1.0, 1.0, 1.0]
+    fused = Classes(3).fuse(values, torch.tensor(weights))
+    for y in range(5):
+        for x in range(6):
+            votes: Counter[int] = Counter()
+            for value, weight in zip(values[:, y, x].tolist(), weights, strict=True):
+                if value >= 0:
+                    votes[value] += weight
+            top = votes.most_common()
+            tie = not top or (len(top) > 1 and top[0][1] == top[1][1])
+            assert fused.value[y, x] == (-1 if tie else top[0][0])
+            assert float(fused.confidence[y, x]) == pytest.approx(0 if tie else top[0][1] / sum(votes.values()))
+
+
+def test_depth_is_fused_by_the_weighted_median():
+    values = torch.rand(5, 1, 4, 4, generator=torch.Generator().manual_seed(1)) + 1
+    values[0, 0, 0], values[:, 0, 1, 1] = torch.nan, torch.nan
+    weights = [1, 2, 1, 3, 1]
+    fused = Numbers(True, True).fuse(values, torch.tensor(weights))
+    assert fused.confidence.shape == (4, 4)
+    for y in range(4):
+        for x in range(4):
+            column = zip(values[:, 0, y, x].tolist(), weights, strict=True)
+            said = [value for value, weight in column if value == value for _ in range(weight)]
+            if said:
+                assert float(fused.value[0, y, x]) == pytest.approx(median(said))
+            else:
+                assert fused.value[0, y, x].isnan()
+
+
+def test_normals_and_tags():
+    values = torch.nn.functional.normalize(torch.randn(3, 3, 2, 2, generator=torch.Generator().manual_seed(2)), dim=1)
+    fused = Directions().fuse(values, torch.tensor([1.0, 2.0, 1.0]))
+    mean = (values * torch.tensor([1.0, 2.0, 1.0]).reshape(3, 1, 1, 1)).sum(0) / 4
+    torch.testing.assert_close(fused.value, mean / mean.norm(dim=0))
+    assert Directions().fuse(torch.stack([values[0], -values[0]]), torch.ones(2)).value.isnan().all()
+    tags = torch.tensor([[1.0, 0.0, 1.0, torch.nan], [1.0, 1.0, torch.nan, torch.nan], [0.0, 0.0, 1.0, torch.nan]])
+    assert Presence().fuse(tags, torch.ones(3)).value[:3].tolist() == [1, 0, 1]
+    assert Presence().fuse(tags, torch.ones(3)).value[3].isnan()
+    assert Presence().fuse(tags[:2], torch.ones(2)).value[1].isnan()  # one says yes, one says no
+
+
+def test_kappa_is_that_of_scikit_learn():
+    first, second = torch.randint(-1, 4, (2, 50, 10), generator=torch.Generator().manual_seed(3))
+    found = Agreement(Classes(4))
+    for start in range(0, 50, 10):  # image by image
+        found.add(first[start : start + 10], second[start : start + 10])
+    known = (first >= 0) & (second >= 0)
+    assert found.numbers["kappa"] == pytest.approx(cohen_kappa_score(first[known], second[known]))
+
+
+@pytest.fixture
+def wide(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = []
+    for index in range(3):
+        row = {"image": f"{index}.png"}
+        Image.fromarray(rng.integers(0, 255, (8, 9, 3), np.uint8)).save(tmp_path / row["image"])
+        mask = rng.integers(0, 3, (8, 9)).astype(np.uint8)
+        for name, wrong in (("anna", 0), ("ben", 0), ("cleo", 5)):
+            drawn = mask.copy()
+            drawn[:wrong] = (drawn[:wrong] + 1) % 3
+            row[f"semantic@{name}"], row[f"tags@{name}"] = f"{index}{name}.png", "cat;dog" if wrong else "cat"
+            Image.fromarray(drawn).save(tmp_path / row[f"semantic@{name}"])
+        rows.append(row)
+    with (tmp_path / "wide.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    with (tmp_path / "long.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "annotator", "semantic", "tags"])
+        for row in rows:
+            for name in ("anna", "ben", "cleo"):
+                writer.writerow([row["image"], name, row[f"semantic@{name}"], row[f"tags@{name}"]])
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", ["wide", "long"])
+def test_the_command_says_who_agrees_and_fuses(wide, capsys, form):
+    typed = ["agree", str(wide / f"{form}.csv"), "--fuse", str(wide / "out/fused.csv"), "--quiet"]
+    (wide / "out").mkdir()
+    assert main(typed) == 0
+    said = capsys.readouterr().out
+    assert "semantic: anna, ben: different % 0.000, kappa 1.000, miou % 100.000" in said
+    assert "semantic: anna, cleo: different % 62.500" in said
+    table = read_table(wide / "out/fused.csv")
+    assert [row["tags"] for row in table.rows] == ["cat"] * 3
+    for index, row in enumerate(table.rows):
+        fused = np.array(Image.open(table.folder / row["semantic"]))
+        assert (fused == np.array(Image.open(wide / f"{index}anna.png"))).all()
+        weight = np.array(Image.open(table.folder / row["semantic.weight"]))
+        assert set(weight[:5].ravel()) == {170}
+        assert set(weight[5:].ravel()) == {255}
+    assert main(["check", str(wide / "out/fused.csv"), "--quiet", "--workers", "0"]) == 0
+    assert main(typed) == 2  # it is there already
+
+
+def test_weights_given_or_estimated(wide, capsys):
+    out = wide / "fused.csv"
+    typed = ["agree", str(wide / "wide.csv"), "--fuse", str(out), "--quiet", "--overwrite", "--weights"]
+    assert main([*typed, "cleo=3"]) == 0
+    assert (np.array(Image.open(wide / read_table(out).rows[0]["semantic"])) ==
+            np.array(Image.open(wide / "0cleo.png"))).all()  # fmt: skip
+    assert main([*typed, "estimate"]) == 0
+    weights = dict(line.rsplit(": ", 1) for line in capsys.readouterr().out.splitlines() if line.startswith("weight"))
+    assert float(weights["weight of cleo for semantic"]) < float(weights["weight of anna for semantic"])
+    for wrong in ("dora=1", "anna=0", "anna"):
+        assert main([*typed, wrong]) == 2
