@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib.util
+import io
 import json
 import warnings
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ import crosstask
 from crosstask.errors import RunError, UserError
 from crosstask.evaluation.evaluate import evaluating
 from crosstask.evaluation.exported import FORMAT, METADATA, load_exported
+from crosstask.networks.same_padding import whole_strides
 from crosstask.tasks.base import Task
 from crosstask.writing import whole
 
@@ -188,8 +190,10 @@ def _exported(natural: Natural, size: tuple[int, int]) -> tuple[ExportedProgram,
         shapes = {"images": {_AXES[name]: Dim.DYNAMIC for name in dynamic}}
         try:
             example, *others = (_images(*shape) for shape in _shapes(size, dynamic))
-            with _quiet(), _config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined]
+            oblivious = _config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+            with _quiet(), whole_strides(natural.network), oblivious:
                 exported = torch.export.export(natural, (example,), dynamic_shapes=shapes, strict=False)
+            torch.export.save(exported, io.BytesIO())  # what was traced may still hold arithmetic that no file can
             if "batch" in dynamic:
                 _take_one(exported)
             module = exported.module()

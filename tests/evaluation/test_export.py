@@ -4,12 +4,14 @@ import zipfile
 
 import pytest
 import torch
+from timm.layers import Conv2dSame
 from torch import nn
 
 from crosstask.errors import RunError, UserError
 from crosstask.evaluation import export as module
 from crosstask.evaluation.export import Natural, export
 from crosstask.evaluation.exported import load_exported
+from crosstask.networks.multitask import MultiTaskNetwork
 from tests.evaluation.toys import Convolutional, every_kind, images
 
 TASKS = every_kind()
@@ -278,3 +280,23 @@ def test_the_version_of_the_operators_can_be_chosen(small, tmp_path):
     written = export(small, FEW, tmp_path / "network", size=(24, 32), onnx=True, opset=19)
     versions = {each.domain: each.version for each in onnx.load(written.onnx).opset_import}
     assert versions[""] == 19
+
+
+@pytest.mark.slow
+def test_padding_to_same_is_of_any_size_where_images_are_padded_to_whole_strides(tmp_path):
+    network = MultiTaskNetwork(FEW, encoder="tf_mobilenetv3_small_minimal_100").eval()
+    assert any(isinstance(layer, Conv2dSame) for layer in network.modules())
+    made = export(network, FEW, tmp_path / "any", size=(64, 96))
+    assert made.dynamic == ("batch", "height", "width")
+    pictures = images(1, (70, 131))
+    with torch.no_grad():
+        expected = {name: FEW[name].activate(raw) for name, raw in network(pictures).items()}
+    for name, found in load_exported(made.program)(pictures).items():
+        torch.testing.assert_close(found, expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_what_no_file_of_any_size_can_hold_is_written_for_one(small, tmp_path):
+    small.first = Conv2dSame(3, 8, 3, stride=2)
+    made = export(small, FEW, tmp_path / "one", size=(24, 32))
+    assert "height" not in made.dynamic
+    assert load_exported(made.program)(images(1, (24, 32))).keys() == FEW.keys()

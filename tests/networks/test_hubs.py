@@ -64,6 +64,7 @@ def test_what_was_stored_before_is_taken_from_there(offline, cache, monkeypatch)
     assert [each.shape[1] for each in encoder(torch.zeros(2, 3, 64, 64))] == encoder.channels
 
 
+@pytest.mark.slow  # the hub is asked several times
 def test_without_a_network_fetching_is_one_line(offline, cache):
     with pytest.raises(RecipeError) as caught:
         build_encoder(NAME, pretrained=True)
