@@ -34,11 +34,8 @@ class Picture(gr.Image):
     def preprocess(self, payload: Any) -> str | None:
         """The path of the file, within the folder that Gradio keeps uploads in."""
         return None if payload is None else payload.path
-    from collections.abc import Callable, Sequence
-    from typing import TYPE_CHECKING, Any, Literal
-
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
     from gradio.blocks import Block
-
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
