@@ -27,16 +27,6 @@ _POLICY = (
 _FONTS = ["system-ui", "sans-serif"]
 
 
-class Picture(gr.Image):
-    """An image as the file it was uploaded as: it is looked at here, with limits, and by nobody before."""
-
-    is_template = True
-
-    def preprocess(self, payload: Any) -> str | None:
-        """The path of the file, within the folder that Gradio keeps uploads in."""
-        return None if payload is None else payload.path
-
-
 def page(model: Model, limits: Limits) -> FastAPI:
     """The application.
 
@@ -58,7 +48,7 @@ def page(model: Model, limits: Limits) -> FastAPI:
     with gr.Blocks(title="crosstask", analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as blocks:
         tasks = ", ".join(f"{name} ({task.kind})" for name, task in model.tasks.items())
         gr.HTML(f"<h1>{_escaped(model.run.run.path.absolute().name)}</h1><p>{_escaped(tasks)}</p>")
-        given = Picture(
+        given = _upload(
             sources=["upload", "webcam"], type="filepath", image_mode=None, label="Picture", height=320, buttons=[]
         )
         said = gr.HTML(label="Answers", elem_id="answers")
@@ -99,3 +89,14 @@ def _escaped(text: str) -> str:
     from html import escape
 
     return escape(text)
+
+
+def _upload(**options: Any) -> gr.Image:
+    """An image as the file it was uploaded as: it is looked at here, with limits, and by nobody before.
+
+    Not a class of its own: Gradio writes a file beside the source of those.
+    """
+    image = gr.Image(**options)
+    # the path lies within the folder of uploads
+    image.preprocess = lambda payload: payload and payload.path  # type: ignore[method-assign]
+    return image

@@ -100,3 +100,9 @@ def test_answers_are_those_of_the_network_with_legend_and_confidence(place):
     assert said.count("ct-legend") == 3
     assert f"confidence: {float(prediction['semantic'].confidence.mean()):.0%}" in said
     assert "<b>" not in refusal("<b>")
+
+
+def test_gradio_writes_nothing_beside_the_source():
+    from crosstask.app import page
+
+    assert not list(Path(page.__file__).parent.glob("*.pyi"))
