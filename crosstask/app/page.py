@@ -96,7 +96,10 @@ def _upload(**options: Any) -> gr.Image:
 
     Not a class of its own: Gradio writes a file beside the source of those.
     """
+
+    def path(payload: Any) -> str | None:  # within the folder of uploads
+        return payload and payload.path
+
     image = gr.Image(**options)
-    # the path lies within the folder of uploads
-    image.preprocess = lambda payload: payload and payload.path  # type: ignore[method-assign]
+    image.preprocess = path  # type: ignore[method-assign]
     return image

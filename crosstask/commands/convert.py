@@ -21,6 +21,8 @@ NAMES = (
     "nyuv2_npy", "nyuv2_mat", "cityscapes_npy", "cityscapes", "voc", "coco", "attributes", "lists", "image_folders",
     "datumaro", "huggingface",
 )  # fmt: skip
+HUBS = ("huggingface",)
+"""Whose root may be a name that no folder has."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,14 +52,14 @@ class _Explain(argparse.Action):
 
 def run(arguments: argparse.Namespace) -> int:
     require_out(arguments.out)
+    if arguments.name not in HUBS:
+        require_there(arguments.root)
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct, signature_options
     from crosstask.data.adapters import ADAPTERS, convert
     from crosstask.flags import pairs
 
     adapter = ADAPTERS[arguments.name]
-    if adapter.local:
-        require_there(arguments.root)
     lists = {name for name, given in signature_options(adapter).items() if "list[" in str(given.annotation)}
     typed = pairs(arguments.overrides, "--option value")
     options = {name: text.split(",") if name in lists else text for name, text in typed}

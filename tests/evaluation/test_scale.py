@@ -195,5 +195,5 @@ def test_an_exported_file_run_by_the_example_has_the_numbers_of_eval(trained, mo
 
 def test_sizes_that_cannot_be_are_told(trained, capsys):
     for size in ("big", "0x3", "32"):
-        assert main(["predict", str(trained / "run"), "x", "--out", "y", "--size", size]) == 2
+        assert main(["predict", str(trained / "run"), str(trained), "--out", "y", "--size", size]) == 2
         assert "--size" in capsys.readouterr().err

@@ -90,5 +90,5 @@ def test_without_splits_all_rows_are_training_rows(given):
 
 def test_a_missing_column_is_an_error(given):
     for options in ({"saliency": "salience"}, {"masks": "salience"}):
-        with pytest.raises(DataError, match=r"no column 'salience' to refine with: did you mean 'saliency'"):
+        with pytest.raises(DataError, match=r"has no column 'salience': did you mean 'saliency'"):
             intake(given, **options)

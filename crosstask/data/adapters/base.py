@@ -109,8 +109,6 @@ class Adapter(abc.ABC):
     source: ClassVar[Source]
     counts: ClassVar[dict[str, int]] = {}
     """Rows of each split of the whole set, where they are fixed; a set with fewer is used, but said to be smaller."""
-    local: ClassVar[bool] = True
-    """Whether the root is always a path, and never a name of something elsewhere."""
     said: Sequence[str] = ()
     """What a person should know of the conversion, a line each; set by :meth:`table`."""
 

@@ -42,7 +42,6 @@ class HuggingFace(Adapter):
     """
 
     source = Source("the data set", "the hub at huggingface.co")
-    local = False
 
     def __init__(
         self,

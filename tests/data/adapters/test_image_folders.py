@@ -41,7 +41,11 @@ def test_folders_of_splits_hold_the_categories(tmp_path):
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["a.jpg", "cat/b.jpg"], "lies in no folder of a category"), (["cat/b.jpg"], "only category"), ([], "not there")],
+    [
+        (["a.jpg", "cat/b.jpg"], "lies in no folder of a category"),
+        (["cat/b.jpg"], "only category"),
+        ([], "no such file or folder"),
+    ],
 )
 def test_what_cannot_be_is_told(tmp_path, names, message, capsys):
     root = write(tmp_path / "photos", *names)
