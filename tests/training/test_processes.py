@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -60,6 +61,8 @@ def test_a_worker_that_is_killed_or_stopped_ends_the_run_with_the_cause(number, 
     with pytest.raises(RuntimeError) as caught:
         next(batches)
     assert cause in explained(caught.value)
+    for worker in multiprocessing.active_children():
+        worker.kill()  # one that is stopped hears nothing else
 
 
 @pytest.mark.parametrize(
