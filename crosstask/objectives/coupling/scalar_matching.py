@@ -21,7 +21,7 @@ from typing_extensions import override
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.coupling.distribution_matching import coupled_task
+from crosstask.objectives.coupling.coupling import coupled_task
 from crosstask.ops.relatedness import mixture
 from crosstask.ranks import everywhere
 from crosstask.relatedness import read_relatedness
