@@ -149,7 +149,7 @@ def _end(run: Run, status: str, iteration: int, reason: str | None = None) -> No
 def _continue(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
     """Make sure that the run is still what it was; write down what is said anew."""
     before, now = run.read_json(FILE), fingerprint(plan, run)
-    found = [] if before is None else changes(before, now, run)
+    found = [] if before is None else changes(before, now, run.recipe_path)
     if found and not anyway:
         raise UserError(
             f"{run.path}: {', '.join(found)} changed since the run was begun, so it would be another: restore it, or "

@@ -25,7 +25,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.data.sample import Batch
-from crosstask.errors import nearest
+from crosstask.errors import DataError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.ops.relatedness import Distribution, bernoulli, categorical, cross_entropy, mixture, of_probabilities
@@ -61,11 +61,14 @@ class Coupling(Objective):
         super().__init__()
         self.classes = coupled_task(tasks, classes, ("category",))
         self.attributes = coupled_task(tasks, attributes, ("tags", "category"))
-        table = read_relatedness(relatedness).aligned(self.classes.classes, self.attributes.classes)
-        if binary_from is not None:
-            table = table.binary(binary_from)
         self.exclusive = self.attributes.kind == "category"
-        table = table.require_shares() if self.exclusive else table.informative()
+        try:
+            table = read_relatedness(relatedness).aligned(self.classes.classes, self.attributes.classes)
+            if binary_from is not None:
+                table = table.binary(binary_from)
+            table = table.require_shares() if self.exclusive else table.informative()
+        except DataError as error:
+            raise DataError(f"relatedness: {error}") from None
         self.register_buffer("relatedness", table.values.float())
 
     def attribute_distribution(self, prediction: Tensor) -> Distribution:
