@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.compare.tables import contents, write_tables
     from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
-    from crosstask.recipe import read_recipe
+    from crosstask.recipe.written import read_recipe
 
     if arguments.jobs < 1:
         raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")

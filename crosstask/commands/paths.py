@@ -55,7 +55,7 @@ def require_recipe(source: str, flag: str = "") -> None:
     Raises:
         RecipeError: there is no such recipe, in a file or shipped.
     """
-    from crosstask.shipped import find_recipe
+    from crosstask.recipe.shipped import find_recipe
 
     if not _is_file(_sound(source, flag)):
         for name in source.split("+"):

@@ -12,7 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from crosstask.shipped import find_recipe, shipped_patches, shipped_recipes
+    from crosstask.recipe.shipped import find_recipe, shipped_patches, shipped_recipes
 
     if arguments.name is not None:
         print(find_recipe(arguments.name).read_text(encoding="utf-8"), end="")
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _list(names: list[str]) -> None:
-    from crosstask.shipped import find_recipe
+    from crosstask.recipe.shipped import find_recipe
 
     for name in names:
         first = find_recipe(name).read_text(encoding="utf-8").splitlines()[0]

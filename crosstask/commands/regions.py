@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct
     from crosstask.data.table.regions_column import add_regions
-    from crosstask.recipe import parse_overrides
+    from crosstask.recipe.written import parse_overrides
     from crosstask.regions import PROVIDERS
 
     options = parse_overrides(arguments.overrides)

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_folder(arguments.folder)
     from crosstask.data.table.folders import make_table
     from crosstask.errors import UserError
-    from crosstask.flags import pairs
+    from crosstask.recipe.flags import pairs
 
     patterns: dict[str, str] = {}
     for name, pattern in pairs(arguments.overrides, "--depth 'depth/*.png'"):

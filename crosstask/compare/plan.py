@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from crosstask.compare.cell import finished
 from crosstask.compare.grid import Cell, Recipes
 from crosstask.compare.pool import Job
-from crosstask.data.labels.splits import Splits, load_splits
 from crosstask.entries import SUPERVISED
 from crosstask.errors import DataError
+from crosstask.splits import Splits, load_splits
 from crosstask.training.fingerprint import FILE, changed_tables, digests
 from crosstask.training.run import Run
 from crosstask.writing import write

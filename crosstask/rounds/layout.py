@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crosstask.data.labels.splits import load_table
 from crosstask.errors import UserError
 from crosstask.reading import read_json
 from crosstask.recipe import Recipe
+from crosstask.splits import load_table
 from crosstask.training.fingerprint import FILE, changes, of_data
 from crosstask.writing import write
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from crosstask.data.labels.splits import load_table
 from crosstask.data.table.table import read_table, write_table
 from crosstask.recipe import Recipe
 from crosstask.rounds.intake import HIDDEN, take_in
@@ -21,6 +20,7 @@ from crosstask.rounds.recipes import classifier_recipe, round_recipe
 from crosstask.rounds.roles import Roles
 from crosstask.rounds.saliency import add_saliency, saliency_model
 from crosstask.rounds.steps import Progress, Rounds, Say
+from crosstask.splits import load_table
 from crosstask.trained import load_run
 from crosstask.writing import write
 

@@ -12,11 +12,11 @@ from typing import Literal
 from lightning_fabric import Fabric
 
 from crosstask.data.check.preflight import preflight
-from crosstask.data.labels.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
 from crosstask.data.loading.faults import explained
 from crosstask.data.table.table import write_table
 from crosstask.errors import RunError, UserError
 from crosstask.recipe import Recipe
+from crosstask.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
 from crosstask.training.changes import require_same, said
 from crosstask.training.environment import environment, summary
 from crosstask.training.fingerprint import FILE, changes, fingerprint

@@ -16,9 +16,9 @@ import yaml
 
 from crosstask.data.check.check import Report, check
 from crosstask.data.check.preflight import Preflight, preflight
-from crosstask.data.labels.splits import Splits, load_splits
 from crosstask.data.table.sources import load_tables, readers
 from crosstask.recipe import Recipe
+from crosstask.splits import Splits, load_splits
 from tests.shared import shared
 
 

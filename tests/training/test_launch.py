@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from crosstask.errors import UserError
-from crosstask.training.options import TrainingOptions
+from crosstask.recipe.training import TrainingOptions
 from crosstask.training.runtime import make_fabric
 
 

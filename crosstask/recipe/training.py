@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from crosstask.learner.groups import Group
 from crosstask.ranges import Count, Factor, Positive, Share, Size, Steps
-from crosstask.training.groups import Group
 
 _SHARDED = ("fsdp", "deepspeed", "model_parallel")
 
