@@ -106,6 +106,7 @@ class Run:
                 sweep(folder, again=True)
                 for old in filter(_left_before, folder.glob(".*")):
                     shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+            self.checkpoints.tidy()
             try:
                 yield
             finally:
