@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.paths import require_table
+from crosstask.commands.paths import require_out, require_table
 
 HELP = "join tables of the same images"
 
@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     for table in arguments.tables:
         require_table(table)
+    out = require_out(arguments.out)
     import sys
-    from pathlib import Path
 
     from crosstask.data.table.formats import format_of
     from crosstask.data.table.merge import merge
@@ -40,7 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     if len(arguments.tables) < 2:
         raise UserError(f"{arguments.tables[0]}: one table alone: give those to join to it too")
-    out = Path(arguments.out)
     format_of(out)
     if out.exists() and not arguments.overwrite:
         raise UserError(f"{out}: exists already: give --overwrite to replace it, or another --out")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
 from crosstask.errors import RecipeError, UserError
@@ -78,11 +78,19 @@ def require_out(path: str, flag: str = "--out", folder: bool = False) -> Path:
         what, found = ("a folder", "a file") if folder else ("a file", "a folder")
         raise UserError(f"{flag} {path!r}: is {found}: give the path of {what}")
     above = next(each for each in (target, *target.absolute().parents) if each.exists())
-    if not (above.is_dir() or above == target) or not os.access(above, os.W_OK):
-        raise UserError(
-            f"{flag} {path!r}: cannot be written, {above} is no folder that may be written to: give another"
-        )
+    _require_writable(above.parent if above == target and not folder else above, f"{flag} {path!r}")
     return target
+
+
+def _require_writable(folder: Path, what: str) -> None:
+    """A file without a name is tried: permissions say little of root, of /proc and of what is mounted to be read."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{what}: cannot be written, {folder} is no folder that may be written to ({error.strerror}): give another"
+        ) from None
 
 
 def _sound(path: str, flag: str = "") -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import workers
-from crosstask.commands.paths import require_table
+from crosstask.commands.paths import require_out, require_table
 
 HELP = "write a first recipe for a table"
 
@@ -23,8 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
-    from pathlib import Path
-
+    out = None if arguments.out is None else require_out(arguments.out)
     from crosstask.commands.console_progress import progress
     from crosstask.data.table.table import read_table
     from crosstask.errors import UserError
@@ -32,7 +31,6 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.start.write import write
     from crosstask.writing import write as write_file
 
-    out = None if arguments.out is None else Path(arguments.out)
     if out is not None and out.exists():
         raise UserError(f"{out}: is there already: give another file")
     with progress("looking at the table", arguments.quiet) as report:

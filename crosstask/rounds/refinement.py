@@ -31,6 +31,7 @@ class Refinement(Rounds):
     def __init__(self, recipe: Recipe, layout: Layout, device: str, quiet: bool, progress: Progress, say: Say) -> None:
         super().__init__(recipe, layout, device, quiet, progress, say)
         self.roles = Roles.of(recipe.tasks())
+        classifier_recipe(recipe, self.roles, layout.table)
         round_recipe(recipe, self.roles, layout.labels(0), self._before(0))
         self.source = self._source()
 

@@ -70,7 +70,7 @@ def go_on(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
         UserError: files or recipe are not what the run was begun with, or it has been trained for longer already.
     """
     before, now = run.read_json(FILE), fingerprint(plan, run)
-    found = [] if before is None else changes(before, now, run)
+    found = [] if before is None else changes(before, now, run.recipe_path)
     if found and not anyway:
         raise UserError(
             f"{run.path}: {', '.join(found)} changed since the run was begun, so it would be another: restore it, or "

@@ -126,6 +126,8 @@ class Trainer:
         if resume and self.run.checkpoints.has("last"):  # else it was stopped before the first: begin again
             folder = self.run.checkpoints.find("last")
             state.restore(load_state(folder / "state.pt"), folder)
+            if self.fabric.global_rank == 0 and state.selection.best_iteration == state.iteration:
+                self.run.checkpoints.name_best(state.iteration)  # it was killed before it could
         self.journal.begin(state.iteration)
         self.fabric.barrier()
         status = "finished"

@@ -10,7 +10,7 @@ from crosstask.recipe.training import TrainingOptions
 from crosstask.training.runtime import make_fabric
 
 
-@pytest.mark.parametrize("options", [{"accelerator": "cuda"}, {"accelerator": "cpu", "strategy": "fsdp"}])
+@pytest.mark.parametrize("options", [{"accelerator": "cuda"}, {"accelerator": "cpu", "strategy": "xla"}])
 def test_devices_that_are_not_there_are_one_line(monkeypatch, options):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError) as caught:

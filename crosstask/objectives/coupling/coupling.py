@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from crosstask.errors import nearest
+from crosstask.errors import DataError, nearest
 from crosstask.objectives.base import Objective
 from crosstask.ops.relatedness import Distribution, bernoulli, categorical
 from crosstask.relatedness import read_relatedness
@@ -40,11 +40,14 @@ class Coupling(Objective):
         super().__init__()
         self.classes = coupled_task(tasks, classes, ("category",))
         self.attributes = coupled_task(tasks, attributes, ("tags", "category"))
-        table = read_relatedness(relatedness).aligned(self.classes.classes, self.attributes.classes)
-        if binary_from is not None:
-            table = table.binary(binary_from)
         self.exclusive = self.attributes.kind == "category"
-        table = table.require_shares() if self.exclusive else table.informative()
+        try:
+            table = read_relatedness(relatedness).aligned(self.classes.classes, self.attributes.classes)
+            if binary_from is not None:
+                table = table.binary(binary_from)
+            table = table.require_shares() if self.exclusive else table.informative()
+        except DataError as error:
+            raise DataError(f"relatedness: {error}") from None
         self.register_buffer("relatedness", table.values.float())
 
     def attribute_distribution(self, prediction: Tensor) -> Distribution:
