@@ -31,7 +31,7 @@ def check(
     training: str = "train",
     validation: str = "val",
     test: str = "test",
-    engine: Engine = Engine(workers=0),  # noqa: B008 (it is frozen)
+    engine: Engine = Engine(workers=0),
     confined: bool = False,
     readers: Readers = MappingProxyType({}),
     progress: Callable[[int, int], None] | None = None,
