@@ -23,8 +23,8 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{{ title 
 img{display:block;max-width:100%}figure{margin:0}figcaption{color:#666;font-size:13px}
 section{border-top:1px solid #ddd;padding:1em 0}.row{display:grid;grid-template-columns:repeat(4,1fr);gap:8px}
 h2{font-size:16px;margin:.2em 0}@media(max-width:700px){.row{grid-template-columns:repeat(2,1fr)}}</style>
-<h1>{{ title }}</h1><p>{{ count }} of {{ total }} labels, the most suspicious first. Suspicion is -ln of
-twice the probability of a right label looking like this: 4 is passed by about one in a hundred.
+<h1>{{ title }}</h1><p>{{ count }} of {{ total }} labels, the most suspicious first. Suspicion is the logarithm of the
+odds that a label is wrong, were one in ten: 0 is even, 3 is twenty to one.
 The brighter the error, the larger.</p>
 {% for each in rows %}<section><h2>{{ loop.index }}. {{ each.task }} of {{ each.id }}: {{ each.words }}</h2>
 <p>suspicion {{ each.suspicion }}, loss {{ each.loss }}</p><div class="row">

@@ -10,14 +10,12 @@ crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --size ow
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+from crosstask.commands.hand_over import FORMATS, hand_over
 from crosstask.commands.paths import require_out, require_run, require_there
 from crosstask.commands.zero_shot_options import add_zero_shot_options
-
-if TYPE_CHECKING:
-    from crosstask.data.exchange.write import Plan
 
 HELP = "predict a folder, a table or patterns of images"
 
@@ -36,8 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--as",
         dest="form",
         metavar="FORMAT",
-        help="also write what an annotation tool imports, into OUT/FORMAT: coco, coco_panoptic, cvat, voc, yolo, "
-        "label_studio, labelme, cityscapes, masks, datumaro, folders",
+        help=f"also write what an annotation tool imports, into OUT/FORMAT: {FORMATS}",
     )
     parser.add_argument("--no-pictures", action="store_true", help="leave out the side-by-side pictures")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -92,23 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
         seen = "made-up rooms" if run.recipe.data.table is None else "the table of its recipe"
         print(f"to look at: {write_photos(arguments.out, predicted.done, run.run.path, seen)}")
     if planned is not None and predicted.done:
-        _hand_over(planned, arguments)
+        out = Path(arguments.out)
+        print(hand_over(planned, out, out / planned.name, arguments.quiet, arguments.overwrite))
     return predicted.exit_code
-
-
-def _hand_over(planned: Plan, arguments: argparse.Namespace) -> None:
-    """Write the predictions once more, in the format of a tool."""
-    from pathlib import Path
-
-    from crosstask.commands.console_progress import progress
-    from crosstask.data.exchange.write import write_labels
-    from crosstask.data.table.table import read_table
-    from crosstask.evaluation.predict import TABLE
-
-    out = Path(arguments.out) / planned.name
-    with progress(f"writing {planned.name}", arguments.quiet) as report:
-        count = write_labels(read_table(Path(arguments.out) / TABLE), planned, out, report, arguments.overwrite)
-    print(f"wrote {count} images as {planned.name} into {out}" + (f"; {planned}" if str(planned) else ""))
 
 
 def _left_out(count: int) -> str:

@@ -21,9 +21,9 @@ from crosstask.data.decode.writing import label_suffix, write_label
 from crosstask.data.table.table import INTRINSICS, RESERVED, SOURCE, WEIGHT, Table, write_table
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
+from crosstask.evaluation.row_images import image_cell
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
 from crosstask.evaluation.sources import cameras, file_names, find_images
-from crosstask.remote import url_of
 from crosstask.tasks.base import Task
 from crosstask.writing import whole, write
 
@@ -226,7 +226,7 @@ class Writer:
     ) -> tuple[dict[str, str], dict[str, Any]]:
         """The row of the table and what there is to say of the image-level tasks."""
         name, image, values, sure = item
-        row = {"id": name, "image": self._cell(self.sources[name])}
+        row = {"id": name, "image": image_cell(self.sources[name], self.out)}
         said: dict[str, Any] = {}
         for key, task in self.tasks.items():
             encoded = task.encode(values[key])
@@ -245,9 +245,6 @@ class Writer:
         if self.pictures:
             self._save(self._sheet(image, values), f"{PICTURES}/{self.names[name]}.png")
         return row, said
-
-    def _cell(self, path: Path) -> str:
-        return url_of(path) or Path(os.path.relpath(path, self.out)).as_posix()
 
     def _save(self, image: Image.Image, name: str) -> str:
         with whole(self.out / name) as part:

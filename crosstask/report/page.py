@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ from crosstask.report.coverage import coverage_tables
 from crosstask.report.curves import curve_charts, efficiency_charts
 from crosstask.report.facts import facts_of
 from crosstask.report.failures import failure_tables, hardest
+from crosstask.report.history import history_charts
 from crosstask.report.per_class import class_tables
 from crosstask.report.pictures import Gallery, gallery, jpeg
 from crosstask.report.sentences import sentences
@@ -85,7 +86,7 @@ def context(subject: Subject) -> dict[str, Any]:
         "sentences": said.sections() if (said := sentences(subject)) else [],
         "settings": facts.settings,
         "tables": facts.tables,
-        "efficiency": efficiency_charts(subject.comparison, styles) if subject.comparison else [],
+        "efficiency": _over_labels(subject, styles),
         "efficiency_table": point_cells(subject.comparison) if subject.comparison else None,
         "curves": curve_charts(subject),
         "coverage": coverage_tables(subject),
@@ -101,6 +102,13 @@ def context(subject: Subject) -> dict[str, Any]:
         "environments": _environments(subject),
         "data": _data_for_script(shown, subject),
     }
+
+
+def _over_labels(subject: Subject, styles: Mapping[str, int]) -> list[str]:
+    """Charts of scores over the number of training labels."""
+    if subject.comparison:
+        return efficiency_charts(subject.comparison, styles)
+    return history_charts(subject) if subject.several else []
 
 
 def _title(path: Path) -> str:
