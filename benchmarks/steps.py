@@ -23,7 +23,8 @@ from lightning_fabric import Fabric
 from benchmarks.gaussians import voronoi
 from crosstask.data.sample import Batch
 from crosstask.errors import nearest
-from crosstask.recipe import Recipe, read_recipe
+from crosstask.recipe import Recipe
+from crosstask.recipe_values import read_recipe
 from crosstask.shipped import SHIPPED
 from crosstask.training.optimisers import build_optimiser
 from crosstask.training.runtime import compile_network

@@ -19,7 +19,7 @@ from typing import Any
 
 from crosstask.errors import RecipeError, nearest
 from crosstask.objectives import OBJECTIVES
-from crosstask.recipe import read_recipe
+from crosstask.recipe_values import read_recipe
 from crosstask.shipped import find_recipe, shipped_patches, shipped_recipes
 
 SUPERVISED = "supervised"

@@ -16,25 +16,21 @@ from crosstask.balancing.base import Balancer
 from crosstask.construct import build, construct, look_up, resolve, signature_options
 from crosstask.data.options import DataOptions
 from crosstask.data.table.table import RESERVED
-from crosstask.errors import RecipeError, UserError, nearest
-from crosstask.flags import pairs
-from crosstask.names import require_different, require_name
+from crosstask.errors import RecipeError, nearest
+from crosstask.names import require_different
 from crosstask.networks import NETWORKS, MultiTaskNetwork
 from crosstask.networks.sync import synchronise
 from crosstask.objectives import OBJECTIVES
 from crosstask.objectives.base import Objective
-from crosstask.reading import read_text
+from crosstask.recipe_values import SECTIONS, by_name, checked_name, options_of, read_recipe
 from crosstask.rounds.options import RefineOptions
 from crosstask.seeding import derive
-from crosstask.shipped import find_recipe
-from crosstask.strict_yaml import parse_yaml
 from crosstask.tasks import KINDS, Task
 from crosstask.training.learner import Learner, Weighting
 from crosstask.training.options import TrainingOptions
 
 BASES: dict[str, type] = {"tasks": Task, "network": torch.nn.Module, "objectives": Objective, "balancing": Balancer}
 """What a user's own class in a section is made from."""
-SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "loggers", "refine")
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class Recipe:
                 raise RecipeError(f"{key}: no such section (found {raw[key]!r:.80}); {nearest(str(key), SECTIONS)}")
         if not isinstance(raw.get("tasks"), Mapping) or not raw["tasks"]:
             raise RecipeError("tasks: missing; name at least one, for example  tasks: {depth: {kind: depth}}")
-        network, balancing = (_options(raw, name) for name in ("network", "balancing"))
+        network, balancing = (options_of(raw, name) for name in ("network", "balancing"))
         return cls(
             {
                 "data": resolve(DataOptions, raw.get("data"), "data"),
@@ -170,102 +166,11 @@ class Recipe:
         return build(cls, rest, where, provided)
 
 
-def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """The plain values of a recipe file, or of a shipped recipe, with patches joined to its name by ``+`` and then
-    ``overrides`` laid over them; not validated.
-
-    Raises:
-        RecipeError: the file is missing or broken.
-        UserError: a flag without a value, or a value that is not YAML.
-    """
-    content: dict[str, Any] = {}
-    for name in [str(source)] if Path(source).is_file() else str(source).split("+"):
-        content = merge(content, _read(find_recipe(name)))
-    return parse_overrides(overrides, content)
-
-
-def task_names(path: Path) -> list[str]:
-    """The names of the tasks of a recipe file, of which nothing else is looked at.
-
-    Raises:
-        RecipeError: the file is missing or broken, or a name is no name.
-    """
-    tasks = _options(_read(path), "tasks")
-    return [_name(name, f"{path}: tasks.{name}", "name of a task") for name in tasks]
-
-
-def parse_overrides(arguments: Sequence[str], base: Mapping[str, Any] = {}) -> dict[str, Any]:
-    """``base`` with dotted flags laid over it in the order they were typed; values are read as YAML.
-
-    >>> parse_overrides(["--training.epochs", "5", "--objectives=a,b", "--objectives.b.weight", "2"])
-    {'training': {'epochs': 5}, 'objectives': {'a': {}, 'b': {'weight': 2}}}
-
-    Raises:
-        UserError: a flag without a value, a value without a flag, or a value that is not YAML.
-    """
-    merged = dict(base)
-    for key, text in pairs(arguments, "--training.epochs 5"):
-        patch = _value(text, f"--{key}")
-        for name in reversed(key.split(".")):
-            patch = {name: patch}
-        merged = merge(merged, patch)
-    return merged
-
-
-def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``patch`` laid over it, key by key.
-
-    Objectives that a patch names (``a,b``) are all there are then, with the options they had; a patch that gives
-    options (``{b: {weight: 2}}``) leaves the others. Where a patch names another ``kind``, the options of the one that
-    stood there go with it.
-    """
-    merged = dict(base)
-    for key, value in patch.items():
-        had = merged.get(key)
-        if key == "objectives" and value is not None:
-            known, named = _by_name(had or {}), _by_name(value)
-            chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in named}
-            merged[key] = merge(chosen, named)
-        elif isinstance(value, Mapping) and isinstance(had, Mapping) and not _other_kind(had, value):
-            merged[key] = merge(had, value)
-        else:
-            merged[key] = value
-    return merged
-
-
 def _cleared(training: Any) -> Any:
     """The options of training, where ``groups: null`` takes those away that stood below."""
     if isinstance(training, Mapping) and training.get("groups", {}) is None:
         return {key: value for key, value in training.items() if key != "groups"}
     return training
-
-
-def _other_kind(had: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    return "kind" in had and value.get("kind", had["kind"]) != had["kind"]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = parse_yaml(read_text(path))
-    except (ValueError, UserError) as error:
-        raise RecipeError(f"{path}: cannot be read as YAML: {str(error).removeprefix(f'{path}: ')}") from error
-    if not isinstance(content, dict):
-        raise RecipeError(f"{path}: expected sections ({', '.join(SECTIONS)}), found {content!r:.80}")
-    return content
-
-
-def _value(text: str, flag: str) -> Any:
-    try:
-        return parse_yaml(text, flag.lstrip("-"))
-    except ValueError as error:
-        raise RecipeError(f"{flag}: cannot read the value {text!r:.80}: {error}") from error
-
-
-def _options(raw: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    options = {} if raw.get(section) is None else raw[section]
-    if not isinstance(options, Mapping):
-        raise RecipeError(f"{section}: expected options (key: value), found {options!r:.80}")
-    return options
 
 
 def _kind(options: Mapping[str, Any], default: str) -> dict[str, str]:
@@ -275,7 +180,7 @@ def _kind(options: Mapping[str, Any], default: str) -> dict[str, str]:
 def _tasks(raw: Mapping[Any, Any], trust: bool) -> dict[str, Any]:
     tasks = {}
     for given, options in raw.items():
-        name = _name(given, f"tasks.{given}", "name of a task")
+        name = checked_name(given, f"tasks.{given}", "name of a task")
         if name in RESERVED:
             raise RecipeError(
                 f"tasks.{name}: a table's column {name!r} means something else: give the task another name"
@@ -288,38 +193,20 @@ def _tasks(raw: Mapping[Any, Any], trust: bool) -> dict[str, Any]:
     return tasks
 
 
-def _name(name: object, where: str, what: str) -> str:
-    try:
-        return require_name(name, where, what)
-    except ValueError as error:
-        raise RecipeError(str(error)) from None
-
-
-def _by_name(value: Any) -> Mapping[str, Any]:
-    """Objectives and their options, from a mapping or from names."""
-    if isinstance(value, Mapping):
-        return value
-    if isinstance(value, str):
-        value = [name.strip() for name in value.split(",") if name.strip()]
-    if isinstance(value, list):
-        return {str(name): {} for name in value}
-    raise RecipeError(f"objectives: expected names or a mapping of options, found {value!r}")
-
-
 def _loggers(value: Any, trust: bool) -> dict[str, Any]:
     from crosstask.training.loggers import validated  # imports Fabric, which reading a recipe needs for nothing else
 
-    return validated(_by_name(value), trust)
+    return validated(by_name(value), trust)
 
 
 def _objectives(value: Any, trust: bool) -> dict[str, Any]:
-    entries = _by_name(value)
+    entries = by_name(value)
     if not entries:
         raise RecipeError(f"objectives: none given (found {value!r:.80}); name at least one, for example supervised")
     resolved = {}
     for given, options in entries.items():
         where = f"objectives.{given}"
-        name = _name(given, where, "name of an objective")
+        name = checked_name(given, where, "name of an objective")
         if hasattr(torch.nn.ModuleDict(), name) or "." in name:
             raise RecipeError(f"{where}: {name!r} is a name PyTorch has a use for: give the objective another")
         if options is not None and not isinstance(options, Mapping):

@@ -8,7 +8,8 @@ import torch
 from crosstask.cli import main
 from crosstask.entries import parse_methods
 from crosstask.errors import RecipeError
-from crosstask.recipe import Recipe, merge, read_recipe
+from crosstask.recipe import Recipe
+from crosstask.recipe_values import merge, read_recipe
 from crosstask.shipped import SHIPPED
 
 PATCHES = sorted((SHIPPED / "patches").glob("*.yaml"))

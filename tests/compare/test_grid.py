@@ -12,7 +12,7 @@ from crosstask.compare.plan import check, plan
 from crosstask.data.labels.splits import load_splits
 from crosstask.entries import parse_methods
 from crosstask.errors import DataError, RecipeError, UserError
-from crosstask.recipe import read_recipe
+from crosstask.recipe_values import read_recipe
 from tests.compare.made import grid
 from tests.tiny import write_recipe, write_tiny
 

@@ -10,7 +10,8 @@ import torch
 
 from crosstask.data.sample import Batch
 from crosstask.networks import MultiTaskNetwork
-from crosstask.recipe import Recipe, read_recipe
+from crosstask.recipe import Recipe
+from crosstask.recipe_values import read_recipe
 from crosstask.relatedness import read_relatedness
 from crosstask.shipped import SHIPPED
 from crosstask.tasks import KINDS
