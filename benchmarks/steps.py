@@ -24,8 +24,8 @@ from benchmarks.gaussians import voronoi
 from crosstask.data.sample import Batch
 from crosstask.errors import nearest
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import read_recipe
-from crosstask.shipped import SHIPPED
+from crosstask.recipe.shipped import SHIPPED
+from crosstask.recipe.written import read_recipe
 from crosstask.training.optimisers import build_optimiser
 from crosstask.training.runtime import compile_network
 from crosstask.training.step import accumulate_gradients

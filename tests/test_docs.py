@@ -11,7 +11,7 @@ import pytest
 from crosstask.cli import parser, separate
 from crosstask.entries import parse_labels, parse_methods, parse_seeds
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import read_recipe
+from crosstask.recipe.written import read_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

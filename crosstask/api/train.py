@@ -12,7 +12,7 @@ from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import RecipeError, UserError
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import merge, read_recipe
+from crosstask.recipe.written import merge, read_recipe
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy as np
 from crosstask.errors import RecipeError, RunError
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import merge, parse_overrides
+from crosstask.recipe.written import merge, parse_overrides
 from crosstask.rounds.crossfit import folds as folds_of
 from crosstask.trained import TrainedRun, load_run
 from crosstask.writing import write

@@ -42,7 +42,6 @@ def run(arguments: argparse.Namespace) -> int:
             require_data(arguments.recipe)
     from crosstask.commands.console_progress import progress
     from crosstask.data.check.check import check
-    from crosstask.data.check.report import render
     from crosstask.data.table.sources import alike, load_tables, readers
     from crosstask.errors import UserError
 
@@ -69,5 +68,5 @@ def run(arguments: argparse.Namespace) -> int:
     table = load_tables(given)
     with progress("checking", arguments.quiet) as report:
         found = check(table, tasks, engine=engine(arguments), readers=reading, progress=report, **options)
-    show(arguments, lambda: render(found), found.plain)
+    show(arguments, lambda: found, found.plain)
     return 2 if found.errors else 0

@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     import sys
     from pathlib import Path
 
+    from crosstask.claims import in_turn
     from crosstask.commands.jobs import do_jobs, tell_end
     from crosstask.compare.comparison import compare
     from crosstask.compare.grid import Grid, Recipes
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.compare.tables import contents, write_tables
     from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
-    from crosstask.recipe_values import read_recipe
+    from crosstask.recipe.written import read_recipe
 
     if arguments.jobs < 1:
         raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")
@@ -77,7 +78,6 @@ def run(arguments: argparse.Namespace) -> int:
     typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
     recipes = Recipes(base, asked, arguments.trust)
-    whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
     cells = asked.cells
     recipes.record(writes=False)
     check(recipes, cells, writes=False)  # nothing is written of what cannot be
@@ -88,7 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
         listed = states(recipes, cells)
         show(arguments, lambda: _listed(listed), lambda: listed)
         return 0
-    whole.save()
+    with in_turn(path / ".grid.lock"):  # several may add to a comparison at once
+        whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
+        whole.save()
     if arguments.align_first:
         first = references(asked)
         ended = do_jobs(jobs := plan(recipes, first), arguments.jobs, arguments.quiet, arguments.on)

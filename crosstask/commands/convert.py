@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct, signature_options
     from crosstask.data.adapters import ADAPTERS, convert
-    from crosstask.flags import pairs
+    from crosstask.recipe.flags import pairs
 
     adapter = ADAPTERS[arguments.name]
     lists = {name for name, given in signature_options(adapter).items() if "list[" in str(given.annotation)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
 from crosstask.errors import DataError, RecipeError, UserError
@@ -35,7 +35,7 @@ def require_relatedness(source: str, flag: str) -> None:
     Raises:
         UserError: there is no such table of relatedness, in a file or shipped.
     """
-    from crosstask.shipped import find_relatedness
+    from crosstask.shipped_tables import find_relatedness
 
     try:
         sound(source, flag)
@@ -69,7 +69,7 @@ def require_recipe(source: str, flag: str = "") -> None:
     Raises:
         RecipeError: there is no such recipe, in a file or shipped.
     """
-    from crosstask.shipped import find_recipe
+    from crosstask.recipe.shipped import find_recipe
 
     if not _is_file(sound(source, flag)):
         for name in source.split("+"):
@@ -92,10 +92,7 @@ def require_out(path: str, flag: str = "--out", folder: bool = False) -> Path:
         what, found = ("a folder", "a file") if folder else ("a file", "a folder")
         raise UserError(f"{flag} {path!r}: is {found}: give the path of {what}")
     above = next(each for each in (target, *target.absolute().parents) if each.exists())
-    if not (above.is_dir() or above == target) or not os.access(above, os.W_OK):
-        raise UserError(
-            f"{flag} {path!r}: cannot be written, {above} is no folder that may be written to: give another"
-        )
+    _require_writable(above.parent if above == target and not folder else above, f"{flag} {path!r}")
     return target
 
 
@@ -106,6 +103,17 @@ def require_free(path: Path, overwrite: bool) -> None:
     """
     if path.exists() and not overwrite and not (path.is_dir() and not any(path.iterdir())):
         raise UserError(f"{path}: is there already: give another path, or --overwrite")
+
+
+def _require_writable(folder: Path, what: str) -> None:
+    """A file without a name is tried: permissions say little of root, of /proc and of what is mounted to be read."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{what}: cannot be written, {folder} is no folder that may be written to ({error.strerror}): give another"
+        ) from None
 
 
 def sound(path: str, flag: str = "") -> Path:

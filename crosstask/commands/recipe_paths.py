@@ -21,7 +21,7 @@ def require_data(recipe: str | Path, overrides: Sequence[str] = ()) -> None:
         RecipeError: one is missing, or the recipe cannot be read; names the key.
         UserError: a flag has no value.
     """
-    from crosstask.recipe_values import read_recipe
+    from crosstask.recipe.written import read_recipe
 
     data = _section(read_recipe(recipe, overrides), "data")
     for where, path in _tables(data.get("table")):
@@ -54,7 +54,7 @@ def require_beginnings(recipe: str | Path, overrides: Sequence[str] = ()) -> Non
         RecipeError: a file is missing, or the recipe cannot be read; names the key.
         UserError: there is no run to start from, or a flag has no value.
     """
-    from crosstask.recipe_values import read_recipe
+    from crosstask.recipe.written import read_recipe
 
     raw = read_recipe(recipe, overrides)
     weights = _section(raw, "network").get("weights")

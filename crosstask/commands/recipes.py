@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from crosstask.shipped import find_recipe, shipped_patches, shipped_recipes
+    from crosstask.recipe.shipped import find_recipe, shipped_patches, shipped_recipes
 
     if arguments.name is not None:
         print(find_recipe(arguments.name).read_text(encoding="utf-8"), end="")
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _described(names: list[str]) -> dict[str, str]:
     """The first line of each recipe by its name."""
-    from crosstask.shipped import find_recipe
+    from crosstask.recipe.shipped import find_recipe
 
     return {name: find_recipe(name).read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for name in names}
 

@@ -32,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rounds", type=whole(0, 1000), help="how often images are labelled anew (default: refine.rounds)"
     )
     parser.add_argument("--resume", metavar="FOLDER", help="continue where this folder was left")
+    parser.add_argument("--anyway", action="store_true", help="continue even where data or recipe changed since")
     parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -77,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
     if arguments.resume is not None:
         recipe = layout.load(arguments.trust)
+        layout.require_unchanged(recipe, arguments.anyway)
     else:
         rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
         recipe = Recipe.load(arguments.recipe, [*arguments.overrides, *rounds], arguments.trust)

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"{arguments.out}: exists already: give --append to add to it, or another --out")
     require_folder(arguments.folder)
     from crosstask.data.table.folders import make_table
-    from crosstask.flags import pairs
+    from crosstask.recipe.flags import pairs
 
     patterns: dict[str, str] = {}
     for name, pattern in pairs(arguments.overrides, "--depth 'depth/*.png'"):

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.errors import RecipeError, UserError
 
     if arguments.options:
-        from crosstask.option_help import option_help
+        from crosstask.recipe.option_help import option_help
 
         print(option_help())
         return 0

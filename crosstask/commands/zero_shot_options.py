@@ -91,4 +91,7 @@ def _basic(typed: str, tasks: Mapping[str, Task]) -> Basic:
     if name not in tasks:
         found = [task for task in tasks if tasks[task].kind == "category"]
         raise UserError(f"--zero-shot-basic {typed}: the run has no task {name!r}; {nearest(name, found)}")
-    return Basic(tasks[name], read_relatedness(table))
+    try:
+        return Basic(tasks[name], read_relatedness(table))
+    except UserError as error:
+        raise type(error)(f"--zero-shot-basic {typed}: {error}") from error

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from crosstask.entries import Method
 from crosstask.errors import RecipeError, UserError
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import merge
+from crosstask.recipe.written import merge
 from crosstask.schema import read_as
 from crosstask.writing import write
 

@@ -3,7 +3,7 @@
 from crosstask.relatedness.files import read_relatedness, write_relatedness
 from crosstask.relatedness.infer import Inferred, RelateOptions, infer
 from crosstask.relatedness.table import Relatedness
-from crosstask.shipped import shipped_tables
+from crosstask.shipped_tables import shipped_tables
 
 __all__ = [
     "Inferred",

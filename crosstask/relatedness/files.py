@@ -27,7 +27,7 @@ from crosstask.data.table.formats import format_of
 from crosstask.errors import DataError, UserError
 from crosstask.reading import read_text
 from crosstask.relatedness.table import Relatedness
-from crosstask.shipped import find_relatedness
+from crosstask.shipped_tables import find_relatedness
 from crosstask.strict_yaml import parse_yaml
 from crosstask.typed import plain
 from crosstask.writing import write

@@ -14,7 +14,6 @@ from markupsafe import Markup
 
 from crosstask.compare.cells import point_cells
 from crosstask.compare.statements import cautions, findings
-from crosstask.data.labels.splits import load_splits
 from crosstask.data.labels.subsets import Subset
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.loading.loader import evaluation_loader
@@ -28,6 +27,7 @@ from crosstask.report.pictures import Gallery, gallery, jpeg
 from crosstask.report.sentences import opening
 from crosstask.report.subject import Subject, read_subject, side_by_side
 from crosstask.report.templating import render as filled
+from crosstask.splits import load_splits
 from crosstask.writing import write
 
 _HARD = 4

@@ -8,7 +8,7 @@ from typing import Any
 
 from crosstask.errors import RecipeError, nearest
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import merge
+from crosstask.recipe.written import merge
 from crosstask.rounds.roles import Roles
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from crosstask.errors import RecipeError
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import parse_overrides
+from crosstask.recipe.written import parse_overrides
 
 MAY_CHANGE = {
     "training": (

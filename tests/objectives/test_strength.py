@@ -13,8 +13,8 @@ from lightning_fabric import Fabric
 from crosstask.data.sample import Batch
 from crosstask.networks import MultiTaskNetwork
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import read_recipe
-from crosstask.shipped import SHIPPED
+from crosstask.recipe.shipped import SHIPPED
+from crosstask.recipe.written import read_recipe
 from crosstask.tasks import KINDS
 from crosstask.training.step import accumulate_gradients
 

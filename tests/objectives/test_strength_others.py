@@ -11,9 +11,9 @@ import torch
 from crosstask.data.sample import Batch
 from crosstask.networks import MultiTaskNetwork
 from crosstask.recipe import Recipe
-from crosstask.recipe_values import read_recipe
+from crosstask.recipe.shipped import SHIPPED
+from crosstask.recipe.written import read_recipe
 from crosstask.relatedness import read_relatedness
-from crosstask.shipped import SHIPPED
 from crosstask.tasks import KINDS
 from tests.objectives.test_strength import LABELS, loss_of, make_batch, make_learner, supervised
 

@@ -9,8 +9,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from crosstask.learner.learner import Learner
 from crosstask.objectives import Supervised
-from crosstask.training.learner import Learner
 from crosstask.training.step import accumulate_gradients
 from tests.objectives.cases import CASES, LABELLED, Case, batch, make, network, tasks
 from tests.training.toys import concatenated

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from lightning_fabric import Fabric
 
+from crosstask.learner.learner import Learner
 from crosstask.objectives import OBJECTIVES
-from crosstask.training.learner import Learner
 from tests.objectives.cases import network, tasks
 from tests.training.ranks import additive, differences, trained
 

@@ -1,4 +1,4 @@
-"""A recipe as plain values: read from files and flags, laid over each other, not validated. Imports nothing heavy."""
+"""Recipes as they are written: files, patches and flags, laid over each other to plain values that nobody checked."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.errors import RecipeError, UserError
-from crosstask.flags import pairs
 from crosstask.names import require_name
 from crosstask.reading import read_text
-from crosstask.shipped import find_recipe
+from crosstask.recipe.flags import pairs
+from crosstask.recipe.shipped import find_recipe
 from crosstask.strict_yaml import parse_yaml
 
 SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "loggers", "refine")
@@ -37,7 +37,7 @@ def task_names(path: Path) -> list[str]:
         RecipeError: the file is missing or broken, or a name is no name.
     """
     tasks = options_of(_read(path), "tasks")
-    return [checked_name(name, f"{path}: tasks.{name}", "name of a task") for name in tasks]
+    return [entry_name(name, f"{path}: tasks.{name}", "name of a task") for name in tasks]
 
 
 def parse_overrides(arguments: Sequence[str], base: Mapping[str, Any] = {}) -> dict[str, Any]:
@@ -69,9 +69,9 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in patch.items():
         had = merged.get(key)
         if key == "objectives" and value is not None:
-            known, given = by_name(had or {}), by_name(value)
-            chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in given}
-            merged[key] = merge(chosen, given)
+            known, named = by_name(had or {}), by_name(value)
+            chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in named}
+            merged[key] = merge(chosen, named)
         elif isinstance(value, Mapping) and isinstance(had, Mapping) and not _other_kind(had, value):
             merged[key] = merge(had, value)
         else:
@@ -79,8 +79,24 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def options_of(raw: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    """The options of a section, none where there is no such section.
+
+    Raises:
+        RecipeError: they are no mapping.
+    """
+    options = {} if raw.get(section) is None else raw[section]
+    if not isinstance(options, Mapping):
+        raise RecipeError(f"{section}: expected options (key: value), found {options!r:.80}")
+    return options
+
+
 def by_name(value: Any) -> Mapping[str, Any]:
-    """Objectives and their options, from a mapping or from names."""
+    """Objectives and their options, from a mapping or from names.
+
+    Raises:
+        RecipeError: it is neither.
+    """
     if isinstance(value, Mapping):
         return value
     if isinstance(value, str):
@@ -90,23 +106,11 @@ def by_name(value: Any) -> Mapping[str, Any]:
     raise RecipeError(f"objectives: expected names or a mapping of options, found {value!r}")
 
 
-def options_of(raw: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    """The options of a section, empty where it is not there.
+def entry_name(name: object, where: str, what: str) -> str:
+    """``name``, where it can be that of a task or an objective.
 
     Raises:
-        RecipeError: something else stands there.
-    """
-    options = {} if raw.get(section) is None else raw[section]
-    if not isinstance(options, Mapping):
-        raise RecipeError(f"{section}: expected options (key: value), found {options!r:.80}")
-    return options
-
-
-def checked_name(name: object, where: str, what: str) -> str:
-    """The name.
-
-    Raises:
-        RecipeError: it is none, see :func:`~crosstask.names.require_name`.
+        RecipeError: it cannot.
     """
     try:
         return require_name(name, where, what)

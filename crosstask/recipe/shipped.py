@@ -1,14 +1,13 @@
-"""Where recipes and tables of relatedness are found: files, and those that ship with the package."""
+"""Where recipes are found: files, and those that ship with the package."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from crosstask.errors import DataError, RecipeError, nearest
+from crosstask.errors import RecipeError, nearest
 
-SHIPPED = Path(__file__).parent / "recipes"
+SHIPPED = Path(__file__).parents[1] / "recipes"
 PATCHES = SHIPPED / "patches"
-TABLES = Path(__file__).parent / "relatedness" / "tables"
 
 
 def shipped_recipes() -> list[str]:
@@ -33,23 +32,3 @@ def find_recipe(name: str) -> Path:
         if path.is_file():
             return path
     raise RecipeError(f"there is no recipe {name!r}; {nearest(name, [*shipped_recipes(), *shipped_patches()])}")
-
-
-def shipped_tables() -> list[str]:
-    """Names of the tables of relatedness that ship with the package."""
-    return sorted(path.stem for path in TABLES.glob("*.csv"))
-
-
-def find_relatedness(source: str | Path) -> Path:
-    """The table of relatedness in a file, or the shipped one of that name.
-
-    Raises:
-        DataError: there is none.
-    """
-    for path in (Path(source), TABLES / f"{source}.csv"):
-        if path.is_file():
-            return path
-    raise DataError(
-        f"there is no table of relatedness {str(source)!r}: give a CSV or YAML file, or a shipped one; "
-        f"{nearest(str(source), shipped_tables())}"
-    )
