@@ -51,6 +51,7 @@ WRONG = """
     train demo --data.labels file:nosuch.pth
     train demo --network.weights nosuch.pth
     train demo --training.start_from nosuch
+    train demo --objectives.soft_coannotation.relatedness nosuch
     train demo --out t.csv
     train demo --out run
     align nosuch --objectives pairwise

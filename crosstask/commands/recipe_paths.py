@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crosstask.commands.paths import require_run, sound
+from crosstask.commands.paths import require_relatedness, require_run, sound
 from crosstask.errors import RecipeError, UserError
 
 
@@ -28,8 +28,12 @@ def require_data(recipe: str | Path, overrides: Sequence[str] = ()) -> None:
         if not _there(path, where):
             raise RecipeError(f"{where}: {path}: cannot read the table (No such file or directory): check the path")
     kind, _, file = str(data.get("labels", "")).partition(":")
-    if kind in ("lists", "file") and file and not _there(file, "data.labels"):
-        raise RecipeError(f"data.labels: {file}: no such file: check the path")
+    says = {
+        "lists": f"cannot read the lists of labels: {file}: no such file: check the path",
+        "file": f"{file}: no such file: give the .pth file of the assignment",
+    }
+    if file and kind in says and not _there(file, "data.labels"):
+        raise RecipeError(f"data.labels: {says[kind]}")
 
 
 def require_run_and_data(path: str) -> Path:
@@ -44,7 +48,7 @@ def require_run_and_data(path: str) -> Path:
 
 
 def require_beginnings(recipe: str | Path, overrides: Sequence[str] = ()) -> None:
-    """What a new training begins with is there: the weights of the encoder and the run to start from.
+    """What a new training begins with is there: weights of the encoder, tables of relatedness, the run to start from.
 
     Args:
         recipe: file of a recipe, or the name of a shipped one.
@@ -54,12 +58,16 @@ def require_beginnings(recipe: str | Path, overrides: Sequence[str] = ()) -> Non
         RecipeError: a file is missing, or the recipe cannot be read; names the key.
         UserError: there is no run to start from, or a flag has no value.
     """
-    from crosstask.recipe.written import read_recipe
+    from crosstask.recipe.written import by_name, read_recipe
 
     raw = read_recipe(recipe, overrides)
     weights = _section(raw, "network").get("weights")
     if isinstance(weights, str) and not _there(weights, "network.weights"):
         raise RecipeError(f"network.weights: there is no file {weights!r}: give a .safetensors or .pth file")
+    for name, options in by_name(raw.get("objectives") or {}).items():
+        table = options.get("relatedness") if isinstance(options, Mapping) else None
+        if isinstance(table, str):
+            require_relatedness(table, f"objectives.{name}.relatedness")
     before = _section(raw, "training").get("start_from")
     if isinstance(before, str) and before.strip() and not _there(before, "training.start_from"):
         raise UserError(f"training.start_from: {before} is not a run: there is no recipe.yaml in it")
