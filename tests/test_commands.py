@@ -20,7 +20,7 @@ from crosstask.data.table.table import read_table
 from crosstask.evaluation.exported import load_exported
 from crosstask.evaluation.results import Results
 from crosstask.recipe import Recipe
-from crosstask.shipped import shipped_recipes
+from crosstask.recipe.shipped import shipped_recipes
 from crosstask.trained import load_run
 from tests.tiny import write_recipe, write_tiny
 

@@ -70,6 +70,35 @@ FLAGS: dict[str, tuple[tuple[str, ...], dict[str, tuple[str, ...]]]] = {
         "--out": ("{work}/x.txt", ""), "--masks": ("nowhere", "../.."), "--train": ("nowhere",), "--nonsense": ("1",), "--workers": ("-1", "x"), "--tags": ("x",),
     }),
     "recipes": (("recipes",), {"--nonsense": ("1",)}),
+    "suggest": (("suggest", RUN, "--budget", "2", "--quiet", "--no-package"), {
+        "--budget": ("-1", "0", "x", "nan", "inf", "1e-9"), "--cost": ("x", "=", "depth=", "depth=-1", "depth=nan", "dept=1", "depth=x", "=1"),
+        "--tasks": ("", ",", "dept", "depth,depth,x"), "--images": PLACES, "--scales": ("", "0", "-1", "nan", "1e9", "x", ","),
+        "--out": ("/dev/null", "/proc/x", "{work}/data/data.csv", ""), "--device": ("gpu",), "--weights": ("x",),
+    }),
+    "audit": (("audit", RUN, "--quiet"), {
+        "--folds": ("-1", "0", "1", "x", "99", "1.5"), "--split": ("nowhere", "", "../x"), "--tasks": ("", "dept", ","), "--show": ("-1", "x", "1e9"),
+        "--out": ("/dev/null", "/proc/x", "{work}/data/data.csv", ""), "--device": ("gpu",), "--training.lr": ("x", "1"),
+    }),
+    "pack": (("pack", TABLE, "--out", "{work}/packed", "--quiet"), {
+        "--out": ("/dev/null", "/proc/x", "{work}/data", "{work}/data/data.csv", ""), "--shard-mb": ("-1", "0", "x", "nan", "9" * 20), "--nonsense": ("1",),
+    }),
+    "merge": (("merge", TABLE, TABLE, "--out", "{work}/m.csv"), {
+        "--out": ("/dev/null", "/proc/x.csv", "{work}/x.txt", "{work}/data", "{work}/data/data.csv", ""), "--conflicts": ("x", ""), "--nonsense": ("1",),
+    }),
+    "agree": (("agree", TABLE, "--fuse", "{work}/f.csv", "--quiet"), {
+        "--fuse": ("/dev/null", "/proc/x.csv", "{work}/x.txt", "{work}/data", ""), "--weights": ("x", "=", "anna=1", "estimated"), "--recipe": PLACES,
+    }),
+    "annotate": (("annotate", TABLE, RECIPE, "--as", "coco", "--out", "{work}/coco", "--quiet"), {
+        "--as": ("x", "", "COCO"), "--out": ("/dev/null", "/proc/x", "{work}/data", "{work}/data/data.csv", ""), "--split": ("nowhere", "../x"),
+    }),
+    "start": (("start", TABLE, "--out", "{work}/s.yaml", "--quiet"), {
+        "--out": ("/dev/null", "/proc/x.yaml", "{work}/data", "{work}/data/recipe.yaml", ""), "--workers": ("-1", "x", "1.5"), "--nonsense": ("1",),
+    }),
+    "serve": (("serve", RUN), {
+        "--port": ("-1", "x", "99999999"), "--host": ("nowhere.invalid", "", "1.2.3.4"), "--workers": ("0", "-1", "x", "1000"), "--queue": ("-1", "x"), "--timeout": ("0", "-1", "nan", "x"),
+        "--max-megabytes": ("0", "-1", "x", "nan"), "--max-pixels": ("0", "-1", "x"), "--device": ("gpu",), "--weights": ("x",),
+    }),
+    "app": (("app", RUN), {"--port": ("-1", "x", "99999999"), "--host": ("nowhere.invalid", ""), "--queue": ("0", "-1", "x"), "--device": ("gpu",)}),
     "align": (("align", RUN, "--objectives", "supervised", "--quiet"), {
         "--objectives": ("", ",", "nonsense", "nowhere.yaml", "single"), "--batches": ("-1", "0", "x", "1.5"), "--fit": ("-1", "x"), "--device": ("gpu", ""), "--weights": ("x",),
     }),
@@ -81,6 +110,10 @@ FIRST: dict[str, tuple[tuple[str, ...], ...]] = {
     "compare": (("compare", "{}", "--objectives", "supervised", "--out", "{work}/new"), ("compare", RECIPE, "--objectives", "{}", "--out", "{work}/new")),
     "check": (("check", "{}", "--quiet"),), "regions": (("regions", "{}"),), "relate": (("relate", "{}", "--of", "place", "--to", "tags", "--out", "{work}/r.csv"),),
     "table": (("table", "{}", "--image", "*.png", "--out", "{work}/t.csv"),), "recipes": (("recipes", "{}"),),
+    "suggest": (("suggest", "{}", "--budget", "1", "--quiet"),), "audit": (("audit", "{}", "--quiet"),), "serve": (("serve", "{}"),), "app": (("app", "{}"),),
+    "pack": (("pack", "{}", "--out", "{work}/packed", "--quiet"),), "merge": (("merge", "{}", TABLE, "--out", "{work}/m.csv"),), "agree": (("agree", "{}"),),
+    "annotate": (("annotate", "{}", RECIPE, "--as", "coco", "--out", "{work}/coco"), ("annotate", TABLE, "{}", "--as", "coco", "--out", "{work}/coco")),
+    "start": (("start", "{}", "--quiet"),), "runs": (("runs", "{}"),),
     "convert": tuple(("convert", name, "{}", "--out", "{work}/t.csv", *more) for name, more in {
         "voc": (), "coco": (), "cityscapes": (), "cityscapes_npy": (), "nyuv2_npy": (), "nyuv2_mat": (), "attributes": (), "lists": ("--labelled", "x.txt"),
     }.items()),

@@ -12,15 +12,15 @@ from benchmarks.bad_input.case import Case, train
 from crosstask.balancing import BALANCERS
 from crosstask.construct import signature_options
 from crosstask.data.options import DataOptions, RoomsOptions
+from crosstask.learner.weighting import Weighting
 from crosstask.networks import NETWORKS
 from crosstask.networks.encoders import ENCODERS
 from crosstask.networks.multitask import DECODERS
 from crosstask.objectives import OBJECTIVES
+from crosstask.recipe.refine import RefineOptions
+from crosstask.recipe.training import TrainingOptions
 from crosstask.regions import PROVIDERS
-from crosstask.rounds.options import RefineOptions
 from crosstask.tasks import KINDS
-from crosstask.training.learner import Weighting
-from crosstask.training.options import TrainingOptions
 from crosstask.typed import hints_of, is_options
 
 NEGATIVE = {"training.seed", "data.labels_seed", "data.rooms.seed", "tasks.ignore"}

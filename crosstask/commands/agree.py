@@ -12,10 +12,15 @@ Annotators have columns (depth@anna, depth@ben), or rows (a column annotator).
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
-from crosstask.commands.paths import require_out, require_table
+from crosstask.commands.json_option import add_json, show
+from crosstask.commands.paths import require_out, require_recipe, require_table
 from crosstask.commands.trust import add_trust
 from crosstask.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 HELP = "say how far annotators agree, and fuse their labels"
 
@@ -31,11 +36,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace a table that is there")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_json(parser)
     add_trust(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe, "--recipe")
     if arguments.fuse is not None and require_out(arguments.fuse, "--fuse").exists() and not arguments.overwrite:
         raise UserError(f"--fuse {arguments.fuse}: exists already: give --overwrite to replace it, or another file")
     from crosstask.annotators.agreement import agreement, estimated
@@ -61,29 +69,55 @@ def run(arguments: argparse.Namespace) -> int:
         )
     with progress("comparing", arguments.quiet) as report:
         found = agreement(stacked, tasks, report)
-    for (task, first, second), each in found.items():
-        numbers = ", ".join(f"{name} {number:.3f}" for name, number in each.numbers.items()) or "nothing in common"
-        print(f"{task}: {first}, {second}: {numbers} ({each.count:,} entries)")
-    if not found:
-        print("no image has labels of one task by two annotators")
-    if arguments.fuse is None:
-        return 0
-    if arguments.weights == "estimate":
-        with progress("weighing", arguments.quiet) as report:
-            weights = estimated(stacked, tasks, report)
-        for (task, name), weight in weights.items():
-            print(f"weight of {name} for {task}: {weight:.3f}")
-    known_already: dict[str, Believed] = {}
-    if arguments.weights == "dawid_skene":
-        with progress("weighing", arguments.quiet) as report:
-            known_already = believed(stacked, tasks, report)
-        for task, each in known_already.items():
-            for name, right in zip(stacked.annotators, each.right.tolist(), strict=True):
-                print(f"{task}: {name} is right with probability {right:.3f}")
-    with progress("fusing", arguments.quiet) as report:
-        table = fuse(stacked, tasks, arguments.fuse, weights, report, known_already)
-    print(f"{arguments.fuse}: {len(table)} images")
+    rows = [
+        {"task": task, "first": first, "second": second, "entries": each.count, "numbers": each.numbers}
+        for (task, first, second), each in found.items()
+    ]
+    said: dict[str, Any] = {"agreement": rows}
+    if arguments.fuse is not None:
+        if arguments.weights == "estimate":
+            with progress("weighing", arguments.quiet) as report:
+                weights = estimated(stacked, tasks, report)
+            said["weights"] = [{"task": task, "of": name, "weight": weights[task, name]} for task, name in weights]
+        known_already: dict[str, Believed] = {}
+        if arguments.weights == "dawid_skene":
+            with progress("weighing", arguments.quiet) as report:
+                known_already = believed(stacked, tasks, report)
+            said["right"] = [
+                {"task": task, "of": name, "probability": right}
+                for task, each in known_already.items()
+                for name, right in zip(stacked.annotators, each.right.tolist(), strict=True)
+            ]
+        with progress("fusing", arguments.quiet) as report:
+            fused = fuse(stacked, tasks, arguments.fuse, weights, report, known_already)
+            said["fused"] = {"table": arguments.fuse, "images": len(fused)}
+    show(arguments, lambda: _shown(said), lambda: said)
     return 0
+
+
+def _shown(said: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("task", "annotators", "measure", "value", "entries")
+    for row in said["agreement"]:
+        for name, number in (row["numbers"] or {"nothing in common": None}).items():
+            value = "–" if number is None else f"{number:.3f}"
+            table.add_row(
+                *map(Text, (row["task"], f"{row['first']}, {row['second']}", name, value, f"{row['entries']:,}"))
+            )
+    lines = [] if said["agreement"] else ["no image has labels of one task by two annotators"]
+    lines += [f"weight of {each['of']} for {each['task']}: {each['weight']:.3f}" for each in said.get("weights", [])]
+    lines += [
+        f"{each['task']}: {each['of']} is right with probability {each['probability']:.3f}"
+        for each in said.get("right", [])
+    ]
+    if "fused" in said:
+        lines.append(f"{said['fused']['table']}: {said['fused']['images']} images")
+    return Group(
+        *([table] if said["agreement"] else []), *(Text(line, no_wrap=True, overflow="ignore") for line in lines)
+    )
 
 
 def _weights(text: str, annotators: list[str], tasks: list[str]) -> dict[tuple[str, str], float]:

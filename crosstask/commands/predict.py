@@ -14,8 +14,8 @@ from pathlib import Path
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
 from crosstask.commands.hand_over import FORMATS, hand_over
-from crosstask.commands.paths import require_out, require_run, require_there
-from crosstask.commands.zero_shot_options import add_zero_shot_options
+from crosstask.commands.paths import require_free, require_out, require_run, require_there
+from crosstask.commands.zero_shot_options import add_zero_shot_options, require_zero_shot
 
 HELP = "predict a folder, a table or patterns of images"
 
@@ -44,10 +44,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require_run(arguments.path)
-    require_out(arguments.out, folder=True)
+    require_free(require_out(arguments.out, folder=True), arguments.overwrite)
     for image in arguments.images:
         if not any(mark in image for mark in "*?["):
             require_there(image)
+    require_zero_shot(arguments)
     import sys
 
     from crosstask.commands.console_progress import progress

@@ -18,7 +18,8 @@ from crosstask.commands.evaluation_options import add_run_options
 from crosstask.commands.hand_over import FORMATS, hand_over
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import real
-from crosstask.commands.paths import require_out, require_run
+from crosstask.commands.paths import require_out, require_run, require_there
+from crosstask.commands.recipe_paths import require_run_and_data
 
 HELP = "rank what to label next"
 _SHOWN = 20
@@ -49,7 +50,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    path = require_run(arguments.path)
+    path = require_run(arguments.path) if arguments.images else require_run_and_data(arguments.path)
+    for image in arguments.images:
+        if not any(mark in image for mark in "*?["):
+            require_there(image)
     folder = path / "suggest" if arguments.out is None else require_out(arguments.out, folder=True)
     costs = _costs(arguments.cost)
     scales = _scales(arguments.scales)

@@ -14,6 +14,7 @@ from crosstask.data.loading.dataset import Dataset
 from crosstask.data.sample import Sample
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.sources import file_names
+from crosstask.reading import require_regular
 from crosstask.schema import parse_as
 from crosstask.training.ahead import ahead
 
@@ -85,6 +86,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
     """What is finished; a line that was cut off is forgotten, in the file too."""
     if not path.exists():
         return {}
+    require_regular(path)
     made = {}
     whole = 0
     with open(path, "rb") as file:

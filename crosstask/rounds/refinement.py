@@ -9,7 +9,6 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from crosstask.data.labels.splits import load_table
 from crosstask.data.table.table import read_table, write_table
 from crosstask.recipe import Recipe
 from crosstask.rounds.intake import HIDDEN, take_in
@@ -21,6 +20,7 @@ from crosstask.rounds.recipes import classifier_recipe, round_recipe
 from crosstask.rounds.roles import Roles
 from crosstask.rounds.saliency import add_saliency, saliency_model
 from crosstask.rounds.steps import Progress, Rounds, Say
+from crosstask.splits import load_table
 from crosstask.trained import load_run
 from crosstask.writing import write
 
@@ -31,6 +31,7 @@ class Refinement(Rounds):
     def __init__(self, recipe: Recipe, layout: Layout, device: str, quiet: bool, progress: Progress, say: Say) -> None:
         super().__init__(recipe, layout, device, quiet, progress, say)
         self.roles = Roles.of(recipe.tasks())
+        classifier_recipe(recipe, self.roles, layout.table)
         round_recipe(recipe, self.roles, layout.labels(0), self._before(0))
         self.source = self._source()
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from crosstask.claims import claimed
 from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table, read_table
-from crosstask.errors import RecipeError
+from crosstask.errors import RecipeError, UserError
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
 from crosstask.rounds.layout import Layout
@@ -61,10 +62,14 @@ class Rounds(abc.ABC):
 
         Raises:
             Interrupted: a training was interrupted.
-            UserError: see the steps.
+            UserError: another process is at work on them, or see the steps.
         """
-        if self.record.status == "running":
-            self.record.finish("end", self.take())
+        with claimed(self.layout.lock) as mine:
+            if not mine:
+                raise UserError(f"{self.layout.folder}: another process takes these rounds: wait for it, or end it")
+            self.record = Record.load(self.layout.record)  # what another process did before
+            if self.record.status == "running":
+                self.record.finish("end", self.take())
         return self.record
 
     @abc.abstractmethod

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing_extensions import override
 
 from crosstask.data.labels.protocols import assign
-from crosstask.data.labels.splits import load_table
 from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.recipe import Recipe
 from crosstask.rounds.crossfit import folds, joined, without_fold
@@ -25,6 +24,7 @@ from crosstask.rounds.steps import Progress, Rounds, Say
 from crosstask.rounds.teachers.base import Trusted
 from crosstask.rounds.teachers.choice import Choice
 from crosstask.rounds.teachers.network import NetworkTeacher
+from crosstask.splits import load_table
 from crosstask.trained import load_run
 
 

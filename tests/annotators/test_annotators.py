@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import re
 from collections import Counter
 from statistics import median
 
@@ -104,8 +106,14 @@ def test_the_command_says_who_agrees_and_fuses(wide, capsys, form):
     (wide / "out").mkdir()
     assert main(typed) == 0
     said = capsys.readouterr().out
-    assert "semantic: anna, ben: different % 0.000, kappa 1.000, miou % 100.000" in said
-    assert "semantic: anna, cleo: different % 62.500" in said
+    assert re.search(r"semantic │ anna, ben +│ kappa +│ 1.000", said)
+    assert re.search(r"semantic │ anna, cleo +│ different % +│ 62.500", said)
+    assert main([*typed, "--overwrite", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    (row,) = [each for each in printed["agreement"] if (each["task"], each["second"]) == ("semantic", "ben")
+              and each["first"] == "anna"]  # fmt: skip
+    assert row["numbers"]["kappa"] == 1
+    assert printed["fused"]["images"] == 3
     table = read_table(wide / "out/fused.csv")
     assert [row["tags"] for row in table.rows] == ["cat"] * 3
     for index, row in enumerate(table.rows):
