@@ -9,7 +9,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from crosstask import __version__
-from crosstask.evaluation.predict import PICTURES
+from crosstask.evaluation.predicting import PICTURES
 from crosstask.evaluation.sources import file_names
 from crosstask.writing import write
 
