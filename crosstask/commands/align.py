@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.json_option import add_json, show
-from crosstask.commands.paths import require_run
+from crosstask.commands.recipe_paths import require_run_and_data
 from crosstask.commands.trust import add_trust
 
 HELP = "measure which objectives agree with the labels hidden from a run"
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_run(arguments.path)
+    require_run_and_data(arguments.path)
     import json
 
     from rich.console import Group

@@ -17,6 +17,7 @@ from crosstask.commands.engine_options import add_on
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
+from crosstask.commands.recipe_paths import require_beginnings, require_data
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require_recipe(arguments.recipe)
+    require_data(arguments.recipe, arguments.overrides)
+    require_beginnings(arguments.recipe, arguments.overrides)
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import shlex
@@ -93,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
         ended = do_jobs(jobs := plan(recipes, first), arguments.jobs, arguments.quiet, arguments.on)
         if any(each.status != "finished" for each in ended) or len(ended) < len(jobs):
             return tell_end(jobs, ended)
-        cells = _promising(recipes, first, arguments.quiet).cells
+        cells = _promising(recipes, first, arguments).cells
     ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet, arguments.on)
     comparison = compare(whole)
     if comparison.scores:
@@ -103,22 +106,25 @@ def run(arguments: argparse.Namespace) -> int:
     return tell_end(jobs, ended)
 
 
-def _promising(recipes: Recipes, first: list[Cell], quiet: bool) -> Grid:
+def _promising(recipes: Recipes, first: list[Cell], arguments: argparse.Namespace) -> Grid:
     """The grid without the methods that agree with no label hidden from the supervised runs; says why."""
+    import sys
+
     from crosstask.alignment.table import statements
     from crosstask.commands.console_progress import progress
     from crosstask.compare.promising import align_grid, promising
 
     rows = []
+    told = sys.stderr if arguments.json else sys.stdout
     for cell in first:
-        with progress(f"aligning, labels {cell.labels}", quiet) as report:
+        with progress(f"aligning, labels {cell.labels}", arguments.quiet) as report:
             found = align_grid(recipes, cell, report)
         for line in statements(found):
-            print(f"labels {cell.labels}: {line}")
+            print(f"labels {cell.labels}: {line}", file=told)
         rows += found
     grid = promising(recipes.grid, rows)
     left_out = [name for name in recipes.grid.methods if name not in grid.methods]
-    print("left out:", ", ".join(left_out) or "nothing")
+    print("left out:", ", ".join(left_out) or "nothing", file=told)
     return grid
 
 

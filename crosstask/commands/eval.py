@@ -14,7 +14,8 @@ import argparse
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.paths import require_run, require_table
-from crosstask.commands.zero_shot_options import add_zero_shot_options
+from crosstask.commands.recipe_paths import require_run_and_data
+from crosstask.commands.zero_shot_options import add_zero_shot_options, require_zero_shot
 
 HELP = "measure a run on its test split (or another)"
 
@@ -33,9 +34,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     import sys
 
-    require_run(arguments.path)
-    if arguments.table is not None:
+    if arguments.table is None:
+        require_run_and_data(arguments.path)
+    else:
+        require_run(arguments.path)
         require_table(arguments.table)
+    require_zero_shot(arguments)
     import json
     from dataclasses import replace
 

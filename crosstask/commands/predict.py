@@ -13,16 +13,22 @@ What was interrupted is continued by the same command.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from crosstask.commands.engine_options import add_engine
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
+<<<<<<< HEAD
 from crosstask.commands.paths import require_out, require_run, require_there
 from crosstask.commands.zero_shot_options import add_zero_shot_options
 
 if TYPE_CHECKING:
     from crosstask.data.exchange.write import Plan
     from crosstask.trained import TrainedRun
+=======
+from crosstask.commands.hand_over import FORMATS, hand_over
+from crosstask.commands.paths import require_free, require_out, require_run, require_there
+from crosstask.commands.zero_shot_options import add_zero_shot_options, require_zero_shot
+>>>>>>> main
 
 HELP = "predict a folder, a table or patterns of images"
 
@@ -41,8 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--as",
         dest="form",
         metavar="FORMAT",
-        help="also write what an annotation tool imports, into OUT/FORMAT: coco, coco_panoptic, cvat, voc, yolo, "
-        "label_studio, labelme, cityscapes, masks, datumaro, folders",
+        help=f"also write what an annotation tool imports, into OUT/FORMAT: {FORMATS}",
     )
     parser.add_argument("--no-pictures", action="store_true", help="leave out the side-by-side pictures")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
@@ -53,10 +58,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require_run(arguments.path)
-    require_out(arguments.out, folder=True)
+    require_free(require_out(arguments.out, folder=True), arguments.overwrite)
     for image in arguments.images:
         if not any(mark in image for mark in "*?["):
             require_there(image)
+    require_zero_shot(arguments)
     import sys
 
     from crosstask.commands.console_progress import progress
@@ -103,10 +109,12 @@ def run(arguments: argparse.Namespace) -> int:
         seen = "made-up rooms" if run.recipe.data.table is None else "the table of its recipe"
         print(f"to look at: {write_photos(arguments.out, predicted.done, run.run.path, seen)}")
     if planned is not None and predicted.done:
-        _hand_over(planned, arguments)
+        out = Path(arguments.out)
+        print(hand_over(planned, out, out / planned.name, arguments.quiet, arguments.overwrite))
     return predicted.exit_code
 
 
+<<<<<<< HEAD
 def _key(run: TrainedRun, arguments: argparse.Namespace) -> str:
     """What predictions depend on beside the image."""
     import hashlib
@@ -135,5 +143,7 @@ def _hand_over(planned: Plan, arguments: argparse.Namespace) -> None:
     print(f"wrote {count} images as {planned.name} into {out}" + (f"; {planned}" if str(planned) else ""))
 
 
+=======
+>>>>>>> main
 def _left_out(count: int) -> str:
     return f"; {count} could not be read" if count else ""

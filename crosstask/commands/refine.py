@@ -20,6 +20,7 @@ from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
+from crosstask.commands.recipe_paths import require_beginnings, require_data
 from crosstask.commands.trust import add_trust
 
 HELP = "label the training images and train again, in rounds; segmentation from tags"
@@ -53,9 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
+        if not arguments.print_config:
+            require_data(arguments.recipe, arguments.overrides)
+            require_beginnings(arguments.recipe, arguments.overrides)
     resumed = arguments.resume
     if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
         raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
+    if resumed:
+        require_data(Path(resumed) / "recipe.yaml")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys

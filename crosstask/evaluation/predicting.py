@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,8 @@ from crosstask.engine.staged import Staged
 from crosstask.errors import DataError
 from crosstask.evaluation.confidence import confidences, stored_weight
 from crosstask.evaluation.evaluate import autocasting
+from crosstask.evaluation.row_images import image_cell
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
-from crosstask.remote import url_of
 from crosstask.tasks.base import Task
 from crosstask.writing import whole
 
@@ -141,7 +140,7 @@ class _Write:
         if isinstance(predicted, str):
             return predicted
         image, pixels, values, sure = predicted
-        row = {"id": image.id, "image": self._cell(image.path)}
+        row = {"id": image.id, "image": image_cell(image.path, self.out)}
         said: dict[str, Any] = {}
         for key, task in self.tasks.items():
             encoded = task.encode(values[key])
@@ -160,9 +159,6 @@ class _Write:
         if self.pictures:
             self._save(self._sheet(pixels, values), f"{PICTURES}/{image.name}.png")
         return Done(row, said)
-
-    def _cell(self, path: Path) -> str:
-        return url_of(path) or Path(os.path.relpath(path, self.out)).as_posix()
 
     def _save(self, picture: Picture.Image, name: str) -> str:
         with whole(self.out / name) as part:
