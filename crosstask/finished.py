@@ -12,6 +12,9 @@ from typing import Any
 from crosstask.reading import require_regular
 from crosstask.schema import parse_as
 
+UNFINISHED = ".unfinished.jsonl"
+"""Its name in a folder of results, for as long as not all are there."""
+
 
 def finished(path: Path, hint: Any) -> list[Any]:
     """The lines of a file; one that was cut off is forgotten, in the file too.

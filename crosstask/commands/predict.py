@@ -13,22 +13,17 @@ What was interrupted is continued by the same command.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crosstask.commands.engine_options import add_engine
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
-<<<<<<< HEAD
-from crosstask.commands.paths import require_out, require_run, require_there
-from crosstask.commands.zero_shot_options import add_zero_shot_options
-
-if TYPE_CHECKING:
-    from crosstask.data.exchange.write import Plan
-    from crosstask.trained import TrainedRun
-=======
 from crosstask.commands.hand_over import FORMATS, hand_over
 from crosstask.commands.paths import require_free, require_out, require_run, require_there
 from crosstask.commands.zero_shot_options import add_zero_shot_options, require_zero_shot
->>>>>>> main
+from crosstask.finished import UNFINISHED
+
+if TYPE_CHECKING:
+    from crosstask.trained import TrainedRun
 
 HELP = "predict a folder, a table or patterns of images"
 
@@ -58,7 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require_run(arguments.path)
-    require_free(require_out(arguments.out, folder=True), arguments.overwrite)
+    out = require_out(arguments.out, folder=True)
+    if not (out / UNFINISHED).is_file():  # which is continued, or refused, when more is known
+        require_free(out, arguments.overwrite)
     for image in arguments.images:
         if not any(mark in image for mark in "*?["):
             require_there(image)
@@ -109,12 +106,10 @@ def run(arguments: argparse.Namespace) -> int:
         seen = "made-up rooms" if run.recipe.data.table is None else "the table of its recipe"
         print(f"to look at: {write_photos(arguments.out, predicted.done, run.run.path, seen)}")
     if planned is not None and predicted.done:
-        out = Path(arguments.out)
         print(hand_over(planned, out, out / planned.name, arguments.quiet, arguments.overwrite))
     return predicted.exit_code
 
 
-<<<<<<< HEAD
 def _key(run: TrainedRun, arguments: argparse.Namespace) -> str:
     """What predictions depend on beside the image."""
     import hashlib
@@ -128,22 +123,5 @@ def _key(run: TrainedRun, arguments: argparse.Namespace) -> str:
     return digest.hexdigest()[:32]
 
 
-def _hand_over(planned: Plan, arguments: argparse.Namespace) -> None:
-    """Write the predictions once more, in the format of a tool."""
-    from pathlib import Path
-
-    from crosstask.commands.console_progress import progress
-    from crosstask.data.exchange.write import write_labels
-    from crosstask.data.table.table import read_table
-    from crosstask.evaluation.predict import TABLE
-
-    out = Path(arguments.out) / planned.name
-    with progress(f"writing {planned.name}", arguments.quiet) as report:
-        count = write_labels(read_table(Path(arguments.out) / TABLE), planned, out, report, arguments.overwrite)
-    print(f"wrote {count} images as {planned.name} into {out}" + (f"; {planned}" if str(planned) else ""))
-
-
-=======
->>>>>>> main
 def _left_out(count: int) -> str:
     return f"; {count} could not be read" if count else ""

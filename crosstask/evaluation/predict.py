@@ -17,15 +17,13 @@ from crosstask.errors import RunError, UserError
 from crosstask.evaluation.evaluate import Progress, evaluating
 from crosstask.evaluation.predicting import PICTURES, Done, Image, predicting
 from crosstask.evaluation.sources import cameras, file_names, find_images
-from crosstask.finished import finished, finishing
+from crosstask.finished import UNFINISHED, finished, finishing
 from crosstask.remote import url_of
 from crosstask.tasks.base import Task
 from crosstask.writing import write
 
 TABLE = "table.csv"
 VALUES = "predictions.jsonl"
-UNFINISHED = ".unfinished.jsonl"
-"""A line for each image that is done, for as long as not all are."""
 
 
 @dataclass(frozen=True)
