@@ -45,7 +45,8 @@ class TrainedRun:
     @cached_property
     def splits(self) -> Splits:
         """The data of the recipe."""
-        return load_splits(self.recipe.data, self.tasks)
+        with self.recipe.named():
+            return load_splits(self.recipe.data, self.tasks)
 
     def evaluation_data(self, split: str | None = None, table: str | None = None) -> tuple[Dataset, str]:
         """The samples to measure on and the name of their split.

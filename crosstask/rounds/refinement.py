@@ -44,6 +44,10 @@ class Refinement(Rounds):
         classifier_recipe(recipe, self.roles, layout.table)
         round_recipe(recipe, self.roles, layout.labels(0), self._before(0))
         self.source = self._source()
+        if self.options.saliency_from is not None and "saliency" not in self.record.done:
+            saliency_model(self.options.saliency_from, self.device, recipe.trust)
+        if self.options.classifier is not None and "labels_0" not in self.record.done:
+            self._labeller(0)
 
     @override
     def take(self) -> str:
@@ -83,8 +87,7 @@ class Refinement(Rounds):
         self.fit(classifier_recipe(self.recipe, self.roles, self.layout.table), self.layout.classifier)
 
     def _label(self, number: int) -> None:
-        run = load_run(self._before(number), trust=self.recipe.trust)
-        labeller = Labeller(run, self.roles, self.source, self.options, self.device)
+        labeller = self._labeller(number)
         folder = self.layout.labels(number).parent
         with self.progress(f"labels of round {number}") as report:
             faults = write_labels(
@@ -99,6 +102,10 @@ class Refinement(Rounds):
         path = self.layout.round(number)
         self.fit(round_recipe(self.recipe, self.roles, self.layout.labels(number), self._before(number)), path)
         self.measure(number, path)
+
+    def _labeller(self, number: int) -> Labeller:
+        run = load_run(self._before(number), trust=self.recipe.trust)
+        return Labeller(run, self.roles, self.source, self.options, self.device)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

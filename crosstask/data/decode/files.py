@@ -212,7 +212,7 @@ def _foreign(path: Path) -> str:
     try:
         with opened(path) as file:
             start = file.read(132)
-    except ValueError:  # a member of a tar that ends before it
+    except (ValueError, OSError):  # a member of a tar that ends before it, or what cannot be read at all
         return ""
     known = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
     brand = start[4:12]
