@@ -17,7 +17,7 @@ from crosstask.compare.grid import Grid
 from crosstask.compare.plan import Recipes, plan
 from crosstask.compare.pool import Job, do
 from crosstask.entries import parse_methods
-from crosstask.recipe import read_recipe
+from crosstask.recipe.written import read_recipe
 from crosstask.report.page import write_report
 
 SMALL = ["--data.rooms.test", "16", "--data.size", "[48, 64]", "--data.workers", "0", "--training.warmup", "0"]

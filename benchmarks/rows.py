@@ -45,10 +45,10 @@ def measure(path: Path) -> None:
     """One line per stage: seconds, and how much memory the process has held at most so far."""
     from crosstask.data.check.check import check
     from crosstask.data.labels.protocols import assign
-    from crosstask.data.labels.splits import load_splits
     from crosstask.data.loading.stream import Stream
     from crosstask.data.options import DataOptions
     from crosstask.data.table.table import read_table, write_table
+    from crosstask.splits import load_splits
     from crosstask.tasks import Depth, Segmentation, Tagging
 
     tasks = {

@@ -23,8 +23,9 @@ from lightning_fabric import Fabric
 from benchmarks.gaussians import voronoi
 from crosstask.data.sample import Batch
 from crosstask.errors import nearest
-from crosstask.recipe import Recipe, read_recipe
-from crosstask.shipped import SHIPPED
+from crosstask.recipe import Recipe
+from crosstask.recipe.shipped import SHIPPED
+from crosstask.recipe.written import read_recipe
 from crosstask.training.optimisers import build_optimiser
 from crosstask.training.runtime import compile_network
 from crosstask.training.step import accumulate_gradients

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,25 @@ def claimed(file: Path) -> Iterator[bool]:
         _ours.discard(key)
         file.unlink(missing_ok=True)
         os.close(held)
+
+
+@contextmanager
+def in_turn(file: Path, seconds: float = 60.0) -> Iterator[None]:
+    """A context that several processes enter one after the other; for what takes a moment.
+
+    Raises:
+        TimeoutError: another one stayed within it for so long.
+    """
+    ends = time.monotonic() + seconds
+    file.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with claimed(file) as mine:
+            if mine:
+                yield
+                return
+        if time.monotonic() > ends:
+            raise TimeoutError(f"{file} is held by another process for {seconds:g} seconds: end it")
+        time.sleep(0.02)
 
 
 def is_claimed(file: Path) -> bool:

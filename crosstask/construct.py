@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-from crosstask.errors import RecipeError, nearest
+from crosstask.errors import DataError, RecipeError, nearest
 from crosstask.ranges import check_range
 from crosstask.strict_yaml import parse_yaml, require_plain
 from crosstask.typed import as_typed, hints_of, plain
@@ -58,6 +58,8 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
         return cls(**{**provided, **parser.instantiate(values).as_dict(), **_free(cls, resolved)})
     except RecipeError as error:
         raise RecipeError(_at(where, str(error))) from error
+    except DataError as error:
+        raise DataError(_named(cls, where, str(error))) from error
     except (ValueError, TypeError) as error:
         text = (str(error).splitlines() or [type(error).__name__])[0]
         raise RecipeError(_named(cls, where, text)) from error

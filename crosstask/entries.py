@@ -19,8 +19,8 @@ from typing import Any
 
 from crosstask.errors import RecipeError, nearest
 from crosstask.objectives import OBJECTIVES
-from crosstask.recipe import read_recipe
-from crosstask.shipped import find_recipe, shipped_patches, shipped_recipes
+from crosstask.recipe.shipped import find_recipe, shipped_patches, shipped_recipes
+from crosstask.recipe.written import read_recipe
 
 SUPERVISED = "supervised"
 SINGLE = "single"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable
 
 LONGEST = 80
+MOST_BYTES = 150
+"""Of the name of a file that is made from other text: endings and what the writer adds need room too."""
 _NEVER = frozenset('/\\:*?"<>|;')
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³])(\..*)?", re.IGNORECASE)
 
 
 def require_name(name: object, where: str, what: str = "name") -> str:
@@ -34,6 +38,30 @@ def require_name(name: object, where: str, what: str = "name") -> str:
     return text
 
 
+def file_part(text: str) -> str:
+    """A name for a file or folder on any system, as near to ``text`` as can be.
+
+    >>> file_part("a: 1?"), file_part("con"), file_part("end. "), len(file_part("x" * 999))
+    ('a_ 1_', '_con', 'end', 150)
+    """
+    name = re.sub(r'[<>:"|?*\x00-\x1f\x7f]', "_", text).rstrip(" .") or "_"
+    name = f"_{name}" if _DEVICES.fullmatch(name) else name
+    whole = name.encode("utf-8", "surrogatepass")
+    if len(whole) <= MOST_BYTES:
+        return name
+    told_apart = "-" + hashlib.sha256(whole).hexdigest()[:16]
+    return whole[: MOST_BYTES - len(told_apart)].decode("utf-8", "ignore") + told_apart
+
+
+def alike(name: str) -> str:
+    """A name as systems see it that tell neither upper from lower case nor ways to write an accent apart.
+
+    >>> alike("Caf\u00e9") == alike("cafe\u0301")
+    True
+    """
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def require_different(names: Iterable[str], where: str) -> None:
     """
     Raises:
@@ -41,6 +69,6 @@ def require_different(names: Iterable[str], where: str) -> None:
     """
     seen: dict[str, str] = {}
     for name in names:
-        other = seen.setdefault(name.casefold(), name)
+        other = seen.setdefault(alike(name), name)
         if other != name:
             raise ValueError(f"{where}: {other!r} and {name!r} are one file name on some systems: rename one")

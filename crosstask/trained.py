@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from crosstask.data.labels.splits import Splits, load_splits, measurable
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.sample import Batch
@@ -19,6 +18,7 @@ from crosstask.evaluation.scale import AtScale
 from crosstask.names import require_name
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.recipe import Recipe
+from crosstask.splits import Splits, load_splits, measurable
 from crosstask.tasks.base import Task
 from crosstask.training.checkpoint import load_weights
 from crosstask.training.run import Run
@@ -45,7 +45,8 @@ class TrainedRun:
     @cached_property
     def splits(self) -> Splits:
         """The data of the recipe."""
-        return load_splits(self.recipe.data, self.tasks)
+        with self.recipe.named():
+            return load_splits(self.recipe.data, self.tasks)
 
     def evaluation_data(self, split: str | None = None, table: str | None = None) -> tuple[Dataset, str]:
         """The samples to measure on and the name of their split.

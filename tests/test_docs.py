@@ -10,7 +10,8 @@ import pytest
 
 from crosstask.cli import parser, separate
 from crosstask.entries import parse_labels, parse_methods, parse_seeds
-from crosstask.recipe import Recipe, read_recipe
+from crosstask.recipe import Recipe
+from crosstask.recipe.written import read_recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

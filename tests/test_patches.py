@@ -8,8 +8,9 @@ import torch
 from crosstask.cli import main
 from crosstask.entries import parse_methods
 from crosstask.errors import RecipeError
-from crosstask.recipe import Recipe, merge, read_recipe
-from crosstask.shipped import SHIPPED
+from crosstask.recipe import Recipe
+from crosstask.recipe.shipped import SHIPPED
+from crosstask.recipe.written import merge, read_recipe
 
 PATCHES = sorted((SHIPPED / "patches").glob("*.yaml"))
 

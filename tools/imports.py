@@ -2,7 +2,7 @@
 
 A room is a package or a module of `crosstask`. Only imports at the top of a module count: one inside a function is how
 a command stays light. Arrows point from a room to what it imports; one that follows from others (a -> b -> c makes
-a -> c) is left out. Rooms that import each other share a box.
+a -> c) is left out.
 """
 
 from __future__ import annotations
@@ -30,15 +30,13 @@ def imports() -> networkx.DiGraph:
 
 
 def rooms(modules: networkx.DiGraph) -> networkx.DiGraph:
-    """The same between rooms; those that import each other are one, named by all."""
+    """The same between rooms."""
     pairs = {(above.split(".")[0], below.split(".")[0]) for above, below in modules.edges}
-    graph = networkx.DiGraph(pair for pair in pairs if pair[0] != pair[1])
-    whole = networkx.condensation(graph)
-    return networkx.relabel_nodes(whole, {node: " + ".join(sorted(whole.nodes[node]["members"])) for node in whole})
+    return networkx.DiGraph(sorted(pair for pair in pairs if pair[0] != pair[1]))
 
 
 def draw(graph: networkx.DiGraph) -> str:
-    """The picture of rooms as SVG; colours follow the reader's light or dark."""
+    """The picture of rooms as SVG, where none import each other; colours follow the reader's light or dark."""
     floors = [sorted(floor) for floor in networkx.topological_generations(graph)]
     boxes = {}
     for floor, names in enumerate(floors):

@@ -12,15 +12,15 @@ from benchmarks.bad_input.case import Case, train
 from crosstask.balancing import BALANCERS
 from crosstask.construct import signature_options
 from crosstask.data.options import DataOptions, RoomsOptions
+from crosstask.learner.weighting import Weighting
 from crosstask.networks import NETWORKS
 from crosstask.networks.encoders import ENCODERS
 from crosstask.networks.multitask import DECODERS
 from crosstask.objectives import OBJECTIVES
+from crosstask.recipe.refine import RefineOptions
+from crosstask.recipe.training import TrainingOptions
 from crosstask.regions import PROVIDERS
-from crosstask.rounds.options import RefineOptions
 from crosstask.tasks import KINDS
-from crosstask.training.learner import Weighting
-from crosstask.training.options import TrainingOptions
 from crosstask.typed import hints_of, is_options
 
 NEGATIVE = {"training.seed", "data.labels_seed", "data.rooms.seed", "tasks.ignore"}
@@ -31,7 +31,7 @@ TASKS: dict[str, dict[str, object]] = {
     "depth": {"column": "depth"},
     "disparity": {"column": "depth"},
     "normals": {"column": "normals"},
-    "saliency": {"column": "depth"},
+    "saliency": {"column": "depth", "scale": "3000"},
     "tags": {"column": "tags", "classes": "[cat, sofa]"},
     "category": {"column": "place", "classes": "[indoor, outdoor]"},
     "scalars": {"column": "age", "names": "[years]"},
@@ -40,6 +40,7 @@ COUPLED = "{classes: place, attributes: tags, relatedness: '{work}/data/r.csv'}"
 OBJECTIVE = {
     "soft_coannotation": COUPLED, "hard_coannotation": COUPLED, "distribution_matching": COUPLED,
     "geometry": "{depth: depth, normals: normals}", "spaces": "{task: semantic}",
+    "scalar_matching": "{classes: place, scalars: age, means: '{work}/data/means.csv'}",
 }  # fmt: skip
 SKIPPED = {"training.accelerator", "training.devices", "training.strategy", "training.compile"}
 """Taken by Lightning as they are; looked at in commands.py."""
@@ -95,7 +96,9 @@ def _sections() -> Iterator[tuple[str, type, tuple[str, ...], tuple[str, ...]]]:
         one = f"{{{column}: {{kind: {kind}, {given}}}}}"
         yield f"tasks.{column}", task, ("name",), ("--tasks", one, "--data.labels", "full")
     for name, objective in OBJECTIVES.items():
-        yield f"objectives.{name}", objective, ("tasks", "network"), (f"--objectives.{name}", OBJECTIVE.get(name, "{}"))
+        aged = ("--tasks.age", "{kind: scalars, names: [years]}") if name == "scalar_matching" else ()
+        flags = (*aged, f"--objectives.{name}", OBJECTIVE.get(name, "{}"))
+        yield f"objectives.{name}", objective, ("tasks", "network"), flags
     yield "objectives.supervised", Weighting, (), ()
     for name, balancer in BALANCERS.items():
         yield "balancing", balancer, (), ("--balancing.kind", name)

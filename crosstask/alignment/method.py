@@ -8,9 +8,9 @@ from torch import Tensor
 from crosstask.alignment.cosines import mean
 from crosstask.entries import SUPERVISED
 from crosstask.errors import RecipeError
+from crosstask.learner.learner import Learner
 from crosstask.objectives.base import Objective, Step
 from crosstask.seeding import generator
-from crosstask.training.learner import Learner
 
 
 class AlignedMethod:

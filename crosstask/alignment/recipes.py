@@ -8,7 +8,8 @@ from typing import Any
 
 from crosstask.entries import SUPERVISED, parse_methods
 from crosstask.errors import RecipeError
-from crosstask.recipe import Recipe, merge, parse_overrides
+from crosstask.recipe import Recipe
+from crosstask.recipe.written import merge, parse_overrides
 
 
 def aligned_recipes(recipe: Recipe, entries: str, overrides: Sequence[str] = ()) -> dict[str, Recipe]:

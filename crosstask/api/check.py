@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crosstask.data.check.check import Report
 from crosstask.data.check.check import check as check_table
+from crosstask.data.check.report import Report
 from crosstask.data.table.sources import read_like, readers
 from crosstask.data.table.table import Table, read_table
 from crosstask.engine import Engine

@@ -11,7 +11,8 @@ from crosstask.api.model import Model, load
 from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import RecipeError, UserError
 from crosstask.experiment import Experiment
-from crosstask.recipe import Recipe, merge, read_recipe
+from crosstask.recipe import Recipe
+from crosstask.recipe.written import merge, read_recipe
 
 log = logging.getLogger(__name__)
 

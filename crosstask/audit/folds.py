@@ -10,7 +10,8 @@ import numpy as np
 
 from crosstask.errors import RecipeError, RunError
 from crosstask.experiment import Experiment
-from crosstask.recipe import Recipe, merge, parse_overrides
+from crosstask.recipe import Recipe
+from crosstask.recipe.written import merge, parse_overrides
 from crosstask.rounds.crossfit import folds as folds_of
 from crosstask.trained import TrainedRun, load_run
 from crosstask.writing import write

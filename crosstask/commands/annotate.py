@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.paths import require_out, require_recipe, require_table
+from crosstask.commands.paths import require_free, require_out, require_recipe, require_table
+from crosstask.commands.trust import add_trust
 
 HELP = "write the labels of a table for an annotation tool"
 
@@ -27,13 +28,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write")
     parser.add_argument("--split", metavar="NAME", help="the rows of this split alone")
     parser.add_argument("--overwrite", action="store_true", help="replace the folder if it is there")
+    add_trust(parser)
     parser.add_argument("--quiet", action="store_true", help="show no progress")
 
 
 def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     require_recipe(arguments.recipe)
-    require_out(arguments.out, folder=True)
+    require_free(require_out(arguments.out, folder=True), arguments.overwrite)
     from crosstask.commands.console_progress import progress
     from crosstask.data.exchange.write import plan, write_labels
     from crosstask.data.table.table import read_table
@@ -43,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     table = read_table(arguments.table)
     if arguments.split is not None:
         table = table.select(arguments.split)
-    tasks = {name: task for name, task in Recipe.load(arguments.recipe).tasks().items() if name in table.columns}
+    known = Recipe.load(arguments.recipe, trust=arguments.trust).tasks()
+    tasks = {name: task for name, task in known.items() if name in table.columns}
     if not tasks:
         raise UserError(
             f"{arguments.table}: has no column of a task in {arguments.recipe}: give the recipe of the table"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from crosstask.commands.engine_options import add_engine, engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.paths import require_recipe, require_table
+from crosstask.commands.recipe_paths import require_data
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
         require_table(name)
     if arguments.recipe is not None:
         require_recipe(arguments.recipe, "--recipe")
+        if not arguments.table:
+            require_data(arguments.recipe)
     from crosstask.commands.console_progress import progress
     from crosstask.data.check.check import check
-    from crosstask.data.check.report import render
     from crosstask.data.table.sources import alike, load_tables, readers
     from crosstask.errors import UserError
 
@@ -66,5 +68,5 @@ def run(arguments: argparse.Namespace) -> int:
     table = load_tables(given)
     with progress("checking", arguments.quiet) as report:
         found = check(table, tasks, engine=engine(arguments), readers=reading, progress=report, **options)
-    show(arguments, lambda: render(found), found.plain)
+    show(arguments, lambda: found, found.plain)
     return 2 if found.errors else 0

@@ -17,6 +17,7 @@ from crosstask.commands.engine_options import add_on
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
+from crosstask.commands.recipe_paths import require_beginnings, require_data
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -50,31 +51,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     require_recipe(arguments.recipe)
+    require_data(arguments.recipe, arguments.overrides)
+    require_beginnings(arguments.recipe, arguments.overrides)
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import shlex
     import sys
     from pathlib import Path
 
+    from crosstask.claims import in_turn
     from crosstask.commands.jobs import do_jobs, tell_end
     from crosstask.compare.comparison import compare
     from crosstask.compare.grid import Grid, Recipes
     from crosstask.compare.plan import check, plan, states
     from crosstask.compare.promising import references
     from crosstask.compare.tables import contents, write_tables
+    from crosstask.engine import Engine
     from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
-    from crosstask.recipe import read_recipe
+    from crosstask.recipe.written import read_recipe
 
     if arguments.jobs < 1:
         raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")
+    Engine(arguments.on)
     base = read_recipe(arguments.recipe, arguments.overrides)
     path = Path(arguments.out or Path("runs") / f"compare_{Path(arguments.recipe).stem}")
-    labels = parse_labels(arguments.labels) if arguments.labels else [(base.get("data") or {}).get("labels", "full")]
+    labels = (
+        parse_labels(arguments.labels)
+        if arguments.labels is not None
+        else [(base.get("data") or {}).get("labels", "full")]
+    )
     typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
     recipes = Recipes(base, asked, arguments.trust)
-    whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
     cells = asked.cells
     recipes.record(writes=False)
     check(recipes, cells, writes=False)  # nothing is written of what cannot be
@@ -85,13 +94,16 @@ def run(arguments: argparse.Namespace) -> int:
         listed = states(recipes, cells)
         show(arguments, lambda: _listed(listed), lambda: listed)
         return 0
-    whole.save()
+    with in_turn(path / ".grid.lock"):  # several may add to a comparison at once
+        whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
+        compare(whole)  # what is finished can be read
+        whole.save()
     if arguments.align_first:
         first = references(asked)
         ended = do_jobs(jobs := plan(recipes, first), arguments.jobs, arguments.quiet, arguments.on)
         if any(each.status != "finished" for each in ended) or len(ended) < len(jobs):
             return tell_end(jobs, ended)
-        cells = _promising(recipes, first, arguments.quiet).cells
+        cells = _promising(recipes, first, arguments).cells
     ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet, arguments.on)
     comparison = compare(whole)
     if comparison.scores:
@@ -101,22 +113,25 @@ def run(arguments: argparse.Namespace) -> int:
     return tell_end(jobs, ended)
 
 
-def _promising(recipes: Recipes, first: list[Cell], quiet: bool) -> Grid:
+def _promising(recipes: Recipes, first: list[Cell], arguments: argparse.Namespace) -> Grid:
     """The grid without the methods that agree with no label hidden from the supervised runs; says why."""
+    import sys
+
     from crosstask.alignment.table import statements
     from crosstask.commands.console_progress import progress
     from crosstask.compare.promising import align_grid, promising
 
     rows = []
+    told = sys.stderr if arguments.json else sys.stdout
     for cell in first:
-        with progress(f"aligning, labels {cell.labels}", quiet) as report:
+        with progress(f"aligning, labels {cell.labels}", arguments.quiet) as report:
             found = align_grid(recipes, cell, report)
         for line in statements(found):
-            print(f"labels {cell.labels}: {line}")
+            print(f"labels {cell.labels}: {line}", file=told)
         rows += found
     grid = promising(recipes.grid, rows)
     left_out = [name for name in recipes.grid.methods if name not in grid.methods]
-    print("left out:", ", ".join(left_out) or "nothing")
+    print("left out:", ", ".join(left_out) or "nothing", file=told)
     return grid
 
 

@@ -67,7 +67,7 @@ def _grid(path: Path, overrides: list[str]) -> tuple[Recipes, list[Cell]]:
     from crosstask.compare.grid import Cell, Grid, Recipes
     from crosstask.compare.plan import check
     from crosstask.entries import SUPERVISED, parse_methods
-    from crosstask.recipe import read_recipe
+    from crosstask.recipe.written import read_recipe
 
     base = read_recipe("demo", overrides)
     cells = [Cell(SUPERVISED, "one", 0), Cell(METHOD, "one", 0), Cell(SUPERVISED, "full", 0)]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.paths import require_run, require_table
-from crosstask.commands.zero_shot_options import add_zero_shot_options
+from crosstask.commands.recipe_paths import require_run_and_data
+from crosstask.commands.zero_shot_options import add_zero_shot_options, require_zero_shot
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,9 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_run(arguments.path)
-    if arguments.table is not None:
+    if arguments.table is None:
+        require_run_and_data(arguments.path)
+    else:
+        require_run(arguments.path)
         require_table(arguments.table)
+    require_zero_shot(arguments)
     import json
     from dataclasses import replace
 

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
+from crosstask.commands.recipe_paths import require_beginnings, require_data
 from crosstask.commands.trust import add_trust
 
 HELP = "label the training images and train again, in rounds; segmentation from tags"
@@ -31,9 +33,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--rounds", type=whole(0, 1000), help="how often images are labelled anew (default: refine.rounds)"
     )
     parser.add_argument("--resume", metavar="FOLDER", help="continue where this folder was left")
+    parser.add_argument("--anyway", action="store_true", help="continue even where data or recipe changed since")
     parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_engine(parser, what="0; on a cluster, what it has")
     add_json(parser)
     add_trust(parser)
     parser.set_defaults(takes_overrides=True)
@@ -50,9 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     if arguments.recipe is not None:
         require_recipe(arguments.recipe)
+        if not arguments.print_config:
+            require_data(arguments.recipe, arguments.overrides)
+            require_beginnings(arguments.recipe, arguments.overrides)
     resumed = arguments.resume
     if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
         raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
+    if resumed:
+        require_data(Path(resumed) / "recipe.yaml")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys
@@ -61,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
+    from crosstask.commands.engine_options import network_engine
     from crosstask.commands.evaluation_options import device
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
@@ -71,15 +81,17 @@ def run(arguments: argparse.Namespace) -> int:
     layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
     if arguments.resume is not None:
         recipe = layout.load(arguments.trust)
+        layout.require_unchanged(recipe, arguments.anyway)
     else:
         rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
         recipe = Recipe.load(arguments.recipe, [*arguments.overrides, *rounds], arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
+    on = network_engine(arguments)
     bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say)
+    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say, on)
     if arguments.resume is None:
         layout.begin(recipe)
     try:

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from crosstask.commands.engine_options import add_engine, engine
-from crosstask.commands.paths import require_out, require_table
+from crosstask.commands.paths import require_out, require_recipe, require_table, require_table_out
+from crosstask.commands.trust import add_trust
 
 HELP = "make superpixel or SAM regions of a table's images"
 NAMES = ("slic", "felzenszwalb", "grid", "sam", "given")
@@ -34,6 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--recipe", metavar="RECIPE", help="with --by given: read the column as its task of that name does"
     )
     add_engine(parser)
+    add_trust(parser)
     parser.set_defaults(takes_overrides=True)
 
 
@@ -41,17 +43,19 @@ def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe, "--recipe")
     if arguments.write is not None:
-        require_out(arguments.write, "--write")
+        require_table_out(arguments.write, "--write")
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct
     from crosstask.data.table.regions_column import add_regions
-    from crosstask.recipe import parse_overrides
+    from crosstask.recipe.written import parse_overrides
     from crosstask.regions import PROVIDERS
 
     options = parse_overrides(arguments.overrides)
     if arguments.recipe is not None:
-        options = _conventions(arguments.recipe, arguments.by, options) | options
+        options = _conventions(arguments.recipe, arguments.by, options, arguments.trust) | options
     provider = construct(PROVIDERS[arguments.by], options, f"regions by {arguments.by}")
     if arguments.by == "given":
         print(f"warning: {SHOWN.format(column=provider.source)}", file=sys.stderr)
@@ -68,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _conventions(recipe: str, by: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _conventions(recipe: str, by: str, options: Mapping[str, Any], trust: bool) -> dict[str, Any]:
     """How the recipe's task reads the column: which ids are unknown, and what others stand for."""
     from crosstask.errors import RecipeError, nearest
     from crosstask.recipe import Recipe
@@ -76,7 +80,8 @@ def _conventions(recipe: str, by: str, options: Mapping[str, Any]) -> dict[str, 
 
     if by != "given":
         raise RecipeError(f"regions --recipe: only regions by given read labels, found --by {by}: leave it out")
-    tasks = {name: task for name, task in Recipe.load(recipe).tasks().items() if isinstance(task, Segmentation)}
+    known = Recipe.load(recipe, trust=trust).tasks()
+    tasks = {name: task for name, task in known.items() if isinstance(task, Segmentation)}
     column = str(options.get("column", ""))
     if column not in tasks:
         raise RecipeError(f"regions --column: {recipe} has no segmentation task {column!r}; {nearest(column, tasks)}")
@@ -85,4 +90,4 @@ def _conventions(recipe: str, by: str, options: Mapping[str, Any]) -> dict[str, 
         return {"remap": task.remap}
     if task.offset or len(task.ignored) > 1:
         return {"remap": {index + task.offset: index for index in range(task.channels)}}
-    return {"none": task.ignored[0]}
+    return {"none": task.ignored[0]} if task.ignored else {}

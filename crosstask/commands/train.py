@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.paths import require_out, require_recipe, require_run
+from crosstask.commands.paths import require_out, require_recipe
+from crosstask.commands.recipe_paths import require_beginnings, require_data, require_run_and_data
 from crosstask.commands.trust import add_trust
 
 HELP = "train a recipe into a run directory, or continue one"
@@ -37,10 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from crosstask.errors import RecipeError
+    from crosstask.errors import RecipeError, UserError
 
     if arguments.options:
-        from crosstask.option_help import option_help
+        from crosstask.recipe.option_help import option_help
 
         print(option_help())
         return 0
@@ -49,11 +50,19 @@ def run(arguments: argparse.Namespace) -> int:
         raise RecipeError("give a recipe to train, or --resume RUN to continue one (not both)")
 
     if arguments.recipe is None:
-        require_run(arguments.resume)
+        require_run_and_data(arguments.resume)
     else:
         require_recipe(arguments.recipe)
-    if arguments.out is not None:
-        require_out(arguments.out, folder=True)
+        if not arguments.print_config:
+            require_data(arguments.recipe, arguments.overrides)
+            require_beginnings(arguments.recipe, arguments.overrides)
+    out = (
+        Path(f"runs/{Path(arguments.recipe or '').stem}")
+        if arguments.out is None
+        else require_out(arguments.out, folder=True)
+    )
+    if arguments.recipe is not None and not (auto or arguments.print_config) and (out / "checkpoints/last").exists():
+        raise UserError(f"{out} already holds a run: continue it with --resume, or choose another folder")
 
     from crosstask.experiment import Experiment
     from crosstask.recipe import Recipe
@@ -68,7 +77,6 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
-        out = arguments.out or Path("runs") / Path(arguments.recipe).stem
         experiment = Experiment(recipe, out, arguments.quiet, "auto" if auto else "no", arguments.anyway)
     outcome = experiment.fit()
     where = experiment.run.path

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 
 from crosstask.entries import Method
 from crosstask.errors import RecipeError, UserError
-from crosstask.recipe import Recipe, merge
+from crosstask.recipe import Recipe
+from crosstask.recipe.written import merge
 from crosstask.schema import read_as
 from crosstask.writing import write
 

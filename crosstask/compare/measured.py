@@ -11,7 +11,7 @@ from crosstask.compare.cell import RESULTS, finished
 from crosstask.compare.grid import Cell, Grid
 from crosstask.errors import UserError
 from crosstask.evaluation.results import Results, TaskResults
-from crosstask.recipe import task_names
+from crosstask.recipe.written import task_names
 from crosstask.schema import read_as
 from crosstask.training.run import Run
 

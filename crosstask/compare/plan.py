@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 
 from crosstask.compare.cell import finished
 from crosstask.compare.grid import Cell, Recipes
 from crosstask.compare.pool import Job
-from crosstask.data.labels.splits import Splits, load_splits
 from crosstask.entries import SUPERVISED
 from crosstask.errors import DataError
+from crosstask.splits import Splits, load_splits
+from crosstask.training.fingerprint import FILE, changed_tables, digests
+from crosstask.training.run import Run
 from crosstask.writing import write
+
+log = logging.getLogger(__name__)
 
 
 def plan(recipes: Recipes, cells: Sequence[Cell]) -> list[Job]:
-    """The runs of these cells that are not finished."""
+    """The runs of these cells that are not finished; says where those that are were trained on another table."""
+    for path in changed_since(recipes, cells):
+        log.warning(
+            "%s: %s changed since runs of this comparison were trained, whose numbers are those of other data: choose "
+            "another --out to train all of them anew", recipes.grid.path, path,
+        )  # fmt: skip
     return [
         Job(recipes.of(cell, task), path, f"{cell}, {task} alone" if task else str(cell))
         for cell in cells
         for task, path in recipes.grid.runs(cell, recipes.tasks).items()
         if not finished(path)
     ]
+
+
+def changed_since(recipes: Recipes, cells: Sequence[Cell]) -> list[str]:
+    """The tables that are not what they were when finished runs of these cells were begun."""
+    now = digests(recipes.base.data)
+    runs = (path for cell in cells for path in recipes.grid.runs(cell, recipes.tasks).values() if finished(path))
+    stored = (Run(path).read_json(FILE) for path in runs)
+    return sorted({name for each in stored if isinstance(each, dict) for name in changed_tables(each, now)})
 
 
 def states(recipes: Recipes, cells: Sequence[Cell]) -> list[dict[str, str]]:

@@ -11,6 +11,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from crosstask.errors import UserError
+from crosstask.reading import read_text, require_regular
+
 _TAIL = 1 << 16
 
 
@@ -78,12 +81,13 @@ class GridProgress:
 def advance(path: Path) -> float:
     """Which part of a run is done, in [0, 1], as far as its files tell."""
     try:
-        iterations = json.loads((path / "environment.json").read_text())["iterations"]
+        iterations = json.loads(read_text(path / "environment.json"))["iterations"]
+        require_regular(path / "metrics.jsonl")
         with open(path / "metrics.jsonl", "rb") as file:
             file.seek(max(file.seek(0, 2) - _TAIL, 0))
             lines = file.read().splitlines()
         return json.loads(lines[-1])["iteration"] / iterations
-    except (OSError, ValueError, KeyError, IndexError):  # not there yet, or a line is being written
+    except (UserError, OSError, ValueError, KeyError, IndexError):  # not there yet, or a line is being written
         return 0.0
 
 

@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from crosstask.claims import claimed
 from crosstask.data.labels.subsets import Subset
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.sample import Batch
-from crosstask.errors import RunError
+from crosstask.errors import RunError, UserError
 from crosstask.writing import whole, write
 
 CHUNK = 1024
 """Images between two files: what an interruption costs at most."""
 KEY = "key.json"
+LOCK = ".lock"
 
 Progress = Callable[[int, int | None], object]
 
@@ -53,32 +55,50 @@ def by_row(
         float32 (N, columns).
 
     Raises:
+        UserError: another process is at work in the folder.
         RunError: a file cannot be written.
         DataError: an image cannot be read; what was finished stays.
     """
-    count = len(dataset)
-    identity = hashlib.sha256("\0".join(dataset.ids).encode()).hexdigest()
-    said = json.dumps([list(key), identity, count, columns, chunk])
-    table = np.full((count, columns), np.nan, dtype=np.float32)
     try:
-        done = _begin(folder, said, table, chunk)
-        report = progress or (lambda done, total: None)
-        report(done, count)
-        start = done
-        if done < count:
-            for batch in batches(Subset(dataset, range(done, count)) if done else dataset):
-                table[done : done + len(batch)] = measure(batch).numpy()
-                done += len(batch)
-                while done - start >= chunk or (done == count and done > start):
-                    end = min(start + chunk, count)
-                    _save(folder / f"{start:09d}.npy", table[start:end])
-                    start = end
-                report(done, count)
+        folder.mkdir(parents=True, exist_ok=True)
+        with claimed(folder / LOCK) as mine:
+            if not mine:
+                raise UserError(f"{folder}: another process writes there: wait for it, end it, or give another --out")
+            return _pass(dataset, batches, measure, columns, folder, key, progress, chunk)
     except OSError as error:
         raise RunError(
             f"{error.filename or folder}: cannot be written ({error.strerror or error}); free some space and run the "
             "command again, it goes on where it was"
         ) from error
+
+
+def _pass(
+    dataset: Dataset,
+    batches: Callable[[Dataset], Iterable[Batch]],
+    measure: Callable[[Batch], Tensor],
+    columns: int,
+    folder: Path,
+    key: Sequence[str],
+    progress: Progress | None,
+    chunk: int,
+) -> np.ndarray:
+    count = len(dataset)
+    identity = hashlib.sha256("\0".join(dataset.ids).encode()).hexdigest()
+    said = json.dumps([list(key), identity, count, columns, chunk])
+    table = np.full((count, columns), np.nan, dtype=np.float32)
+    start = done = _begin(folder, said, table, chunk)
+    report = progress or (lambda done, total: None)
+    report(done, count)
+    if done == count:
+        return table
+    for batch in batches(Subset(dataset, range(done, count)) if done else dataset):
+        table[done : done + len(batch)] = measure(batch).numpy()
+        done += len(batch)
+        while done - start >= chunk or (done == count and done > start):
+            end = min(start + chunk, count)
+            _save(folder / f"{start:09d}.npy", table[start:end])
+            start = end
+        report(done, count)
     return table
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from crosstask.data.table.formats import FORMATS
 from crosstask.data.table.table import INTRINSICS, read_table
 from crosstask.errors import UserError
+from crosstask.names import alike, file_part
 from crosstask.remote import is_url, path_of
 from crosstask.remote.listing import list_files
 
@@ -84,7 +85,7 @@ def file_name(name: str) -> str:
     'rgb/a_ 1_.jpg'
     """
     parts = [part for part in re.split(r"[/\\\\]+", name) if part not in ("", ".", "..")]
-    return "/".join(re.sub(r'[<>:"|?*\x00-\x1f]', "_", part) for part in parts) or "_"
+    return "/".join(map(file_part, parts)) or "_"
 
 
 def file_names(ids: Sequence[str]) -> dict[str, str]:
@@ -94,10 +95,10 @@ def file_names(ids: Sequence[str]) -> dict[str, str]:
     for identifier in ids:
         name = base = file_name(identifier)
         count = 1
-        while name.lower() in taken:
+        while alike(name) in taken:
             count += 1
             name = f"{base}-{count}"
-        taken.add(name.lower())
+        taken.add(alike(name))
         names[identifier] = name
     return names
 

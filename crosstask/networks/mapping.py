@@ -48,13 +48,15 @@ class FiLMConv(nn.Module):
         self.gamma = nn.Parameter(torch.ones(outputs, slots))
         self.beta = nn.Parameter(torch.zeros(outputs, slots))
 
-    def forward(self, maps: Tensor, slots: Tensor) -> Tensor:
-        """Maps (N, C, H, W), each with the number of its pair (N,) int64."""
+    def forward(self, maps: Tensor, slots: Tensor, index: Tensor | None = None) -> Tensor:
+        """Maps (N, C, H, W), each with the number of its pair (N,) int64; or of ``maps[index]``, whose convolution is
+        that of the maps."""
         gamma, beta = self.gamma.T[slots], self.beta.T[slots]
         if self._is_plain(maps):
-            return self._plain(maps, gamma, beta)
+            return self._plain(maps, gamma, beta, index)
+        hidden = self.conv(maps) if index is None else self.conv(maps)[index]
         gamma, beta = gamma[..., None, None], beta[..., None, None]
-        return F.relu_(torch.addcmul(beta, self.norm(self.conv(maps)), gamma))
+        return F.relu_(torch.addcmul(beta, self.norm(hidden), gamma))
 
     def _is_plain(self, maps: Tensor) -> bool:
         """Whether this is training on a CPU at full precision, with statistics of this process's own maps."""
@@ -65,15 +67,15 @@ class FiLMConv(nn.Module):
             and self.norm.training
         )
 
-    def _plain(self, maps: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
+    def _plain(self, maps: Tensor, gamma: Tensor, beta: Tensor, index: Tensor | None) -> Tensor:
         """The same with less work. A bias in front of batch norm moves its running mean alone."""
         weight, bias, norm = self.conv.weight, cast(Tensor, self.conv.bias), self.norm
         wide = weight.shape[2:] == (3, 3) and weight[:, :, 0, 0].numel() >= WIDE and maps[0, 0].numel() >= PLACES
         hidden = conv3x3(maps, weight) if wide else F.conv2d(maps, weight, padding=self.conv.padding)
         shift = beta + gamma * norm.bias + 0 * bias
-        result, mean, var = norm_film_relu(hidden, gamma * norm.weight, shift, norm.eps)
+        result, mean, var = norm_film_relu(hidden, gamma * norm.weight, shift, norm.eps, index)
         with torch.no_grad():
-            count, momentum = hidden.numel() / len(mean), cast(float, norm.momentum)
+            count, momentum = result.numel() / len(mean), cast(float, norm.momentum)
             cast(Tensor, norm.running_mean).lerp_(mean + bias, momentum)
             cast(Tensor, norm.running_var).lerp_(var * (count / max(count - 1, 1)), momentum)
             cast(Tensor, norm.num_batches_tracked).add_(1)
@@ -108,7 +110,7 @@ class MappingNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if len(widths) != len(layers):
-            raise ValueError(f"{len(widths)} widths and {len(layers)} layers: give one of each per stage")
+            raise ValueError(f"widths are {list(widths)} and layers {list(layers)}: give one of each per stage")
         self.tasks, self.pool = len(channels), pool
         slots = self.tasks * (self.tasks - 1)
         self.stems = nn.ModuleList(
@@ -132,18 +134,23 @@ class MappingNetwork(nn.Module):
         """Embed maps.
 
         Args:
-            maps: (index of the task, its maps (n, C, H, W), the pair of each (n,) int64); H and W alike for all.
+            maps: (index of the task, its maps (n, C, H, W), the pair of each (n,) int64); H and W alike for all. Pairs
+                (k, n) stand for k entries of the same maps, whose stem and first convolution are computed once.
 
         Returns:
             For each entry its maps in the joint space, (n, D, H / 2^stages, W / 2^stages), or (n, D, H, W) where
-            stages do not pool.
+            stages do not pool; (k, n, ...) for pairs (k, n).
         """
-        sizes = [len(each) for _, each, _ in maps]
         laid = [(task, each.contiguous(memory_format=torch.channels_last)) for task, each, _ in maps]
         hidden = torch.cat([self.stems[task](each) for task, each in laid])
-        slots = torch.cat([each for _, _, each in maps])
+        slots = torch.cat([each.flatten() for _, _, each in maps])
+        rows = torch.arange(len(hidden), device=hidden.device).split([len(each) for _, each, _ in maps])
+        index = torch.cat([each.expand_as(pairs).flatten() for each, (_, _, pairs) in zip(rows, maps, strict=True)])
+        again: Tensor | None = index if len(index) > len(hidden) else None
         for stage in self.stages:
             for layer in stage:  # type: ignore[attr-defined]
-                hidden = layer(hidden, slots)
+                hidden = layer(hidden, slots, again)
+                again = None
             hidden = F.max_pool2d(hidden, 2) if self.pool else hidden
-        return list(hidden.split(sizes))
+        parts = hidden.split([each.numel() for _, _, each in maps])
+        return [part.unflatten(0, each.shape) for part, (_, _, each) in zip(parts, maps, strict=True)]

@@ -73,7 +73,7 @@ def make_regions(
     jobs: Sequence[Job],
     provider: Provider,
     read: Reader,
-    engine: Engine = Engine(),  # noqa: B008: frozen
+    engine: Engine = Engine(),
     progress: Callable[[Progress], None] | None = None,
 ) -> Progress:
     """Make the region files that are missing, broken, or were made with other parameters or from another file.

@@ -86,7 +86,7 @@ def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None
     if of.kind != "category" or to.kind not in ("tags", "category", "scalars"):
         raise RecipeError(
             f"relatedness is of a category to tags, a category or scalars, not of {of.name} ({of.kind}) to {to.name} "
-            f"({to.kind})"
+            f"({to.kind}): give such tasks to --of and --to"
         )
     table, _ = without_blanks(table, {of.name: of, to.name: to}, {})
     both = [row for row in range(len(table)) if table.rows[row].get(of.name) and table.rows[row].get(to.name)]

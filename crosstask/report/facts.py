@@ -12,6 +12,7 @@ from crosstask.compare.comparison import Comparison
 from crosstask.compare.markdown import protocols
 from crosstask.evaluation.results import ARROWS, NOT_MEASURED, Results, show
 from crosstask.evaluation.watchdog import doubts, lacks
+from crosstask.report.history import change_cells, history_cells
 from crosstask.report.subject import Subject
 from crosstask.rounds.record import Record
 from crosstask.training.run import Run
@@ -100,7 +101,10 @@ def _of_several(subject: Subject) -> Facts:
     )
     command = shlex.join(["crosstask", "report", *(str(source.runs[0]) for source in subject.sources)])
     table = (subject.labels[0], "All metrics", (["task", "metric", *subject.methods], rows))
-    return Facts({"runs": str(len(subject.sources))}, [table] if rows else [], list(protocols), command)
+    grown = (subject.labels[0], "Training labels and scores", history_cells(subject))
+    changed = change_cells(subject)
+    paired = [(subject.labels[0], "Change, image by image", changed)] if changed[1] else []
+    return Facts({"runs": str(len(subject.sources))}, [grown, *paired, table] if rows else [], list(protocols), command)
 
 
 def _of_rounds(subject: Subject, record: Record) -> Facts:

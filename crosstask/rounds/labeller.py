@@ -11,8 +11,8 @@ from crosstask.data.sample import Sample
 from crosstask.errors import UserError
 from crosstask.evaluation.scale import show
 from crosstask.ops.mean_field import mean_field
+from crosstask.recipe.refine import RefineOptions
 from crosstask.rounds.fusion import fuse
-from crosstask.rounds.options import RefineOptions
 from crosstask.rounds.roles import Roles
 from crosstask.trained import TrainedRun
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.errors import RecipeError, nearest
-from crosstask.recipe import Recipe, merge
+from crosstask.recipe import Recipe
+from crosstask.recipe.written import merge
 from crosstask.rounds.roles import Roles
 
 

@@ -16,7 +16,7 @@ from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import vectors
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import SmoothMap
-from crosstask.tasks.metrics.normals import NormalsMetric
+from crosstask.tasks.metrics.normals import NormalsMetric, angles
 from crosstask.tasks.pictures import directions, fitted, shaded
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import as_target
@@ -82,6 +82,8 @@ class Normals(Task):
     kind = "normals"
     target_type: ClassVar = NormalMap
     unit = "unit vector"
+    error_name = "angle"
+    error_unit = "°"
     conventions = ("negate", "orientation")
 
     def __init__(self, name: str, *, negate: str = "", orientation: Orientation = "auto") -> None:
@@ -143,6 +145,10 @@ class Normals(Task):
     @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(shaded((value.as_subclass(Tensor) + 1) / 2), size)
+
+    @override
+    def error(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return angles(prediction, target.nan_to_num(0)).where(self.known(target), torch.nan)
 
     @override
     def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:

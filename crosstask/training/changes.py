@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crosstask.errors import RecipeError
-from crosstask.recipe import Recipe, parse_overrides
+from crosstask.recipe import Recipe
+from crosstask.recipe.written import parse_overrides
 
 MAY_CHANGE = {
     "training": (

@@ -44,7 +44,7 @@ class Checkpoints:
         Raises:
             RunError: it could not be written (a full disk); earlier checkpoints are intact.
         """
-        name = f"{iteration:06d}"
+        name = _folder_name(iteration)
         try:
             self.remove_stale()
             with whole_folder(self.folder / name) as part:
@@ -52,7 +52,7 @@ class Checkpoints:
                 torch.save(state, part / "state.pt")
             write(self.folder / "last", name)
             if best:
-                write(self.folder / "best", name)
+                self.name_best(iteration)
         except (OSError, SafetensorError, RuntimeError) as error:
             kept = self.names()
             raise RunError(
@@ -60,6 +60,18 @@ class Checkpoints:
                 + (f"the one of iteration {int(kept[-1])} is intact: " if kept else "")
                 + "free some space, then continue with --resume"
             ) from error
+        self.remove_stale()
+
+    def name_best(self, iteration: int) -> None:
+        """Point ``best`` at a checkpoint that is there."""
+        write(self.folder / "best", _folder_name(iteration))
+
+    def tidy(self) -> None:
+        """Finish what a run that was killed while it saved left to be done: a folder is whole, and the newest is the
+        last checkpoint where no pointer was written yet; folders that no pointer names are removed."""
+        names = self.names()
+        if names and not self.has("last"):
+            write(self.folder / "last", names[-1])
         self.remove_stale()
 
     def names(self) -> list[str]:
@@ -103,6 +115,10 @@ class Checkpoints:
         for name in self.names():
             if name not in keep:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
+
+
+def _folder_name(iteration: int) -> str:
+    return f"{iteration:06d}"
 
 
 def load_state(path: Path) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import torchvision
 from lightning_fabric import Fabric
 
 from crosstask import __version__
-from crosstask.data.labels.splits import label_counts
+from crosstask.learner.learner import Learner
 from crosstask.networks.describe import describe
-from crosstask.training.learner import Learner
+from crosstask.splits import label_counts
 from crosstask.training.optimisers import rates
 from crosstask.training.plan import Plan
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from crosstask.data.options import DataOptions
 from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table
 from crosstask.remote import url_of
@@ -18,26 +20,49 @@ FILE = "fingerprint.json"
 
 
 def fingerprint(plan: Plan, run: Run) -> dict[str, Any]:
-    """What a run depends on: the text of its recipe and of its tables, the labels that the protocol leaves, and by path
-    the size and the time of change of every file that training reads."""
-    table, given = plan.splits.labels, plan.recipe.data.table
-    tables = [] if given is None else [source.path for source in sources(given)]
+    """What a run depends on: what :func:`of_data` says of its training rows, and the labels that the protocol leaves
+    them."""
+    table = plan.splits.labels
     rows = json.dumps([table.columns, table.rows], ensure_ascii=False, sort_keys=True)
+    dense = [name for name, task in plan.tasks.items() if task.dense]
+    return of_data(run.recipe_path, plan.recipe.data, table, dense) | {"labels": _digest(rows.encode())}
+
+
+def of_data(recipe: Path, data: DataOptions, table: Table, columns: Sequence[str]) -> dict[str, Any]:
+    """Digests of a recipe file and of its tables, and by path the size and the time of change of every file that rows
+    name.
+
+    Args:
+        recipe: the file.
+        data: what it says of data.
+        table: the rows.
+        columns: columns of files, beside images and regions.
+    """
     return {
-        "recipe": _digest(run.recipe_path.read_bytes()),
-        "tables": {str(path): _digest(Path(path).read_bytes()) for path in tables},
-        "labels": _digest(rows.encode()),
-        "files": {str(path): _stamp(path) for path in _files(table, plan)},
+        "recipe": _digest(recipe.read_bytes()),
+        "tables": digests(data),
+        "files": {str(path): _stamp(path) for path in _files(table, data, columns)},
     }
 
 
-def changes(before: dict[str, Any], now: dict[str, Any], run: Run) -> list[str]:
-    """What differs, in words; a file that is not named any more shows in the table."""
+def digests(data: DataOptions) -> dict[str, str]:
+    """A digest of each table of a recipe by its path; none for made-up rooms."""
+    paths = [] if data.table is None else [source.path for source in sources(data.table)]
+    return {str(path): _digest(Path(path).read_bytes()) for path in paths}
+
+
+def changed_tables(before: dict[str, Any], now: dict[str, str]) -> list[str]:
+    """The tables that are not what a fingerprint says."""
+    return [path for path, digest in now.items() if before.get("tables", {}).get(path) != digest]
+
+
+def changes(before: dict[str, Any], now: dict[str, Any], recipe: Path) -> list[str]:
+    """What differs between two fingerprints, in words; a file that is not named any more shows in the table."""
     found = []
     if before.get("recipe") != now["recipe"]:
-        found.append(str(run.recipe_path))
-    found += [path for path, digest in now["tables"].items() if before.get("tables", {}).get(path) != digest]
-    if not found and before.get("labels") != now["labels"]:
+        found.append(str(recipe))
+    found += changed_tables(before, now["tables"])
+    if not found and before.get("labels") != now.get("labels"):
         found.append("the labels that data.labels leaves")
     files = before.get("files", {})
     changed = [path for path, stamp in now["files"].items() if path in files and files[path] != stamp]
@@ -46,15 +71,14 @@ def changes(before: dict[str, Any], now: dict[str, Any], run: Run) -> list[str]:
     return found
 
 
-def _files(table: Table, plan: Plan) -> list[Path]:
-    if plan.recipe.data.table is None:
+def _files(table: Table, data: DataOptions, columns: Sequence[str]) -> list[Path]:
+    if data.table is None:
         return []
-    columns = ["image", *(name for name, task in plan.tasks.items() if task.dense)]
-    columns += ["regions"] if plan.recipe.data.regions else []
+    named = ["image", *columns, *(["regions"] if data.regions else [])]
     return [
-        table.resolve(index, column, plan.recipe.data.confined)
+        table.resolve(index, column, data.confined)
         for index, row in enumerate(table.rows)
-        for column in columns
+        for column in named
         if row.get(column)
     ]
 

@@ -17,7 +17,9 @@ from crosstask.data.sample import Batch
 from crosstask.errors import RunError
 from crosstask.evaluation.results import Results
 from crosstask.evaluation.watchdog import doubts
+from crosstask.learner.learner import Learner
 from crosstask.networks.ema import EMA
+from crosstask.recipe.training import TrainingOptions
 from crosstask.seeding import derive, seed_device
 from crosstask.training.ahead import ahead
 from crosstask.training.checkpoint import load_state
@@ -25,10 +27,8 @@ from crosstask.training.collective import any_rank, reduced
 from crosstask.training.cost import Stopwatch, peak_memory
 from crosstask.training.interrupt import Interrupt
 from crosstask.training.journal import Journal
-from crosstask.training.learner import Learner
 from crosstask.training.loggers import Tracker
 from crosstask.training.optimisers import build_optimiser, learning_rate, parameter_groups
-from crosstask.training.options import TrainingOptions
 from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
 from crosstask.training.runtime import compile_network
@@ -137,6 +137,8 @@ class Trainer:
         if resume and self.run.checkpoints.has("last"):  # else it was stopped before the first: begin again
             folder = self.run.checkpoints.find("last")
             state.restore(load_state(folder / "state.pt"), folder)
+            if self.fabric.global_rank == 0 and state.selection.best_iteration == state.iteration:
+                self.run.checkpoints.name_best(state.iteration)  # it was killed before it could
         self.journal.begin(state.iteration)
         self.fabric.barrier()
         status = "finished"

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.claims import is_claimed
+from crosstask.errors import UserError
+from crosstask.reading import read_text
 from crosstask.training.run import LOCK, STATE, Run
 
 RESULTS = "results_*.json"
@@ -80,11 +82,11 @@ def _scores(run: Run, records: list[dict[str, Any]]) -> tuple[dict[str, float | 
     """From the newest results of ``crosstask eval``, else from the best validation."""
     for file in sorted(run.path.glob(RESULTS), key=lambda file: file.stat().st_mtime, reverse=True):
         try:
-            tasks = json.loads(file.read_text(encoding="utf-8"))["tasks"]
+            tasks = json.loads(read_text(file))["tasks"]
             return {
                 f"{name} {task['primary']}": task["numbers"][task["primary"]]["value"] for name, task in tasks.items()
             }, file.stem.removeprefix("results_")
-        except (ValueError, KeyError, TypeError):
+        except (UserError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     validations = [record for record in records if record["kind"] == "validation" and "primary" in record]
     best = next((record for record in reversed(validations) if record.get("best")), None)

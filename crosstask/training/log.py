@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from crosstask import __version__
+from crosstask.reading import require_regular
 
 NAME = "log.txt"
 
@@ -24,6 +25,8 @@ class LogFile:
         self.logger = logging.getLogger("crosstask")
 
     def __enter__(self) -> LogFile:
+        if (self.folder / NAME).exists():
+            require_regular(self.folder / NAME)
         self.level = self.logger.level
         self.handler = logging.FileHandler(self.folder / NAME, encoding="utf-8", delay=True)
         self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

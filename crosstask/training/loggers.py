@@ -12,28 +12,10 @@ from typing import Any
 from lightning_fabric.loggers.logger import Logger
 
 from crosstask.construct import import_class
-from crosstask.errors import RecipeError, UserError, nearest
+from crosstask.errors import UserError
+from crosstask.recipe.loggers import NAMED
 
 log = logging.getLogger(__name__)
-
-NAMED: dict[str, tuple[str, str, Callable[[Path], dict[str, Any]]]] = {
-    "tensorboard": (
-        "lightning_fabric.loggers.TensorBoardLogger",
-        "pip install 'crosstask[track]'",
-        lambda run: {"root_dir": run, "name": "tensorboard", "version": "", "default_hp_metric": False},
-    ),
-    "mlflow": (
-        "pytorch_lightning.loggers.MLFlowLogger",
-        "pip install 'crosstask[mlflow]'",
-        lambda run: {"experiment_name": "crosstask", "run_name": run.name},
-    ),
-    "wandb": (
-        "pytorch_lightning.loggers.WandbLogger",
-        "pip install wandb pytorch-lightning",
-        lambda run: {"project": "crosstask", "name": run.name, "save_dir": str(run)},
-    ),
-}
-"""Loggers by the word a recipe uses: the class, how to get it, and its options for a run."""
 
 
 class Tracker:
@@ -88,7 +70,7 @@ def build_trackers(
     """The trackers of a recipe.
 
     Args:
-        entries: the section ``loggers`` as :func:`validated` leaves it.
+        entries: the section ``loggers`` as :func:`~crosstask.recipe.loggers.checked_loggers` leaves it.
         run: the run directory.
         recipe: all sections.
 
@@ -96,33 +78,6 @@ def build_trackers(
         UserError: a package is not installed, or a logger cannot be made with its options.
     """
     return [Tracker(name, _build(name, options, run), run, recipe) for name, options in (entries or {}).items()]
-
-
-def validated(entries: Mapping[str, Any], trust: bool) -> dict[str, dict[str, Any]]:
-    """The section ``loggers`` of a recipe; nothing is imported.
-
-    Raises:
-        RecipeError: a logger that does not exist, or code that may not run.
-    """
-    for name, options in entries.items():
-        where = f"loggers.{name}"
-        if options is not None and not isinstance(options, Mapping):
-            raise RecipeError(f"{where}: expected options (key: value), found {options!r:.80}")
-        if options and "class_path" in options:
-            if not trust:
-                raise RecipeError(
-                    f"{where}.class_path: {options['class_path']!r:.200} names code, which runs only for recipes that "
-                    "you trust: read it, then add --trust (in Python trust=True)"
-                )
-            if other := set(options) - {"class_path", "init_args"}:
-                raise RecipeError(
-                    f"{where}.{sorted(other)[0]}: no key beside class_path: options stand under init_args"
-                )
-        elif name not in NAMED:
-            raise RecipeError(
-                f"{where}: there is no logger {name!r}; {nearest(str(name), NAMED)}, or give a class_path"
-            )
-    return {str(name): dict(options or {}) for name, options in entries.items()}
 
 
 def _build(name: str, options: Mapping[str, Any], run: Path) -> Logger:

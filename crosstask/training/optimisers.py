@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from crosstask.training.groups import Group, assign
-from crosstask.training.options import TrainingOptions
+from crosstask.learner.groups import Group, assign
+from crosstask.recipe.training import TrainingOptions
 
 
 def parameter_groups(module: nn.Module, options: TrainingOptions) -> list[tuple[TrainingOptions, list[nn.Parameter]]]:
@@ -20,7 +20,7 @@ def parameter_groups(module: nn.Module, options: TrainingOptions) -> list[tuple[
 
     Raises:
         RecipeError: a group of ``options.groups`` names no part of the module, a
-            :class:`~crosstask.training.learner.Learner`.
+            :class:`~crosstask.learner.learner.Learner`.
     """
     assigned = assign(module, options.groups) if options.groups else {}
     found: dict[tuple[bool, Group | None], list[nn.Parameter]] = {}

@@ -11,7 +11,6 @@ from torch import nn
 
 from crosstask.data.labels.balance import balance_classes
 from crosstask.data.labels.derive import DeriveTargets
-from crosstask.data.labels.splits import Splits, load_splits
 from crosstask.data.loading.cached import CachedDataset
 from crosstask.data.loading.loader import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
@@ -22,6 +21,7 @@ from crosstask.evaluation.results import Results
 from crosstask.evaluation.scale import AtScale
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive
+from crosstask.splits import Splits, load_splits
 from crosstask.tasks.base import Task
 from crosstask.training.collective import gather_objects
 

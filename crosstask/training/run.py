@@ -26,7 +26,7 @@ from typing import Any
 
 from crosstask.claims import claimed
 from crosstask.errors import RunError, UserError
-from crosstask.reading import read_text
+from crosstask.reading import read_text, require_regular
 from crosstask.schema import parse_as
 from crosstask.training.checkpoint import Checkpoints
 from crosstask.writing import sweep, write
@@ -81,7 +81,8 @@ class Run:
         """Whether there is a recipe of another text and nothing else that a run writes."""
         if not self.exists() or any((self.path / name).exists() for name in OWN if name != self.recipe_path.name):
             return False
-        return self.recipe_path.read_text(encoding="utf-8", errors="replace") != recipe
+        require_regular(self.recipe_path)
+        return self.recipe_path.read_bytes() != recipe.encode()
 
     def _occupied(self) -> bool:
         """Whether anything is there that is not our own, or left over of our own."""
@@ -105,6 +106,7 @@ class Run:
                 sweep(folder, again=True)
                 for old in filter(_left_before, folder.glob(".*")):
                     shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
+            self.checkpoints.tidy()
             try:
                 yield
             finally:
@@ -136,8 +138,8 @@ class Run:
     def read_json(self, name: str) -> Any:
         """The content of a file of the run; None where it is not there, or is no JSON."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return json.loads(read_text(self.path / name))
+        except (UserError, ValueError, RecursionError):
             return None
 
     def log(self, record: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from crosstask.errors import Elsewhere, UserError
-from crosstask.training.options import TrainingOptions
+from crosstask.recipe.training import TrainingOptions
 
 
 def compile_network(network: nn.Module) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from crosstask.errors import UserError
 from crosstask.networks.weights import read_weights
-from crosstask.recipe import read_recipe
+from crosstask.recipe.written import read_recipe
 from crosstask.tasks.base import Task
 from crosstask.tasks.names import class_names
 from crosstask.training.checkpoint import load_weights

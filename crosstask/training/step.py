@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from crosstask.balancing.base import Balancer
 from crosstask.data.sample import Batch
 from crosstask.errors import RunError
+from crosstask.learner.learner import Learner
 from crosstask.seeding import generator
 from crosstask.tasks.term import Term
 from crosstask.training.collective import reduced
-from crosstask.training.learner import Learner
 from crosstask.training.terms import share
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crosstask.cli import main
+from crosstask.commands.paths import TABLES
+from crosstask.data.table.formats import FORMATS
 from crosstask.errors import RecipeError
 from crosstask.recipe import Recipe
 from tests.bad_input.commands import failing
@@ -19,6 +21,14 @@ from tests.tiny import write_recipe
         (["--training.monitor", "''"], "training.monitor: found '': write TASK/METRIC"),
         (["--training.start_from", "nowhere"], "training.start_from: nowhere is not a run"),
         (["--training.seed", "1" + "0" * 30], "no number here is that large, give a smaller one"),
+        (["--training.strategy", "fsdp"], "training.strategy: found 'fsdp', which cuts weights into parts"),
+        (["--data.labels", "two"], "data.labels: 'two' is no label protocol"),
+        (["--data.labels", "file:nowhere.pth"], "data.labels: nowhere.pth: no such file: give the .pth file"),
+        (["--data.labels", "lists:nowhere.json"], "data.labels: cannot read the lists of labels: nowhere.json: "),
+        (
+            ["--objectives.soft_coannotation", "{classes: place, attributes: tags, relatedness: nowhere}"],
+            "objectives.soft_coannotation.relatedness: there is no table of relatedness 'nowhere'",
+        ),
     ],
 )
 def test_the_key_of_an_option_is_named(capsys, data, flags, line):
@@ -53,3 +63,42 @@ def test_flags_of_relate_are_named(capsys, data, typed, line):
     words = ["relate", data / "data.csv", "--of", "place", "--to", "tags", "--out", data / "r.csv", *typed]
     assert line in failing(capsys, words)
     assert main(["relate", str(data / "data.csv"), "--of", "place", "--to", "tags", "--out", str(data / "r.csv")]) == 0
+
+
+def test_kinds_of_tasks_that_relate_cannot_count_have_a_remedy(capsys, data):
+    words = ["relate", data / "data.csv", "--of", "tags", "--to", "place", "--out", data / "r.csv"]
+    assert "not of tags (tags) to place (category): give such tasks to --of and --to" in failing(capsys, words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["regions", "data.csv", "--workers", "1", "--out"],
+        ["regions", "data.csv", "--workers", "1", "--write"],
+        ["relate", "data.csv", "--of", "place", "--to", "tags", "--out"],
+        ["table", ".", "--image", "image/*.png", "--out"],
+        ["merge", "data.csv", "data.csv", "--out"],
+        ["start", "data.csv", "--out"],
+        ["train", "recipe.yaml", "--out"],
+        ["rooms", "--train", "1", "--out"],
+        ["pack", "data.csv", "--out"],
+    ],
+)
+def test_where_nothing_can_be_written_is_said_before_anything_is(capsys, data, monkeypatch, words):
+    write_recipe(data, data / "data.csv")
+    monkeypatch.chdir(data)
+    before = sorted(data.rglob("*"))
+    line = failing(capsys, [*words, "/proc/x.csv"])
+    assert f"{words[-1]} '/proc/x.csv': cannot be written, /proc is no folder that may be written to" in line
+    assert sorted(data.rglob("*")) == before
+
+
+def test_regions_by_a_task_that_ignores_nothing(capsys, data):
+    recipe = write_recipe(data, data / "data.csv")
+    recipe.write_text(recipe.read_text().replace("classes: [floor, wall, box]", "classes: 3, ignore: []"))
+    words = ["regions", data / "data.csv", "--by", "given", "--column", "semantic", "--recipe", recipe]
+    assert main([str(word) for word in words]) == 0
+
+
+def test_endings_of_tables_that_are_written_are_those_that_can_be():
+    assert set(FORMATS) == set(TABLES)

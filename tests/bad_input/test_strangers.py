@@ -62,6 +62,7 @@ NAMED = {
 
 @pytest.mark.parametrize("where", NAMED)
 def test_no_command_runs_code_that_a_run_names(capsys, code, run, tiny, tmp_path, where):
+    (tiny / "labels.csv").write_text("image,annotator,semantic\nimage/000.png,anna,semantic/000.png\n")
     path = edited(run, tmp_path / "strange", NAMED[where])
     recipe = path / "recipe.yaml"
     for arguments in (
@@ -71,11 +72,19 @@ def test_no_command_runs_code_that_a_run_names(capsys, code, run, tiny, tmp_path
         ["refine", recipe, "--out", tmp_path / "new"], ["train", recipe, "--training.start_from", path],
         ["compare", recipe, "--objectives", "supervised", "--out", tmp_path / "new"],
         ["relate", tiny / "data.csv", "--of", "place", "--to", "tags", "--out", tmp_path / "r.csv", "--recipe", recipe],
+        ["align", path, "--objectives", "supervised"], ["suggest", path, "--budget", "1"], ["audit", path],
+        ["serve", path, "--port", "0"], ["app", path, "--port", "0"],
+        ["annotate", tiny / "data.csv", recipe, "--as", "coco", "--out", tmp_path / "new"],
+        ["agree", tiny / "labels.csv", "--recipe", recipe, "--fuse", tmp_path / "new.csv"],
+        ["regions", tiny / "data.csv", "--by", "given", "--column", "semantic", "--recipe", recipe, "--out",
+         tmp_path / "new"],
     ):  # fmt: skip
         line = failing(capsys, arguments)
         assert "class_path" in line or "data.rooms: expected options" in line
         assert not code.exists(), arguments
         assert not (tmp_path / "new").exists()
+    assert main(["runs", str(tmp_path)]) == 0
+    assert not code.exists()
 
 
 def test_code_that_is_trusted_runs(code, run, tmp_path, capsys):

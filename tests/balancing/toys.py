@@ -8,8 +8,8 @@ from torch import Tensor
 
 from crosstask.balancing import BALANCERS, Balancer
 from crosstask.data.sample import Batch
+from crosstask.learner.learner import Learner
 from crosstask.objectives import Supervised
-from crosstask.training.learner import Learner
 from crosstask.training.step import accumulate_gradients
 from tests.training.toys import UNEVEN, ToyNetwork, toy_batch, toy_tasks
 

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from crosstask.data.check.check import Report, check
+from crosstask.data.check.check import check
 from crosstask.data.check.preflight import Preflight, preflight
-from crosstask.data.labels.splits import Splits, load_splits
+from crosstask.data.check.report import Report
 from crosstask.data.table.sources import load_tables, readers
 from crosstask.recipe import Recipe
+from crosstask.splits import Splits, load_splits
 from tests.shared import shared
 
 

@@ -9,10 +9,10 @@ import pytest
 from crosstask.compare.cell import RESULTS
 from crosstask.compare.grid import Cell, Grid, Recipes
 from crosstask.compare.plan import check, plan
-from crosstask.data.labels.splits import load_splits
 from crosstask.entries import parse_methods
 from crosstask.errors import DataError, RecipeError, UserError
-from crosstask.recipe import read_recipe
+from crosstask.recipe.written import read_recipe
+from crosstask.splits import load_splits
 from tests.compare.made import grid
 from tests.tiny import write_recipe, write_tiny
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from crosstask.claims import claimed
 from crosstask.data.sample import Batch
-from crosstask.evaluation.by_row import by_row
+from crosstask.errors import UserError
+from crosstask.evaluation.by_row import LOCK, by_row
 
 
 class _Many:
@@ -77,3 +79,8 @@ def test_a_damaged_chunk_is_made_again(tmp_path):
     table = by_row(dataset, _batches(4, seen), _measure, 2, tmp_path, ["w"], chunk=10)
     assert seen[0] == "10"
     assert table[19, 1] == 361
+
+
+def test_one_process_at_a_time_writes_there(tmp_path):
+    with claimed(tmp_path / LOCK), pytest.raises(UserError, match="another process writes there: wait for it"):
+        by_row(_Many(3), _batches(4, []), _measure, 2, tmp_path, ["w"])

@@ -102,6 +102,17 @@ def test_every_compound_class_is_made_of_two_basic_ones():
     assert (parts.values.sum(1) == 2).all()
 
 
+def test_the_three_whose_names_do_not_say_their_parts_share_those_of_the_most_alike():
+    """What the parts of these three rest on, see docs/methods/coupling.md."""
+    parts = read_relatedness("du2014_parts")
+    unit = torch.nn.functional.normalize(COMPOUND.values, dim=1)
+    named = [index for index, name in enumerate(COMPOUND.classes) if name not in ("appalled", "hatred", "awed")]
+    for name in ("appalled", "hatred", "awed"):
+        index = COMPOUND.classes.index(name)
+        nearest = named[int((unit[named] @ unit[index]).argmax())]
+        assert parts.values[index].equal(parts.values[nearest]), (name, COMPOUND.classes[nearest])
+
+
 def test_what_takes_part_must_be_predicted():
     units = KINDS["tags"]("units", classes=list(COMPOUND.attributes))
     parts = read_relatedness("du2014_parts")

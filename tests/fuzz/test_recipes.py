@@ -7,7 +7,8 @@ import math
 import yaml
 
 from crosstask.errors import RecipeError, UserError
-from crosstask.recipe import Recipe, parse_overrides
+from crosstask.recipe import Recipe
+from crosstask.recipe.written import parse_overrides
 from crosstask.strict_yaml import parse_yaml
 from crosstask.typed import plain
 from tests.fuzz.made_up import TEXT, VALUES, damaged, hypothesis, one_line, some, st

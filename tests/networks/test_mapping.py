@@ -118,3 +118,28 @@ def test_less_work_on_a_cpu_gives_the_same(widths, kernel, monkeypatch):
 
     for mine, theirs in zip(trained(True), trained(False), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_maps_that_several_pairs_share_equal_entries_of_their_own(plain, monkeypatch):
+    """Values and gradients; the stem of a shared entry sees the same maps, once."""
+    monkeypatch.setattr(FiLMConv, "_is_plain", lambda self, maps: plain)
+
+    def trained(shared: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        network = MappingNetwork([2, 1], stem=4, widths=(4, 6), layers=(1, 2)).double()
+        for name, parameter in network.named_parameters():
+            if name.endswith(("gamma", "beta")):
+                torch.nn.init.normal_(parameter)
+        first, second = torch.rand(3, 2, 8, 12).double().requires_grad_(), torch.rand(2, 1, 8, 12).double()
+        pairs, one = torch.tensor([[0, 1, 0], [1, 1, 0]]), torch.tensor([1, 0])
+        if shared:
+            both, other = network([(0, first, pairs), (1, second, one)])
+        else:
+            *both, other = network([(0, first, pairs[0]), (0, first, pairs[1]), (1, second, one)])
+        found = torch.cat([*both, other])
+        (found * torch.randn(found.shape).double()).sum().backward()
+        return [found.detach(), first.grad, *(parameter.grad for parameter in network.parameters())]
+
+    for mine, theirs in zip(trained(True), trained(False), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)

@@ -9,11 +9,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from crosstask.learner.learner import Learner
 from crosstask.networks.projection import Representation
 from crosstask.objectives import MeanTeacher, Supervised
 from crosstask.objectives.spaces.contrast import SpaceContrast
 from crosstask.objectives.spaces.spaces import SpaceEngage
-from crosstask.training.learner import Learner
 from crosstask.training.step import accumulate_gradients
 from tests.training.toys import UNEVEN, ToyNetwork, concatenated, toy_batch, toy_tasks
 

@@ -3,81 +3,33 @@ and tasks, written down from the papers."""
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
 
 from crosstask.data.sample import Batch
-from crosstask.networks import MultiTaskNetwork
-from crosstask.recipe import Recipe, read_recipe
-from crosstask.shipped import SHIPPED
-from crosstask.tasks import KINDS
 from crosstask.training.step import accumulate_gradients
-
-SIZE = (64, 96)
-KINDS_OF = {
-    "semantic": {"kind": "segmentation", "classes": 3},
-    "depth": {"kind": "depth"},
-    "normals": {"kind": "normals"},
-}
-LABELS = {
-    (3, "one"): [{"semantic"}, {"depth"}, {"normals"}, {"depth"}],
-    (3, "random"): [{"semantic", "depth"}, {"depth"}, {"normals", "semantic"}, {"normals"}],
-    (3, "full"): [{"semantic", "depth", "normals"}] * 2,
-    (2, "one"): [{"semantic"}, {"depth"}, {"depth"}],
-    (2, "random"): [{"semantic", "depth"}, {"depth"}, {"semantic"}],
-    (2, "full"): [{"semantic", "depth"}] * 2,
-}
-
-
-def make_batch(labelled: list[set[str]], names: list[str], seed: int = 1) -> Batch:
-    rng = torch.Generator().manual_seed(seed)
-    count = len(labelled)
-    depth = 1 + 3 * torch.rand(count, 1, *SIZE, generator=rng)
-    normals = torch.randn(count, 3, *SIZE, generator=rng)
-    targets = {
-        "semantic": torch.randint(0, 3, (count, *SIZE), generator=rng),
-        "depth": depth,
-        "normals": torch.nn.functional.normalize(normals, dim=1),
-    }
-    for index, present in enumerate(labelled):  # up to 40 of 64 rows of an image's labels are unknown
-        rows = int(torch.randint(40, (), generator=rng))
-        for name in names:
-            unknown = -1 if name == "semantic" else math.nan
-            if name in present:
-                targets[name][index, ..., :rows, :] = unknown
-            else:
-                targets[name][index] = unknown
-    regions = torch.zeros(count, *SIZE, dtype=torch.int32)
-    regions[:, 32:] += 1
-    regions[:, :, 48:] += 2
-    images = torch.rand(count, 3, *SIZE, generator=rng)
-    ids = [str(index) for index in range(count)]
-    targets = {name: targets[name] for name in names}
-    return Batch(images, targets, ids, regions, torch.full((count, 4), math.nan), {})
+from tests.objectives.by_hand import (
+    LABELS,
+    NAMES,
+    SIZE,
+    known_of,
+    learner_of,
+    loss_of,
+    make_batch,
+    options_of,
+    supervised,
+)
 
 
 def make_learner(preset: str, names: list[str]):
-    torch.manual_seed(0)
-    tasks = {
-        name: KINDS[KINDS_OF[name]["kind"]](name, **{k: v for k, v in KINDS_OF[name].items() if k != "kind"})
-        for name in names
-    }
-    network = MultiTaskNetwork(tasks, encoder_options={"width": 4, "output_stride": 8})
-    given = {"data": {"table": "none.csv"}, "tasks": {name: KINDS_OF[name] for name in names}}
-    objectives = read_recipe(SHIPPED / "patches" / f"{preset}.yaml")["objectives"]
-    if "pairwise" in objectives:
-        objectives["pairwise"] |= {
-            "stem": 4,
-            "widths": [4, 4, 4, 4],
-            "layers": [1, 1, 1, 1, 1],
-        }  # its size changes no strength
+    objectives = options_of(preset)
+    if "pairwise" in objectives:  # its size changes no strength
+        objectives["pairwise"] |= {"stem": 4, "widths": [4, 4, 4, 4], "layers": [1, 1, 1, 1, 1]}
     if "joint_task" in objectives:
         objectives["joint_task"] |= SMALL_JOINT_TASK
-    return Recipe.of(given | {"objectives": objectives}).learner(tasks, network).eval()
+    return learner_of(objectives, names)
 
 
 SMALL_JOINT_TASK = {"autoencoder": "strided", "widths": [4, 4], "sample": False, "sample_predicted": False}
@@ -85,30 +37,6 @@ SMALL_JOINT_TASK = {"autoencoder": "strided", "widths": [4, 4], "sample": False,
 
 
 # -- by hand ----------------------------------------------------------------------------------------------------
-
-
-def known_of(batch: Batch, name: str, index: int) -> np.ndarray:
-    target = batch.targets[name][index].numpy()
-    return target >= 0 if name == "semantic" else ~np.isnan(target[0])
-
-
-def supervised(predictions, batch, index) -> float:
-    total = 0.0
-    for name, prediction in predictions.items():
-        known = known_of(batch, name, index)
-        if not known.any():
-            continue
-        raw, label = prediction[index].numpy(), batch.targets[name][index].numpy()
-        if name == "semantic":
-            logits = raw - raw.max(0)
-            log = logits - np.log(np.exp(logits).sum(0))
-            losses = -np.take_along_axis(log, np.maximum(label, 0)[None], 0)[0]
-        elif name == "depth":
-            losses = np.abs(raw - label)[0]
-        else:
-            losses = 1 - (raw * label).sum(0) / np.sqrt((raw**2).sum(0))
-        total += losses[known].mean()
-    return total
 
 
 def pairs_of(batch, names, index):
@@ -257,21 +185,11 @@ PRESETS = [
 ]
 
 
-def loss_of(learner, batches: list[Batch]) -> float:
-    """As the loop makes it, at the end of all ramps: the sum of the terms' totals over their counts in the step."""
-    totals, counts = {}, {}
-    for batch in batches:
-        for name, (total, count) in learner(batch, 10**6, 10**6 + 1, torch.Generator()).items():
-            totals[name] = totals.get(name, 0) + total
-            counts[name] = counts.get(name, 0) + count
-    return float(sum(total / max(counts[name], 1) for name, total in totals.items()).detach())
-
-
 @pytest.mark.parametrize("labels", ["one", "random", "full"])
 @pytest.mark.parametrize("count", [2, 3])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_is_as_strong_as_its_source(preset, count, labels):
-    names = ["semantic", "depth", "normals"][:count]
+    names = NAMES[:count]
     learner = make_learner(preset, names)
     batch = make_batch(LABELS[count, labels], names)
     assert loss_of(learner, [batch]) == pytest.approx(by_hand(preset, learner, batch, names), rel=1e-5)
@@ -285,7 +203,7 @@ def cut(batch: Batch, part: slice) -> Batch:
 @pytest.mark.parametrize("preset", ["pairwise_as_published", "region_contrast_as_published", "joint_task_as_published"])
 def test_the_strength_does_not_depend_on_how_a_step_is_cut(preset):
     """Micro-batches and processes: the counts are the same sums."""
-    names = ["semantic", "depth", "normals"]
+    names = NAMES
     batch = make_batch([set(), {"depth"}, {"semantic", "normals"}, {"semantic"}], names)
     gradients = []
     for parts in ([batch], [cut(batch, slice(0, 1)), cut(batch, slice(1, 4))]):

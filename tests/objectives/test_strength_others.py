@@ -10,11 +10,10 @@ import torch
 
 from crosstask.data.sample import Batch
 from crosstask.networks import MultiTaskNetwork
-from crosstask.recipe import Recipe, read_recipe
+from crosstask.recipe import Recipe
 from crosstask.relatedness import read_relatedness
-from crosstask.shipped import SHIPPED
 from crosstask.tasks import KINDS
-from tests.objectives.test_strength import LABELS, loss_of, make_batch, make_learner, supervised
+from tests.objectives.by_hand import LABELS, NAMES, learner_of, loss_of, make_batch, options_of, supervised_by_pixels
 
 COUPLED = {
     "one": [{"expression"}, {"units"}, {"units"}, {"expression"}],
@@ -33,7 +32,7 @@ def test_coupling_as_published(labels):
         "units": KINDS["tags"]("units", classes=list(table.attributes)),
     }
     network = MultiTaskNetwork(tasks, encoder_options={"width": 4})
-    objectives = read_recipe(SHIPPED / "patches" / "coupling_as_published.yaml")["objectives"]
+    objectives = options_of("coupling_as_published")
     pair = {"classes": "expression", "attributes": "units", "relatedness": "du2014_basic"}
     objectives = {name: options | (pair if name != "supervised" else {}) for name, options in objectives.items()}
     given = {
@@ -83,8 +82,8 @@ def test_coupling_as_published(labels):
 @pytest.mark.parametrize("count", [2, 3])
 def test_dejavu_as_described(count, labels):
     """The squared error of the regenerated image, beside the means over the known pixels of the step."""
-    names = ["semantic", "depth", "normals"][:count]
-    learner = make_learner("dejavu_as_described", names)
+    names = NAMES[:count]
+    learner = learner_of(options_of("dejavu_as_described"), names)
     batch = make_batch(LABELS[count, labels], names)
     objective = learner.objectives["regeneration"]
     with torch.no_grad():
@@ -102,17 +101,3 @@ def test_dejavu_as_described(count, labels):
         known = supervised_by_pixels(predictions, batch, names)
     found = loss_of(learner, [batch])
     assert any(found == pytest.approx(known + error, rel=1e-4) for error in errors.values())
-
-
-def supervised_by_pixels(predictions, batch, names) -> float:
-    """Sums of per-image means, weighted by their known pixels: means over the known pixels of the step."""
-    total = 0.0
-    for name in names:
-        losses, pixels = 0.0, 0
-        for index in range(len(batch)):
-            target = batch.targets[name][index]
-            known = int((target >= 0).sum() if name == "semantic" else (~target[0].isnan()).sum())
-            losses += known * supervised({name: predictions[name]}, batch, index)
-            pixels += known
-        total += losses / max(pixels, 1)
-    return total

@@ -11,7 +11,7 @@ from crosstask.compare.cell import run_cell
 from crosstask.compare.grid import Cell, Grid, Recipes
 from crosstask.data.table.table import read_table, write_table
 from crosstask.entries import parse_methods
-from crosstask.recipe import read_recipe
+from crosstask.recipe.written import read_recipe
 from tests.tiny import write_recipe, write_tiny
 
 BLANK = "003"

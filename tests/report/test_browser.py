@@ -71,7 +71,10 @@ def test_switching_the_task_changes_pictures_captions_and_hardest_images(opened)
 def test_errors_of_both_sides_and_no_label(opened):
     choose(opened, "input[name=task][value=depth]")
     choose(opened, "input[name=what][value=errors]")
-    assert opened.find_element("id", "scale").is_displayed()
+    (key,) = [each for each in opened.find_elements("css selector", ".key") if each.is_displayed()]
+    assert key.text.startswith("0 m")
+    assert "m and more" in key.text
+    assert "difference" in key.text
     card = opened.find_element("css selector", f".card[data-image='{BLANK}']")
     assert card.find_element("css selector", ".none").is_displayed()
     assert "nothing to show" in card.find_element("css selector", ".left-name").text

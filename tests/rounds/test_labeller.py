@@ -12,9 +12,9 @@ from crosstask.data.sample import Sample
 from crosstask.data.transforms.geometry import covering
 from crosstask.errors import UserError
 from crosstask.ops.mean_field import mean_field
+from crosstask.recipe.refine import RefineOptions
 from crosstask.rounds.labeller import Labeller
 from crosstask.rounds.labels import file_ids
-from crosstask.rounds.options import RefineOptions
 from crosstask.rounds.roles import Roles
 from crosstask.tasks import KINDS, Saliency, Segmentation, Tagging
 

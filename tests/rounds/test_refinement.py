@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,9 +16,11 @@ import pytest
 import torch
 from PIL import Image
 
+from crosstask.claims import claimed
 from crosstask.cli import main
 from crosstask.data.table.table import read_table, write_table
 from crosstask.recipe import Recipe
+from crosstask.rounds.layout import Layout
 from crosstask.rounds.record import Record
 from crosstask.training.checkpoint import load_weights
 from crosstask.training.run import Run
@@ -136,6 +139,30 @@ def test_a_finished_refinement_resumes_to_nothing_and_is_not_begun_again(folder,
     assert "is in use: continue it with --resume" in capsys.readouterr().err
 
 
+def test_one_process_at_a_time_takes_them(folder, capsys):
+    typed = [sys.executable, "-m", "crosstask.cli", "refine", "--resume", str(folder / "out")]
+    with claimed(Layout(folder / "out").lock):
+        done = subprocess.run(typed, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 2
+    assert "another process takes these rounds: wait for it, or end it" in done.stderr
+    assert run("refine", "--resume", folder / "out", "--quiet") == 0
+
+
+def test_a_table_or_a_file_that_changed_in_between_is_told(folder, tmp_path, capsys):
+    shutil.copytree(folder / "out", tmp_path / "out")
+    (table,) = folder.glob("*.csv")
+    for path in (table, next((folder / "images").iterdir())):
+        kept, stamp = path.read_bytes(), path.stat()
+        path.write_bytes(kept + b"\n")
+        assert run("refine", "--resume", tmp_path / "out", "--quiet") == 2
+        line = capsys.readouterr().err
+        assert f"{path} changed since the rounds were begun" in line
+        assert "restore it, or go on with --anyway" in line
+        path.write_bytes(kept)
+        os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+        assert run("refine", "--resume", tmp_path / "out", "--quiet") == 0
+
+
 def test_it_stops_when_the_labels_no_longer_change_enough(folder, tmp_path, capsys):
     shutil.copytree(folder / "out", tmp_path / "out")
     text = (tmp_path / "out" / "recipe.yaml").read_text()
@@ -146,7 +173,9 @@ def test_it_stops_when_the_labels_no_longer_change_enough(folder, tmp_path, caps
     record.rounds[1].pop("network")
     record.finish("nothing")
     shutil.rmtree(tmp_path / "out" / "round_1")
-    assert run("refine", "--resume", tmp_path / "out", "--quiet") == 0
+    assert run("refine", "--resume", tmp_path / "out", "--quiet") == 2
+    assert "recipe.yaml changed since the rounds were begun" in capsys.readouterr().err
+    assert run("refine", "--resume", tmp_path / "out", "--quiet", "--anyway") == 0
     assert "the pseudo-labels no longer change" in capsys.readouterr().out
     assert not (tmp_path / "out" / "round_1").exists()
     assert Record.load(tmp_path / "out" / "rounds.json").status == "unchanged"
@@ -161,8 +190,11 @@ def test_it_stops_when_the_labels_no_longer_change_enough(folder, tmp_path, caps
         (("--refine.tasks", "[semantic, sky]"), "refine.tasks: there is no task 'sky'"),
         (("--refine.tasks", "[semantic]"), "refine.tasks: without tags nothing can be labelled anew"),
         (("--training.devices", "2"), "training.devices: refine trains on one device, found 2"),
+        (("--refine.tasks", "[]"), "refine.tasks is empty: name some"),
+        (("--refine.saliency_from", "nowhere"), "nowhere is not a run"),
         (("--refine.masks", "mask"), "has no column 'mask': valid"),
         (("--refine.classifier", "nowhere"), "nowhere is not a run"),
+        (("--refine.classifier_recipe", "{training: {lr: x}}"), "refine.classifier_recipe: training.lr: expected"),
         (("--tasks.tags.classes", "[red, green]"), "tasks.tags: the tag 'green' is no class of semantic"),
     ],
 )

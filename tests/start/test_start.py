@@ -14,10 +14,10 @@ from PIL import Image
 from crosstask.cli import main
 from crosstask.data.check.check import check
 from crosstask.data.labels.balance import balance_classes
-from crosstask.data.labels.splits import load_splits
 from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import DataError
 from crosstask.recipe import Recipe
+from crosstask.splits import load_splits
 from crosstask.start.survey import survey
 from crosstask.start.write import write
 from tests.tiny import write_tiny

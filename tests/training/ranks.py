@@ -9,10 +9,10 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from crosstask.learner.learner import Learner
 from crosstask.objectives import Supervised
-from crosstask.training.learner import Learner
 from crosstask.training.step import accumulate_gradients
-from tests.objectives.cases import CASES, LABELLED, Case, batch, make, network, tasks
+from tests.objectives.cases import CASES, LABELLED, MAPPING, Case, batch, make, network, tasks
 from tests.training.toys import concatenated
 
 SAMPLES = 12
@@ -20,14 +20,15 @@ STEPS = 3
 
 
 def learners(folder: Path) -> dict[str, Learner]:
-    """A learner per case of the objectives, and one per kind of task and loss with labels of its own."""
+    """A learner per case of the objectives, most beside supervision that is averaged like them."""
     found = {}
-    for name, case in (CASES | MORE).items():
+    for name, case in (CASES | MORE | BY_IMAGES).items():
         net = network()
         objective = make(case, net, folder)
         own = {"tested": objective}
         alone = case.kind == "supervised" or name in ALONE
-        found[name] = Learner(net, own if alone else {"supervised": Supervised(tasks(), net)} | own)
+        beside = Supervised(tasks(), net, **(OF_IMAGES if name in BY_IMAGES else {}))
+        found[name] = Learner(net, own if alone else {"supervised": beside} | own)
     return found
 
 
@@ -36,6 +37,16 @@ MORE = {
     "region_contrast across": Case("region_contrast", {**REGIONS, "across": True}),
     "heads that nobody teaches": Case("mean_teacher", {"only": ["depth"]}, unlabelled=True),
     "region_contrast bank": Case("region_contrast", {**REGIONS, "bank": 8}),
+}
+
+OF_IMAGES = {"only": ["semantic", "depth", "normals", "tags", "place"], "average": "images"}
+"""Averages over all images of the step; the loss of ``mood`` describes a batch, not an image."""
+BY_IMAGES = {
+    "supervised by images": Case("supervised", OF_IMAGES),
+    "pairwise by images": Case("pairwise", {**MAPPING, "layers": [1, 1], "average": "images"}),
+    "region_contrast, sum over pairs": Case("region_contrast", {**REGIONS, "pairs": "sum"}),
+    "region_contrast, eq. 6": Case("region_contrast", {**REGIONS, "pairs": "positives"}),
+    "joint_task by images": Case("joint_task", {"widths": [4, 6], "sample": False, "average": "images"}),
 }
 
 ALONE = {"heads that nobody teaches"}

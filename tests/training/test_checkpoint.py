@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import shutil
 
 import pytest
 import torch
@@ -81,3 +82,17 @@ def test_a_damaged_pointer_costs_no_checkpoint(tmp_path, damage):
     (tmp_path / "last").write_text(damage)
     checkpoints.remove_stale()
     assert checkpoints.names() == ["000001", "000002"]
+
+
+def test_what_a_killed_run_had_left_to_do_is_done(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1)
+    (tmp_path / "last").unlink()  # killed before the first pointer was there
+    checkpoints.tidy()
+    assert load_state(checkpoints.find("last") / "state.pt") == {"iteration": 1}
+    save(checkpoints, 2)
+    shutil.copytree(tmp_path / "000002", tmp_path / "000001")  # ... and before older ones were removed
+    checkpoints.tidy()
+    assert checkpoints.names() == ["000002"]
+    Checkpoints(tmp_path / "none").tidy()
+    assert not (tmp_path / "none").exists()

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from crosstask.errors import UserError
-from crosstask.training.options import TrainingOptions
+from crosstask.recipe.training import TrainingOptions
 from crosstask.training.runtime import make_fabric
 
 
-@pytest.mark.parametrize("options", [{"accelerator": "cuda"}, {"accelerator": "cpu", "strategy": "fsdp"}])
+@pytest.mark.parametrize("options", [{"accelerator": "cuda"}, {"accelerator": "cpu", "strategy": "xla"}])
 def test_devices_that_are_not_there_are_one_line(monkeypatch, options):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError) as caught:

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from crosstask.recipe.training import TrainingOptions
 from crosstask.training.optimisers import build_optimiser, learning_rate
-from crosstask.training.options import TrainingOptions
 from tests.shared import shared
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -10,13 +11,14 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from crosstask.data.loading.faults import explained
-from crosstask.data.loading.loader import training_loader
+from crosstask.data.loading.loader import evaluation_loader, training_loader
 from crosstask.experiment import Experiment
 from crosstask.objectives import OBJECTIVES
 from crosstask.recipe import Recipe
@@ -49,6 +51,7 @@ class Ending:
         return torch.ones(3, 1, dtype=torch.bool)
 
 
+@pytest.mark.parametrize("loader", [partial(training_loader, seed=0), evaluation_loader])
 @pytest.mark.parametrize(
     ("number", "cause"),
     [
@@ -56,13 +59,34 @@ class Ending:
         (signal.SIGSTOP, "no batch was loaded within 1 seconds"),
     ],
 )
-def test_a_worker_that_is_killed_or_stopped_ends_the_run_with_the_cause(number, cause):
-    batches = training_loader(Ending(number), lambda sample, _: sample, batch_size=1, seed=0, workers=1, timeout=1)
+def test_a_worker_that_is_killed_or_stopped_ends_the_run_with_the_cause(loader, number, cause):
+    batches = iter(loader(Ending(number), lambda sample, _: sample, batch_size=1, workers=1, timeout=1))
     with pytest.raises(RuntimeError) as caught:
         next(batches)
     assert cause in explained(caught.value)
-    for worker in multiprocessing.active_children():
-        os.kill(worker.pid, signal.SIGCONT)  # so that it hears that it is to end
+    workers = multiprocessing.active_children()
+    assert len(workers) == (number == signal.SIGSTOP)
+    del batches, caught
+    gc.collect()
+    for worker in workers:  # it was woken, so that it heard that it is to end
+        worker.join(20)
+        assert worker.exitcode == 0
+
+
+STOPPED = """
+import multiprocessing, os, signal
+from crosstask.data.loading.loader import evaluation_loader, training_loader
+from tests.training.test_processes import Ending
+
+batches = training_loader(Ending(signal.SIGSTOP), print, batch_size=1, seed=0, workers=1)
+(worker,) = multiprocessing.active_children()
+os.waitid(os.P_PID, worker.pid, os.WSTOPPED)
+"""
+
+
+def test_a_stopped_worker_does_not_hold_up_the_end_of_the_process():
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", STOPPED], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from lightning_fabric import Fabric
 
+from crosstask.learner.learner import Learner
 from crosstask.objectives import OBJECTIVES
-from crosstask.training.learner import Learner
 from tests.objectives.cases import network, tasks
-from tests.training.ranks import additive, differences, trained
+from tests.training.ranks import BY_IMAGES, additive, differences, trained
 
 
 def test_what_compares_samples_says_so(tmp_path):
@@ -27,6 +27,14 @@ def test_no_head_is_left_without_a_gradient_which_several_processes_would_wait_f
     heads = {name: each.grad for name, each in net.named_parameters() if ".heads.task_semantic." in name}
     assert heads
     assert all(not gradient.any() for gradient in heads.values())
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_where_terms_are_averaged_over_all_images_of_the_step(tmp_path):
+    """As released codes average; the processes have other numbers of labels of a task, and of pairs."""
+    found, claims = differences([2], tmp_path, list(BY_IMAGES)), additive(tmp_path)
+    assert all(claims[name] for name in BY_IMAGES)
+    assert max(by_world[2] for by_world in found.values()) < 1e-6, found
 
 
 @pytest.mark.slow

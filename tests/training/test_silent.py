@@ -8,8 +8,8 @@ import math
 from lightning_fabric import Fabric
 
 from crosstask.balancing.dwa import DynamicWeightAverage
+from crosstask.learner.learner import Learner
 from crosstask.objectives import Supervised
-from crosstask.training.learner import Learner
 from crosstask.training.silent import SilentTerms
 from crosstask.training.step import accumulate_gradients
 from tests.training.toys import ToyNetwork, toy_batch, toy_tasks

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from crosstask.experiment import Experiment
+from crosstask.learner.learner import Learner
 from crosstask.objectives import OBJECTIVES, Objective
 from crosstask.recipe import Recipe
 from crosstask.seeding import derive, generator
 from crosstask.tasks.term import Term
-from crosstask.training.learner import Learner
 from tests.tiny import write_recipe, write_tiny
 from tests.training.toys import ToyNetwork, toy_batch, toy_tasks
 

@@ -7,9 +7,9 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
+from crosstask.learner.learner import Learner
 from crosstask.objectives import Supervised
 from crosstask.tasks import KINDS
-from crosstask.training.learner import Learner
 from crosstask.training.step import accumulate_gradients
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from crosstask.data.adapters.base import Output
 from crosstask.data.table.table import RESERVED
 from crosstask.errors import DataError
+from crosstask.reading import regular
 
 _CALLED_LABEL = ("label", "labels", "category", "class", "target")
 
@@ -100,7 +101,7 @@ class Column:
 
     def _map(self, value: Any, name: str, output: Output, where: str) -> str:
         try:
-            content = value["bytes"] if value.get("bytes") else Path(value["path"]).read_bytes()
+            content = value["bytes"] if value.get("bytes") else regular(Path(value["path"])).read_bytes()
             stored = np.asarray(Image.open(io.BytesIO(content)))
         except (OSError, TypeError, KeyError) as error:
             raise DataError(

@@ -74,7 +74,7 @@ def account_of(task: Base, stored: object, target: Tensor, turned: bool = False)
         label.values = (float(seen.min()), float(seen.median()), float(seen.max()))
         label.top = _top(seen)
         if isinstance(task, Saliency):
-            held = np.unique(stored)
+            held = np.unique(np.asarray(stored))
             label.levels = frozenset(held.tolist()) if len(held) <= _FEW else None
     elif isinstance(task, Normals) and known.any():
         label.away = float((plain[2][known] < 0).float().mean())

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from crosstask.data.check import findings as find
-from crosstask.data.check.account import Account
 from crosstask.data.check.finding import SEVERITIES, Finding
 from crosstask.data.check.inspection import inspect
 from crosstask.data.check.oddities import oddities
+from crosstask.data.check.report import Report
 from crosstask.data.check.suspicions import idle, suspicions
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.infer import infer_tasks
@@ -26,67 +24,6 @@ from crosstask.engine import Engine
 from crosstask.tasks import Task
 
 
-@dataclass(frozen=True, repr=False)
-class Report:
-    """What :func:`check` found.
-
-    Attributes:
-        table: the table that was checked.
-        tasks: the tasks it was checked for.
-        findings: errors first.
-        coverage: per split (``""`` for rows without one) and task, how many rows have a label.
-        rows: per split, how many rows there are.
-        classes: per task with classes and split, how many pixels or samples each class has.
-        depths: per depth task, least, median (of the medians of the images) and greatest depth.
-        accounts: per split and task, what the labels hold.
-    """
-
-    table: Table
-    tasks: Mapping[str, Task]
-    findings: list[Finding]
-    coverage: dict[str, dict[str, int]]
-    rows: dict[str, int]
-    classes: dict[str, dict[str, Tensor]]
-    depths: dict[str, tuple[float, float, float]]
-    accounts: dict[str, dict[str, Account]]
-
-    @property
-    def errors(self) -> list[Finding]:
-        """The findings that should stop a training."""
-        return [finding for finding in self.findings if finding.severity == "error"]
-
-    def plain(self) -> dict[str, Any]:
-        """All of it as JSON holds it."""
-        return {
-            "table": str(self.table.path),
-            "tasks": {name: {"kind": task.kind, "classes": task.classes} for name, task in self.tasks.items()},
-            "rows": self.rows,
-            "labelled": self.coverage,
-            "classes": {
-                name: {
-                    split: dict(zip(self.tasks[name].classes, counts.tolist(), strict=True))
-                    for split, counts in splits.items()
-                }
-                for name, splits in self.classes.items()
-            },
-            "depths": {
-                name: dict(zip(("least", "median", "greatest"), depths, strict=True))
-                for name, depths in self.depths.items()
-            },
-            "findings": [asdict(finding) for finding in self.findings],
-        }
-
-    def __repr__(self) -> str:
-        from rich.console import Console
-
-        from crosstask.data.check.report import render
-
-        console = Console(width=120, color_system=None)
-        with console.capture() as text:
-            console.print(render(self))
-        return text.get()
-
-
 def check(
     table: Table,
     tasks: Mapping[str, Task] | None = None,
@@ -94,7 +31,7 @@ def check(
     training: str = "train",
     validation: str = "val",
     test: str = "test",
-    engine: Engine = Engine(workers=0),  # noqa: B008: frozen
+    engine: Engine = Engine(workers=0),
     confined: bool = False,
     readers: Readers = MappingProxyType({}),
     progress: Callable[[int, int], None] | None = None,

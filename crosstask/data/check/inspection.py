@@ -334,7 +334,7 @@ class _Parts(Sequence[Table]):
 def inspect(
     table: Table,
     tasks: Mapping[str, Task],
-    engine: Engine = Engine(workers=0),  # noqa: B008: frozen
+    engine: Engine = Engine(workers=0),
     confined: bool = False,
     readers: Readers = MappingProxyType({}),
     images: bool = True,

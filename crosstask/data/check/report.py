@@ -1,26 +1,86 @@
-"""A report of :func:`~crosstask.data.check.check.check` as a person reads it."""
+"""What :func:`~crosstask.data.check.check.check` found, also as a person reads it."""
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table as Grid
+from torch import Tensor
 
-from crosstask.data.check.check import Report
-from crosstask.data.check.findings import SEVERITIES
+from crosstask.data.check.account import Account
+from crosstask.data.check.finding import SEVERITIES, Finding
+from crosstask.data.table.table import Table
+from crosstask.tasks import Task
 
 _COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 _CLASSES = 40
 _BAR = 20
 
 
-def render(report: Report) -> RenderableType:
-    """Coverage matrix, class histograms and findings, for ``rich.print``."""
-    parts: list[RenderableType] = [_coverage(report)]
-    parts.append(_accounts(report))
-    parts += [_classes(report, name) for name in report.classes]
-    parts.append(_findings(report))
-    return Group(*parts)
+@dataclass(frozen=True, repr=False)
+class Report:
+    """What was found.
+
+    Attributes:
+        table: the table that was checked.
+        tasks: the tasks it was checked for.
+        findings: errors first.
+        coverage: per split (``""`` for rows without one) and task, how many rows have a label.
+        rows: per split, how many rows there are.
+        classes: per task with classes and split, how many pixels or samples each class has.
+        depths: per depth task, least, median (of the medians of the images) and greatest depth.
+        accounts: per split and task, what the labels hold.
+    """
+
+    table: Table
+    tasks: Mapping[str, Task]
+    findings: list[Finding]
+    coverage: dict[str, dict[str, int]]
+    rows: dict[str, int]
+    classes: dict[str, dict[str, Tensor]]
+    depths: dict[str, tuple[float, float, float]]
+    accounts: dict[str, dict[str, Account]]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that should stop a training."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+    def plain(self) -> dict[str, Any]:
+        """All of it as JSON holds it."""
+        return {
+            "table": str(self.table.path),
+            "tasks": {name: {"kind": task.kind, "classes": task.classes} for name, task in self.tasks.items()},
+            "rows": self.rows,
+            "labelled": self.coverage,
+            "classes": {
+                name: {
+                    split: dict(zip(self.tasks[name].classes, counts.tolist(), strict=True))
+                    for split, counts in splits.items()
+                }
+                for name, splits in self.classes.items()
+            },
+            "depths": {
+                name: dict(zip(("least", "median", "greatest"), depths, strict=True))
+                for name, depths in self.depths.items()
+            },
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
+    def __rich__(self) -> RenderableType:
+        """Coverage, what the labels hold, shares of classes and findings, for ``rich.print``."""
+        classes = [_classes(self, name) for name in self.classes]
+        return Group(_coverage(self), _accounts(self), *classes, _findings(self))
+
+    def __repr__(self) -> str:
+        console = Console(width=120, color_system=None)
+        with console.capture() as text:
+            console.print(self)
+        return text.get()
 
 
 def _named(split: str) -> str:

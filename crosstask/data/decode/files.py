@@ -256,7 +256,7 @@ def _foreign(path: Path) -> str:
     try:
         with opened(path) as file:
             start = file.read(132)
-    except ValueError:  # a member of a tar that ends before it
+    except (ValueError, OSError):  # a member of a tar that ends before it, or what cannot be read at all
         return ""
     known = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
     brand = start[4:12]
@@ -333,8 +333,8 @@ def rgb_of_picture(image: Image.Image) -> Tensor:
     if image.getexif().get(_ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode in _GREY[3:]:  # more than 8 bits, which convert() would clip
-        pixels = _pixels(image)
-        return rgb(pixels.astype(np.uint16) if image.format == "PPM" and image.mode == "I" else pixels)
+        held = _pixels(image)
+        return rgb(held.astype(np.uint16) if image.format == "PPM" and image.mode == "I" else held)
     pixels = torch.from_numpy(_pixels(image if image.mode == "RGB" else image.convert("RGB")))
     return pixels.permute(2, 0, 1).contiguous().float().div_(255)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from crosstask.data.exchange.labelled import VOID, Labels, Sample
 from crosstask.data.exchange.through_datumaro import quiet, require_datumaro
-from crosstask.data.exchange.writers import VOID, Labels, Sample
 from crosstask.errors import DataError
 
 _NO_CLASS = {"cityscapes": "unlabeled", "voc_segmentation": "ignored"}

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crosstask.data.decode.files import loader_of
+from crosstask.data.exchange.labelled import Labels, Sample
 from crosstask.data.exchange.through_datumaro import require_datumaro
-from crosstask.data.exchange.writers import WRITERS, Form, Labels, Sample
+from crosstask.data.exchange.writers import WRITERS, Form
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError, UserError, nearest
 from crosstask.tasks.base import Task

@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
-import shutil
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -17,79 +16,10 @@ import yaml
 from PIL import Image
 
 from crosstask.data.decode.files import image_size
+from crosstask.data.exchange import into_datumaro
 from crosstask.data.exchange.brush import encode_brush
+from crosstask.data.exchange.labelled import Labels, Sample
 from crosstask.data.exchange.masks import polygons_of
-from crosstask.tasks.palette import class_colours
-
-VOID = "void"
-
-
-@dataclass
-class Sample:
-    """An image and its labels.
-
-    Attributes:
-        name: its name in the format, without ending, with ``/`` between folders.
-        image: its file.
-        split: the split it is in.
-        classes: class of each pixel, int64 (H, W), -1 unknown; None where it has no map.
-        labels: names that hold for the whole image, by task.
-        unknown: whether a pixel is unknown.
-    """
-
-    name: str
-    image: Path
-    split: str = ""
-    classes: np.ndarray | None = None
-    labels: dict[str, list[str]] = field(default_factory=dict)
-    unknown: bool = False
-
-    def masks(self, labels: Labels) -> Iterator[tuple[int, str, np.ndarray]]:
-        """Number, name and pixels of each class that is there; the number of unknown ones is that of no class."""
-        if self.classes is not None:
-            for number in np.unique(self.classes).tolist():
-                place = number if number >= 0 else len(labels.classes)
-                yield place, labels.shapes[place], self.classes == number
-
-    def copy(self, folder: Path, name: str | None = None) -> Path:
-        """Copy the image into a folder; returns the copy."""
-        path = folder / f"{name or self.name}{self.image.suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.image, path)
-        return path
-
-
-@dataclass(frozen=True)
-class Labels:
-    """The names.
-
-    Attributes:
-        classes: of the classes of pixels.
-        questions: of what holds for whole images, by task.
-        several: the tasks of which several names may hold.
-        dense: the name of the task of the classes.
-        unknown: whether there are unknown pixels.
-    """
-
-    classes: list[str]
-    questions: dict[str, list[str]]
-    several: frozenset[str]
-    dense: str
-    unknown: bool
-
-    @property
-    def shapes(self) -> list[str]:
-        """The classes, and one for unknown pixels where there are any."""
-        return [*self.classes, VOID] if self.unknown else self.classes
-
-    @property
-    def colours(self) -> list[list[int]]:
-        """A colour for each of :attr:`shapes`; black is kept for the background."""
-        found = [max(colour, [1, 1, 1]) for colour in class_colours(self.shapes).tolist()]
-        return [
-            [0, 0, 0] if name.lower() == "background" else colour
-            for name, colour in zip(self.shapes, found, strict=True)
-        ]
 
 
 @dataclass(frozen=True)
@@ -231,9 +161,7 @@ def through(name: str, **options: Any) -> Callable[[Iterable[Sample], Labels, Pa
     """A writer by the library."""
 
     def write(samples: Iterable[Sample], labels: Labels, out: Path) -> None:
-        from crosstask.data.exchange.into_datumaro import export
-
-        export(samples, labels, out, name, **options)
+        into_datumaro.export(samples, labels, out, name, **options)
 
     return write
 

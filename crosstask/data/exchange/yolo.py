@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from crosstask.data.decode.files import image_size
 from crosstask.data.exchange.images import SUFFIXES, split_in
 from crosstask.data.exchange.items import Box, Collection, Item, Shape, is_void
 from crosstask.data.exchange.masks import polygon_mask
 from crosstask.errors import DataError
 from crosstask.reading import read_text
+from crosstask.strict_yaml import parse_yaml
 
 
 def read_yolo(root: Path, images: Path | None, annotations: str | None) -> Collection:
@@ -46,8 +45,8 @@ def _names(root: Path) -> list[str]:
     given = [root] if root.is_file() else sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
     for path in given:
         try:
-            names = (yaml.safe_load(read_text(path)) or {}).get("names")
-        except (yaml.YAMLError, AttributeError):
+            names = (parse_yaml(read_text(path)) or {}).get("names")
+        except (ValueError, AttributeError):
             raise DataError(f"{path}: is no YAML of YOLO (names: [...]): mend it") from None
         if isinstance(names, dict):
             if sorted(names) != list(range(len(names))):

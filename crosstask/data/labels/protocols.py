@@ -76,20 +76,24 @@ def assign(labelled: Tensor, protocol: str, seed: int, ids: Sequence[str], tasks
         DataError: the file of lists cannot be read, leaves out a task or lists no sample of the data.
     """
     there = [[task for task, has in enumerate(row) if has] for row in labelled.tolist()]
-    labels = Labels(there, ids, tasks, seed)
+    keep = torch.zeros(labelled.shape, dtype=torch.bool)
+    try:
+        for sample, chosen in enumerate(_kept(Labels(there, ids, tasks, seed), protocol)):
+            keep[sample, sorted(chosen)] = True
+    except UserError as error:
+        raise type(error)(f"data.labels: {error}") from None
+    return keep
+
+
+def _kept(labels: Labels, protocol: str) -> Kept:
     name, colon, argument = protocol.partition(":")
     if colon and name in WITH_ARGUMENT:
-        kept = WITH_ARGUMENT[name](labels, argument)
-    elif protocol in PLAIN:
-        kept = PLAIN[protocol](labels)
-    else:
-        raise RecipeError(
-            f"labels: {protocol!r} is no label protocol: write full, one, random, fraction:p, lists:FILE or file:FILE"
-        )
-    keep = torch.zeros(labelled.shape, dtype=torch.bool)
-    for sample, chosen in enumerate(kept):
-        keep[sample, sorted(chosen)] = True
-    return keep
+        return WITH_ARGUMENT[name](labels, argument)
+    if protocol in PLAIN:
+        return PLAIN[protocol](labels)
+    raise RecipeError(
+        f"{protocol!r} is no label protocol: write full, one, random, fraction:p, lists:FILE or file:FILE"
+    )
 
 
 def hold_out(ids: Sequence[str], fraction: float, seed: int) -> set[str]:
@@ -139,9 +143,7 @@ def _fraction(labels: Labels, argument: str) -> Kept:
     except ValueError:
         share = -1.0
     if not 0 < share <= 1:
-        raise RecipeError(
-            f"labels: 'fraction:{argument}' keeps no share of the labels: write a number in (0, 1], fraction:0.1"
-        )
+        raise RecipeError(f"'fraction:{argument}' keeps no share of the labels: write a number in (0, 1], fraction:0.1")
     kept: Kept = [set() for _ in labels.ids]
     for task, name in enumerate(labels.tasks):
         samples = [sample for sample, there in enumerate(labels.there) if task in there]

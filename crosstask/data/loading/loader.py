@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
+import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, groupby
 from typing import Any, Literal, NamedTuple
 
@@ -74,7 +77,7 @@ def training_loader(
     source = _Random(dataset, transform, stream, on_error)
     draws = Draws(batch_size, start, rank, world)
     loaded: Iterable[_Loaded] = DataLoader(source, batch_sampler=draws, **_options(workers, timeout, pin_memory))  # type: ignore[arg-type]
-    return _reported(iter(loaded))  # workers start here: those that a thread has forked cannot end properly
+    return _reported(_arriving(iter(loaded)))  # workers start here: those that a thread has forked cannot end properly
 
 
 def evaluation_loader(
@@ -204,7 +207,28 @@ class _Passes:
         self.loader = loader
 
     def __iter__(self) -> Iterator[Batch]:
-        return chain.from_iterable(map(_Loaded.unpack, iter(self.loader)))
+        return chain.from_iterable(map(_Loaded.unpack, _arriving(iter(self.loader))))
+
+
+def _arriving(loaded: Iterator[_Loaded]) -> Iterator[_Loaded]:
+    """The same; workers of which no batch came are woken, so that they can end."""
+    try:
+        yield from loaded
+    except BaseException:
+        _wake_workers()
+        raise
+
+
+def _wake_workers() -> None:
+    """A worker that was stopped does not hear that it is to end, and would be waited for without end."""
+    if hasattr(signal, "SIGCONT"):
+        for worker in multiprocessing.active_children():
+            if worker.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGCONT)
+
+
+atexit.register(_wake_workers)  # before multiprocessing waits for them: it was imported, and registered, first
 
 
 def _reported(arriving: Iterator[_Loaded]) -> Iterator[Batch]:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from crosstask.data.table.table import PACKED, Table, read_table, write_table
 from crosstask.errors import DataError, RunError, UserError
-from crosstask.reading import read_bytes
+from crosstask.reading import read_bytes, read_text
 from crosstask.remote import shown
 from crosstask.remote.members import cell_of
+from crosstask.schema import parse_as
 from crosstask.tasks.cells import value_of
 from crosstask.writing import whole, write
 
@@ -90,7 +91,7 @@ def _claim(out: Path, digest: str) -> None:
     """Say what is packed here, unless something else was."""
     file = out / _NOTES / "table.txt"
     if file.exists():
-        if file.read_text() != digest:
+        if read_text(file) != digest:
             raise UserError(
                 f"{out}: holds the shards of another table, or of one that has changed: remove it, or choose another "
                 "--out"
@@ -105,7 +106,7 @@ def _noted(note: Path, shard: Path) -> list[dict[str, str]] | None:
     """The cells of a finished shard, None where there is none."""
     if not (note.exists() and shard.exists()):
         return None
-    return json.loads(note.read_text())
+    return parse_as(read_text(note), list[dict[str, str]], str(note), "remove it, its shard is made again")
 
 
 def _shard(

@@ -9,6 +9,7 @@ from typing import Any
 
 from crosstask.data.table.formats import FORMATS, format_of
 from crosstask.errors import DataError, nearest
+from crosstask.reading import regular
 from crosstask.tasks.cells import number, typed
 
 NONE = "-"
@@ -103,7 +104,7 @@ def _tags(row: dict[str, str], values: dict[str, set[str]]) -> str:
 
 def _read_json(path: Path) -> dict[str, str]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(regular(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a valid JSON file ({error})") from None
     if not isinstance(content, dict):

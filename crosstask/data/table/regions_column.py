@@ -35,7 +35,7 @@ def add_regions(
     provider: Provider,
     out: Path | str | None = None,
     table_out: Path | str | None = None,
-    engine: Engine = Engine(),  # noqa: B008: frozen
+    engine: Engine = Engine(),
     progress: Callable[[Progress], None] | None = None,
 ) -> RegionsMade:
     """Make the regions of every image of a table, and write the table with a column ``regions``.

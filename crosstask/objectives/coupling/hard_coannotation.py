@@ -18,7 +18,7 @@ from typing_extensions import override
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Step
-from crosstask.objectives.coupling.distribution_matching import Coupling
+from crosstask.objectives.coupling.coupling import Coupling
 from crosstask.ops.relatedness import complete_class
 from crosstask.ranges import Share
 from crosstask.tasks.base import Task

@@ -19,9 +19,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.data.sample import Batch
+from crosstask.errors import DataError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
-from crosstask.objectives.coupling.distribution_matching import coupled_task
+from crosstask.objectives.coupling.coupling import coupled_task
 from crosstask.ops.relatedness import mixture
 from crosstask.ranks import everywhere
 from crosstask.relatedness import read_relatedness
@@ -75,7 +76,10 @@ class ScalarMatching(Objective):
         super().__init__()
         self.classes = coupled_task(tasks, classes, ("category",))
         self.scalars = coupled_task(tasks, scalars, ("scalars",))
-        table = read_relatedness(means, probabilities=False).aligned(self.classes.classes, self.scalars.classes)
+        try:
+            table = read_relatedness(means, probabilities=False).aligned(self.classes.classes, self.scalars.classes)
+        except DataError as error:
+            raise DataError(f"means: {error}") from None
         self.register_buffer("means", table.values.float())
         self.terms = ["to_classes", "to_scalars"] if direction == "both" else [direction]
 

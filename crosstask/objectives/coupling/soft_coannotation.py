@@ -24,7 +24,7 @@ from typing_extensions import override
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Step
-from crosstask.objectives.coupling.distribution_matching import Coupling, Direction
+from crosstask.objectives.coupling.coupling import Coupling, Direction
 from crosstask.ops.relatedness import SCORES, Distribution, categorical, cross_entropy, of_probabilities
 from crosstask.ranges import Positive, Share
 from crosstask.tasks.base import Task

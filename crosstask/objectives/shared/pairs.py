@@ -94,7 +94,8 @@ def embed_pairs(
 ) -> list[tuple[Tensor, Tensor]]:
     """For each pair the prediction of its source and the label of its target in the joint space.
 
-    All pairs go through the mapping network in one call. Labels are averaged over their known pixels.
+    All pairs go through the mapping network in one call, maps that several of them share once where nothing depends on
+    the pair yet. Labels are averaged over their known pixels.
 
     Args:
         reduce: average maps over squares of this side before they are mapped.
@@ -109,12 +110,20 @@ def embed_pairs(
         name: known_average(tasks[name].embed_target(targets[name]), tasks[name].known(targets[name]), reduce)
         for name in labels
     }
-    maps = []
-    for pair in pairs:
-        maps.append((order[pair.source], predicted[pair.source][pair.images], pair.slots))
-        maps.append((order[pair.target], known[pair.target][pair.images], pair.slots))
-    embedded = mapper(maps)
-    return list(zip(embedded[::2], embedded[1::2], strict=True))
+    shared: dict[tuple[bool, str, tuple[int, ...]], list[int]] = {}
+    for place, pair in enumerate(pairs):
+        for is_label, name in ((False, pair.source), (True, pair.target)):
+            shared.setdefault((is_label, name, tuple(pair.images.tolist())), []).append(place)
+    entries = []
+    for (is_label, name, _), places in shared.items():
+        maps = (known if is_label else predicted)[name][pairs[places[0]].images]
+        entries.append((order[name], maps, torch.stack([pairs[place].slots for place in places])))
+    embedded = {
+        (is_label, place): each
+        for (is_label, _, _), places, found in zip(shared, shared.values(), mapper(entries), strict=True)
+        for place, each in zip(places, found, strict=True)
+    }
+    return [(embedded[False, place], embedded[True, place]) for place in range(len(pairs))]
 
 
 def known_to(

@@ -27,6 +27,7 @@ from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.sample import Sample
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError, RecipeError, nearest
+from crosstask.reading import read_json
 from crosstask.recipe import Recipe
 from crosstask.rounds.files import Progress
 from crosstask.rounds.labels import training_rows
@@ -137,7 +138,7 @@ def outside_teacher(
         folder.mkdir(parents=True, exist_ok=True)
         content = {"images": len(pairs), "space": space, "lines": lines, "weight": weight.tolist()}
         write(note, json.dumps(content, indent=1))
-    content = json.loads(note.read_text(encoding="utf-8"))
+    content = read_json(note, "remove it, it is made again")
     affine = content["space"] and Affine(content["space"], {key: tuple(line) for key, line in content["lines"].items()})
     weight = torch.tensor(content["weight"])
     shape = f", as {content['space']} up to scale and shift" if content["space"] else ""

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from crosstask.data.check.check import Report, check
+from crosstask.data.check.check import check
 from crosstask.data.check.frames import agreement, best_frame, pinhole_guess
-from crosstask.data.check.report import render
+from crosstask.data.check.report import Report
 from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.table import Table
 from crosstask.engine import Engine
@@ -288,7 +288,7 @@ def test_progress_and_the_picture_of_a_report(table):
     report = check(table, tasks())
     console = Console(width=140)
     with console.capture() as capture:
-        console.print(render(report))
+        console.print(report)
     text = capture.get()
     for words in ("train", "3 (100%)", "2 (67%)", "segmentation", "1 error, 0 warnings", "d2.png"):
         assert words in text

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from crosstask.cli import main
-from crosstask.data.labels.splits import load_splits, unvalidated
 from crosstask.data.options import DataOptions
 from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.evaluation.results import Results
 from crosstask.recipe import Recipe
+from crosstask.splits import load_splits, unvalidated
 from tests.tiny import write_tiny
 
 TASKS = (

@@ -2,10 +2,10 @@
 
 import pytest
 
-from crosstask.data.labels.splits import load_splits
 from crosstask.data.options import DataOptions
 from crosstask.data.sample import collate
 from crosstask.data.table.table import Table, read_table, write_table
+from crosstask.splits import load_splits
 from crosstask.tasks import Depth, Tagging
 from tests.tiny import write_tiny
 

@@ -9,13 +9,13 @@ from crosstask.cli import main
 from crosstask.data.adapters import convert
 from crosstask.data.adapters.preprocessed import NyuV2Preprocessed
 from crosstask.data.decode.files import load_regions
-from crosstask.data.labels.splits import shown_masks
 from crosstask.data.options import DataOptions
 from crosstask.data.table.regions_column import add_regions
 from crosstask.data.table.table import read_table
 from crosstask.engine import Engine
 from crosstask.errors import DataError, RunError
 from crosstask.regions import Given, Grid, read_regions
+from crosstask.splits import shown_masks
 from tests.data.adapters import fake_preprocessed
 from tests.tiny import write_tiny
 

@@ -10,11 +10,11 @@ from torchvision import tv_tensors
 from crosstask.data.options import DataOptions
 from crosstask.data.sample import Sample, collate
 from crosstask.data.transforms.chains import augmentation
+from crosstask.learner.learner import Learner
 from crosstask.objectives.base import Objective
 from crosstask.tasks import KINDS, DepthMap, Regions, SemanticMap
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
-from crosstask.training.learner import Learner
 from tests.training.toys import ToyNetwork
 
 

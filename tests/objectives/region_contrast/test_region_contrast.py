@@ -11,6 +11,7 @@ from crosstask.errors import RecipeError
 from crosstask.networks.mapping import pair_slot
 from crosstask.objectives import RegionContrast, Step
 from crosstask.ops.wasserstein import wasserstein2
+from tests.objectives.by_hand import Recorded
 from tests.training.toys import ToyNetwork, toy_batch, toy_tasks
 
 OPTIONS = {"stem": 4, "widths": (4,), "layers": (1,), "minimum": 1, "reduce": 1, "temperature": 0.5}
@@ -116,11 +117,15 @@ def slow(objective, step, distance) -> list[float]:
                 ]
                 there = objective.tasks[target].known(step.batch.targets[target][image])
                 ids = step.batch.regions[image].where(there, -1)
-                cut = [[each[:, ids == region] for region in range(4)] for each in features]
+                cut = [[each[:, ids == region] for region in _kept(ids, objective.minimum)] for each in features]
                 matrix = distance(*[each for side in cut for each in gaussians(side)])
                 for logits in (-matrix / objective.temperature, -matrix.T / objective.temperature):
                     losses.append(-float(logits.log_softmax(1).diagonal().mean()) / 2)
     return losses
+
+
+def _kept(ids, minimum):
+    return [region for region in ids.unique() if region >= 0 and (ids == region).sum() >= minimum]
 
 
 def gaussians(regions):
@@ -140,6 +145,86 @@ def test_all_pairs_in_one_call_equal_a_loop_over_images_pairs_and_regions(name):
     losses = slow(objective, step, reference)
     assert term.count == len(losses) // 2 == 10
     torch.testing.assert_close(float(term.total), sum(losses), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("channels", "agreeing"), [(40, [True]), (4, [True, None])])
+@torch.no_grad()
+def test_exact_says_whether_all_distances_are_measured(channels, agreeing):
+    """By default up to 32 channels, or where there are few regions; against a loop of matrix roots in float64."""
+    step = known_everywhere(step_of([{"semantic"}], regions=24))  # more than 20 candidates for each
+    found, expected = {}, None
+    for exact in (True, False, None):
+        objective = objective_of(widths=(channels,), minimum=2, exact=exact).eval()
+        expected = sum(slow(objective, step, by_roots)) if expected is None else expected
+        found[exact] = float(objective(step)["regions"].total)
+    assert [exact for exact, total in found.items() if total == pytest.approx(expected, rel=1e-4)] == agreeing
+    assert found[False] == pytest.approx(expected, rel=0.1)
+    if None not in agreeing:
+        assert found[None] == found[False]
+
+
+def known_everywhere(step):
+    """The labels that are there know all pixels."""
+    for index, names in enumerate(ONE_EACH[: len(step.batch)]):
+        for name in names:
+            target = step.batch.targets[name][index]
+            step.batch.targets[name][index] = target.clamp(min=0) if name == "semantic" else target.nan_to_num(0.5)
+    return step
+
+
+def by_roots(mean_a, covariance_a, mean_b, covariance_b):
+    """Squared 2-Wasserstein distances of all pairs by matrix roots, in float64."""
+
+    def root(covariance):
+        values, vectors = torch.linalg.eigh(covariance.double())
+        return vectors @ torch.diag(values.clamp(min=0).sqrt()) @ vectors.T
+
+    distances = torch.zeros(len(mean_a), len(mean_b), dtype=torch.float64)
+    for i, first in enumerate(covariance_a):
+        half = root(first)
+        for j, second in enumerate(covariance_b):
+            fidelity = torch.linalg.eigvalsh(half @ second.double() @ half).clamp(min=0).sqrt().sum()
+            spread = first.double().trace() + second.double().trace() - 2 * fidelity
+            distances[i, j] = (mean_a[i] - mean_b[j]).double().square().sum() + spread
+    return distances
+
+
+@pytest.mark.parametrize("distance", ["vector", "diagonal_wasserstein", "kl", "pixel"])
+def test_distances_that_are_always_exact_refuse_to_be_asked(distance):
+    with pytest.raises(
+        RecipeError, match=rf"region_contrast\.exact: True, but {distance} is always exact; leave it out"
+    ):
+        objective_of(distance=distance, exact=True)
+
+
+@pytest.mark.parametrize("of", ["regions", "image"])
+@torch.no_grad()
+def test_pixels_speak_for_their_region_or_for_the_image(of):
+    """Regions of 2, 4, 10 and 32 pixels: each as often as any other, or as often as it is large; the loss by hand."""
+    objective = objective_of(distance="pixel", pixels=6 * 240, pixels_of=of).eval()
+    step = known_everywhere(step_of(ONE_EACH))
+    sizes = torch.tensor([2, 4, 10, 32])
+    step.batch.regions = torch.arange(4).repeat_interleave(sizes).view(1, 6, 8).int().repeat(3, 1, 1)
+    drawn = Recorded(objective, "_sampled")
+    maps = Recorded(objective, "_prepared")
+    term = objective(step)["regions"]
+    (sample,) = drawn.results
+    source, target = (each.permute(0, 2, 3, 1).reshape(-1, 4).double() for each in maps.results)
+    total = 0.0
+    for pair in range(6):
+        rows = (sample.image == pair).nonzero()[:, 0]
+        shares = torch.bincount(sample.id[rows], minlength=4) / len(rows)
+        wanted = torch.full((4,), 0.25) if of == "regions" else sizes / 48
+        torch.testing.assert_close(shares, wanted, atol=0.0 if of == "regions" else 0.06, rtol=0)
+        assert len(rows) == 240
+        a, b, ids = source[sample.pixel[rows]], target[sample.pixel[rows]], sample.id[rows]
+        distances = (a[:, None] - b).square().sum(-1) / 0.5
+        for each in (distances, distances.T):
+            far = (-each).exp().where(ids[:, None] != ids, 0.0).sum(1)
+            near = (-each.diagonal()).exp()
+            total -= float((near / (near + far)).log().mean()) / 2
+    assert term.count == 6
+    assert float(term.total) == pytest.approx(total, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["wasserstein", "vector", "any task", "across", "without same"])

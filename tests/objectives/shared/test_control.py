@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import torch
 
+from crosstask.learner.learner import Learner
+from crosstask.learner.weighting import Weighting
 from crosstask.objectives.shared.control import with_labels_of_others
-from crosstask.training.learner import Learner, Weighting
 from tests.training.toys import ToyNetwork, toy_batch, toy_tasks
 
 

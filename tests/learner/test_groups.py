@@ -11,8 +11,8 @@ from torch import nn
 
 from crosstask.errors import RecipeError
 from crosstask.experiment import Experiment
+from crosstask.learner.groups import Group, parts
 from crosstask.recipe import Recipe
-from crosstask.training.groups import Group, parts
 from crosstask.training.optimisers import build_optimiser, parameter_groups, rates
 from tests.tiny import write_recipe, write_tiny
 

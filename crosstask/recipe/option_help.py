@@ -8,12 +8,12 @@ from jsonargparse import ArgumentParser
 
 from crosstask.balancing import BALANCERS
 from crosstask.data.options import DataOptions
+from crosstask.learner.weighting import Weighting
 from crosstask.networks import NETWORKS
 from crosstask.objectives import OBJECTIVES
-from crosstask.rounds.options import RefineOptions
+from crosstask.recipe.refine import RefineOptions
+from crosstask.recipe.training import TrainingOptions
 from crosstask.tasks import KINDS
-from crosstask.training.learner import Weighting
-from crosstask.training.options import TrainingOptions
 
 
 def option_help() -> str:

@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from crosstask.learner.groups import Group
 from crosstask.ranges import Count, Factor, Positive, Share, Size, Steps
-from crosstask.training.groups import Group
+
+_SHARDED = ("fsdp", "deepspeed", "model_parallel")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class TrainingOptions:
         devices: how many devices to use on each node, or auto.
         nodes: how many machines take part; each starts the same command, under Slurm (srun) or torchrun.
         accelerator: cpu, cuda, mps or auto.
-        strategy: how processes share the work: auto, ddp, fsdp.
+        strategy: how processes share the work, by Lightning's name: auto or ddp, say. Every process holds the whole
+            network; strategies that cut it into parts (fsdp, deepspeed, xla_fsdp) are refused.
     """
 
     epochs: Positive = 20
@@ -93,6 +96,11 @@ class TrainingOptions:
         for name, value in {"weight_decay": self.weight_decay, "momentum": self.momentum}.items():
             if not 0 <= value < math.inf:
                 raise ValueError(f"training.{name} must be a number of at least 0, found {value}")
+        if any(word in self.strategy for word in _SHARDED):
+            raise ValueError(
+                f"training.strategy: found {self.strategy!r}, which cuts weights into parts, and checkpoints, moving "
+                "averages and equal buffers need them whole: set auto or ddp"
+            )
         if self.start_from is not None and not self.start_from.strip():
             raise ValueError("training.start_from is blank: name a run or a file of weights, or leave it null")
         if self.monitor is not None and "/" not in self.monitor:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from crosstask.data.labels.splits import scale_gap
 from crosstask.data.options import DataOptions, RoomsOptions
 from crosstask.data.table.table import Table
+from crosstask.splits import scale_gap
 
 
 @pytest.fixture

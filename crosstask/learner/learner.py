@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -11,37 +11,13 @@ from typing_extensions import override
 
 from crosstask.balancing.base import Balancer
 from crosstask.data.sample import Batch
+from crosstask.learner.groups import Group, freeze
+from crosstask.learner.weighting import Weighting
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.control import with_labels_of_others
-from crosstask.ranges import Count, Factor
 from crosstask.seeding import generator as stream
 from crosstask.tasks.term import Term
-from crosstask.training.groups import Group, freeze
-
-
-@dataclass(frozen=True)
-class Weighting:
-    """How much an objective counts, and from when.
-
-    Args:
-        weight: factor on all terms of the objective.
-        start: iterations before the objective begins to count.
-        ramp: iterations over which the factor then rises linearly from 0.
-        control: for studies: the objective sees labels of other images, as many as before. What it gains all the same
-            does not come from what the labels say of their images.
-    """
-
-    weight: Factor = 1.0
-    start: Count = 0
-    ramp: Count = 0
-    control: bool = False
-
-    def at(self, iteration: int) -> float:
-        """The factor at ``iteration``."""
-        if iteration < self.start:
-            return 0.0
-        return self.weight * (min((iteration - self.start + 1) / self.ramp, 1.0) if self.ramp else 1.0)
 
 
 class Learner(nn.Module):
@@ -64,7 +40,7 @@ class Learner(nn.Module):
         self.resting: list[nn.Module] = []
 
     def freeze(self, groups: Mapping[str, Group]) -> None:
-        """Take the parts of the network that are frozen out of training, see :mod:`crosstask.training.groups`.
+        """Take the parts of the network that are frozen out of training, see :mod:`crosstask.learner.groups`.
 
         Raises:
             RecipeError: a group names no part, or one that has nothing to freeze or to train.

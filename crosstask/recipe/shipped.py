@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crosstask.errors import RecipeError, nearest
 
-SHIPPED = Path(__file__).parent / "recipes"
+SHIPPED = Path(__file__).parents[1] / "recipes"
 PATCHES = SHIPPED / "patches"
 
 

@@ -1,0 +1,95 @@
+"""What is written down when a run begins, and held against the present when it goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+from crosstask.data.check.preflight import preflight
+from crosstask.data.table.table import write_table
+from crosstask.errors import UserError
+from crosstask.recipe import Recipe
+from crosstask.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
+from crosstask.training.changes import require_same, said
+from crosstask.training.fingerprint import FILE, changes, fingerprint
+from crosstask.training.plan import Plan
+from crosstask.training.run import Run
+
+log = logging.getLogger(__name__)
+
+
+def begin(plan: Plan, run: Run, quiet: bool) -> None:
+    """Look at the labels, make the folder, write down what the run is.
+
+    Raises:
+        UserError: there is a run already, a label cannot be read, or nothing can be learnt from those of a task.
+    """
+    _look(plan, quiet)
+    run.create(plan.recipe.to_yaml())
+    _write_down(plan, run)
+    for doubt in (scale_gap, shown_masks):
+        if told := doubt(plan.splits.labels, plan.recipe.data):
+            log.warning("%s", told)
+    if plan.splits.validation is not None and (never := unvalidated(plan.splits, plan.tasks)):
+        log.warning(
+            "never validated: %s has no label to choose the best checkpoint with, which the other tasks choose alone: "
+            "label rows of split %r, or raise data.validation_fraction (now %g)",
+            ", ".join(never), plan.recipe.data.validation_split, plan.recipe.data.validation_fraction,
+        )  # fmt: skip
+
+
+def _look(plan: Plan, quiet: bool) -> None:
+    """Say what the labels hold that will be trained on; a run that can learn nothing never begins.
+
+    Raises:
+        DataError: a label cannot be read, or nothing can be learnt from those of a task.
+    """
+    data = plan.recipe.data
+    seen = preflight(plan.splits.train, plan.tasks, plan.recipe.training.seed, data.on_error == "skip")
+    if seen is None:
+        return
+    if not quiet:
+        print(seen, file=sys.stderr)
+    for warning in seen.warnings:
+        log.warning("%s", warning)
+    if told := unused_rows(data, load_table(data), plan.tasks):
+        log.warning("%s", told)
+
+
+def go_on(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
+    """Make sure that the run is still what it was; write down what is said anew.
+
+    Args:
+        plan: what it is to be from now on.
+        run: its folder, which has a checkpoint.
+        iterations: the length it is to have.
+        anyway: go on even where files have changed.
+
+    Raises:
+        UserError: files or recipe are not what the run was begun with, or it has been trained for longer already.
+    """
+    before, now = run.read_json(FILE), fingerprint(plan, run)
+    found = [] if before is None else changes(before, now, run.recipe_path)
+    if found and not anyway:
+        raise UserError(
+            f"{run.path}: {', '.join(found)} changed since the run was begun, so it would be another: restore it, or "
+            "go on with --anyway"
+        )
+    for what in found:
+        log.warning("%s: %s changed since the run was begun", run.path, what)
+    stored = Recipe.stored(run.recipe_path, trust=plan.recipe.trust)
+    require_same(stored, plan.recipe)
+    done = int(run.checkpoints.find("last").name)
+    if done > iterations:
+        raise UserError(f"training.iterations: {run.path} has been trained for {done} already, found {iterations}")
+    if line := said(stored, plan.recipe, done, iterations):
+        log.warning("%s: %s", run.path, line)
+        run.write("recipe.yaml", plan.recipe.to_yaml())
+    if line or found or before is None:
+        _write_down(plan, run)
+
+
+def _write_down(plan: Plan, run: Run) -> None:
+    write_table(plan.splits.labels, run.path / "labels.csv")
+    run.write(FILE, json.dumps(fingerprint(plan, run)))
