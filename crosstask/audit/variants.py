@@ -12,7 +12,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-SHIFTS = (-0.25, -0.125, 0.0, 0.125, 0.25)
+SHIFTS = (-0.24, -0.16, -0.08, 0.0, 0.08, 0.16, 0.24)
 """Shares of height and width by which a label may have slipped."""
 
 

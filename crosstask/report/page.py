@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ from crosstask.report.coverage import coverage_tables
 from crosstask.report.curves import curve_charts, efficiency_charts
 from crosstask.report.facts import facts_of
 from crosstask.report.failures import failure_tables, hardest
+from crosstask.report.history import history_charts
 from crosstask.report.per_class import class_tables
 from crosstask.report.pictures import Gallery, gallery, jpeg
 from crosstask.report.sentences import opening
@@ -78,7 +79,7 @@ def context(subject: Subject) -> dict[str, Any]:
         "sentences": opening(subject),
         "settings": facts.settings,
         "tables": facts.tables,
-        "efficiency": efficiency_charts(subject.comparison, styles) if subject.comparison else [],
+        "efficiency": _over_labels(subject, styles),
         "efficiency_table": point_cells(subject.comparison) if subject.comparison else None,
         "curves": curve_charts(subject),
         "coverage": coverage_tables(subject),
@@ -96,6 +97,13 @@ def context(subject: Subject) -> dict[str, Any]:
     }
 
 
+def _over_labels(subject: Subject, styles: Mapping[str, int]) -> list[str]:
+    """Charts of scores over the number of training labels."""
+    if subject.comparison:
+        return efficiency_charts(subject.comparison, styles)
+    return history_charts(subject) if subject.several else []
+
+
 def _title(path: Path) -> str:
     """The name of the folder; of a cell of a comparison, which is called after its seed, those above it too."""
     return "/".join(path.parts[-3:]) if path.name.startswith("seed") else path.name
@@ -104,7 +112,8 @@ def _title(path: Path) -> str:
 def _images(subject: Subject) -> tuple[Dataset, str]:
     """The images to show: the test split, or the best there is."""
     data, tasks = subject.recipe.data, subject.recipe.tasks()
-    splits = load_splits(data, tasks)
+    with subject.recipe.named():
+        splits = load_splits(data, tasks)
     for split, dataset in ((data.test_split, splits.test), (data.validation_split, splits.validation)):
         if dataset is not None:
             return dataset, split

@@ -137,3 +137,36 @@ def test_weights_given_or_estimated(wide, capsys):
     assert float(weights["weight of cleo for semantic"]) < float(weights["weight of anna for semantic"])
     for wrong in ("dora=1", "anna=0", "anna"):
         assert main([*typed, wrong]) == 2
+
+
+def test_who_confuses_what_decides_categories_and_tags(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 100)
+    with (tmp_path / "long.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "annotator", "place", "tags"])
+        for index, right in enumerate(truth):
+            Image.fromarray(np.full((4, 4, 3), index, np.uint8)).save(tmp_path / f"{index}.png")
+            for name, share in (("anna", 1.0), ("ben", 0.6), ("cleo", 0.6), ("dora", 0.6)):
+                said = right if rng.random() < share else rng.integers(0, 2)
+                writer.writerow([f"{index}.png", name, ("indoor", "outdoor")[said], ("cat", "cat;dog")[said]])
+    (tmp_path / "recipe.yaml").write_text(
+        "tasks:\n  place: {kind: category, classes: [indoor, outdoor]}\n  tags: {kind: tags, classes: [cat, dog]}\n"
+    )
+    out = tmp_path / "fused.csv"
+    typed = ["agree", str(tmp_path / "long.csv"), "--recipe", str(tmp_path / "recipe.yaml"), "--fuse", str(out)]
+    assert main([*typed, "--weights", "dawid_skene", "--quiet"]) == 0
+    rights = [float(line.rsplit(" ", 1)[1]) for line in capsys.readouterr().out.splitlines() if "is right with" in line]
+    assert rights[0] > 0.9 > max(rights[1:4])
+    rows = read_table(out).rows
+    for column, names in (("place", ("indoor", "outdoor")), ("tags", ("cat", "cat;dog"))):
+        assert np.mean([row[column] == names[right] for row, right in zip(rows, truth, strict=True)]) > 0.95
+    assert all(0.5 <= float(row["place.weight"]) <= 1 for row in rows)
+
+
+def test_maps_cannot_be_weighed_by_confusions(wide, tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("tasks:\n  semantic: {kind: segmentation, classes: 3}\n")
+    typed = ["agree", str(wide / "wide.csv"), "--recipe", str(recipe), "--fuse", str(tmp_path / "o.csv"), "--quiet"]
+    assert main([*typed, "--weights", "dawid_skene"]) == 2
+    assert "categories and tags" in capsys.readouterr().err
