@@ -19,6 +19,7 @@ def write(found: Survey, table: str) -> str:
     lines = [
         f"# A first recipe for {table}: {found.rows:,} training rows, labelled: {_labelled(found)}",
         "# Train it as it is: crosstask train mine.yaml --out runs/mine, then crosstask eval runs/mine --prior",
+        f"# (crosstask check {table} opens the images too, and finds broken ones and those that are there twice)",
     ]
     lines += [f"# check warns: {warning}" for warning in found.warnings[:8]]
     lines += ["", *_data(found, table), "", *_tasks(found), "", *_network(), "", *_objectives(found), ""]
