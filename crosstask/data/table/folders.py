@@ -124,7 +124,14 @@ def table_from_folders(
             used = frozenset(entries) - set(left)
             columns[column] = cells
         else:
-            cells, left = match_files(column, images, Files.find(root, column, pattern))
+            files = Files.find(root, column, pattern)
+            both = sorted(set(files.paths) & set(images.paths))
+            if both:
+                raise DataError(
+                    f"--{column} {pattern}: {both[0]} ({len(both)} in all) is an image by --image {patterns['image']} "
+                    "too: give patterns that tell images from labels"
+                )
+            cells, left = match_files(column, images, files)
             columns[column] = relative(cells)
         blank = [name for name, cell in zip(columns["id"], cells, strict=True) if not cell]
         matches[column] = Match(len(cells) - len(blank), blank, left, used)
