@@ -13,7 +13,7 @@ from crosstask.annotators.opinions import opinions_of
 from crosstask.annotators.stack import Stacked
 from crosstask.data.decode.writing import label_suffix, write_label
 from crosstask.data.table.table import WEIGHT, Table, write_table
-from crosstask.evaluation.predict import stored_weight
+from crosstask.evaluation.confidence import stored_weight
 from crosstask.evaluation.sources import file_names
 from crosstask.tasks.base import Task
 

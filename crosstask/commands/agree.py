@@ -15,7 +15,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from crosstask.commands.json_option import add_json, show
-from crosstask.commands.paths import require_out, require_recipe, require_table
+from crosstask.commands.paths import require_recipe, require_table, require_table_out
 from crosstask.commands.trust import add_trust
 from crosstask.errors import UserError
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     if arguments.recipe is not None:
         require_recipe(arguments.recipe, "--recipe")
-    if arguments.fuse is not None and require_out(arguments.fuse, "--fuse").exists() and not arguments.overwrite:
+    if arguments.fuse is not None and require_table_out(arguments.fuse, "--fuse").exists() and not arguments.overwrite:
         raise UserError(f"--fuse {arguments.fuse}: exists already: give --overwrite to replace it, or another file")
     from crosstask.annotators.agreement import agreement, estimated
     from crosstask.annotators.confusion import KINDS, Believed, believed

@@ -66,19 +66,27 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.compare.plan import check, plan, states
     from crosstask.compare.promising import references
     from crosstask.compare.tables import contents, write_tables
+    from crosstask.engine import Engine
     from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
     from crosstask.recipe.written import read_recipe
 
     if arguments.jobs < 1:
         raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")
+    Engine(arguments.on)
     base = read_recipe(arguments.recipe, arguments.overrides)
     path = Path(arguments.out or Path("runs") / f"compare_{Path(arguments.recipe).stem}")
-    labels = parse_labels(arguments.labels) if arguments.labels else [(base.get("data") or {}).get("labels", "full")]
+    labels = (
+        parse_labels(arguments.labels)
+        if arguments.labels is not None
+        else [(base.get("data") or {}).get("labels", "full")]
+    )
     typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
     recipes = Recipes(base, asked, arguments.trust)
     cells = asked.cells
+    if recipes.told and not arguments.quiet:
+        print(recipes.told, file=sys.stderr)
     recipes.record(writes=False)
     check(recipes, cells, writes=False)  # nothing is written of what cannot be
     if not arguments.dry_run:
@@ -90,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     with in_turn(path / ".grid.lock"):  # several may add to a comparison at once
         whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
+        compare(whole)  # what is finished can be read
         whole.save()
     if arguments.align_first:
         first = references(asked)

@@ -8,6 +8,8 @@ from pathlib import Path
 from crosstask.errors import DataError, RecipeError, UserError
 
 MOST = 4000
+TABLES = (".csv", ".jsonl", ".parquet")
+"""Endings of the tables that are written."""
 
 
 def require_run(path: str) -> Path:
@@ -93,6 +95,19 @@ def require_out(path: str, flag: str = "--out", folder: bool = False) -> Path:
         raise UserError(f"{flag} {path!r}: is {found}: give the path of {what}")
     above = next(each for each in (target, *target.absolute().parents) if each.exists())
     _require_writable(above.parent if above == target and not folder else above, f"{flag} {path!r}")
+    return target
+
+
+def require_table_out(path: str, flag: str = "--out") -> Path:
+    """Where a table is to be written.
+
+    Raises:
+        UserError: see :func:`require_out`, or the ending is not that of a table.
+    """
+    target = require_out(path, flag)
+    if target.suffix.lower() not in TABLES:
+        found = repr(target.suffix) if target.suffix else "a name without an ending"
+        raise UserError(f"{flag} {path!r}: {found} is no kind of table: give one of {', '.join(TABLES)}")
     return target
 
 

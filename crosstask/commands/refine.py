@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out, require_recipe
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_engine(parser, what="0; on a cluster, what it has")
     add_json(parser)
     add_trust(parser)
     parser.set_defaults(takes_overrides=True)
@@ -68,11 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
+    from crosstask.commands.engine_options import network_engine
     from crosstask.commands.evaluation_options import device
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
     from crosstask.rounds.steps import Interrupted
+    from crosstask.training.arithmetic import settled
 
     folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
     layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
@@ -85,9 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
+        recipe, told = settled(recipe, layout.recipe)
+        if told and not arguments.quiet:
+            print(told, file=sys.stderr)
+    on = network_engine(arguments)
     bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say)
+    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say, on)
     if arguments.resume is None:
         layout.begin(recipe)
     try:

@@ -80,6 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = there if arguments.snapshots and there else [arguments.weights]
     runs = [load_run(path, weights, arguments.trust) for weights in wanted]
     first, where = runs[0], device(arguments.device)
+    asked = arguments.tasks.split(",") if arguments.tasks else list(first.tasks)
+    if arguments.budget < min(costs.get(name, 1.0) for name in asked):
+        raise UserError(f"--budget {arguments.budget:g}: no label is that cheap: raise it, or lower --cost")
     planned = None if arguments.form is None else plan(arguments.form, first.tasks)
     with progress("looking at images", arguments.quiet) as report:
         scores = score(

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import real
-from crosstask.commands.paths import require_folder, require_out
+from crosstask.commands.paths import require_folder, require_table_out
 from crosstask.errors import UserError
 
 HELP = "make a table from folders of files"
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if require_out(arguments.out).exists() and not arguments.append:
+    if require_table_out(arguments.out).exists() and not arguments.append:
         raise UserError(f"{arguments.out}: exists already: give --append to add to it, or another --out")
     require_folder(arguments.folder)
     from crosstask.data.table.folders import make_table

@@ -112,7 +112,8 @@ def _title(path: Path) -> str:
 def _images(subject: Subject) -> tuple[Dataset, str]:
     """The images to show: the test split, or the best there is."""
     data, tasks = subject.recipe.data, subject.recipe.tasks()
-    splits = load_splits(data, tasks)
+    with subject.recipe.named():
+        splits = load_splits(data, tasks)
     for split, dataset in ((data.test_split, splits.test), (data.validation_split, splits.validation)):
         if dataset is not None:
             return dataset, split

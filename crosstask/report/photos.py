@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from crosstask.evaluation.predict import PICTURES
+from crosstask.evaluation.predicting import PICTURES
 from crosstask.evaluation.sources import file_names
 from crosstask.report.templating import render
 from crosstask.writing import write

@@ -131,9 +131,9 @@ def _quality(name: str, task: TaskResults, prior: TaskResults | None) -> str:
 def _next(subject: Subject, path: Path, prior: Results | None, missed: Sequence[str]) -> list[str]:
     recipe, steps = subject.recipe, []
     if subject.results is None:
-        return [f"Measure it: crosstask eval {path} --prior, then report again."]
+        return [f"Measure it: crosstask eval {path}, then report again."]
     if prior is None:
-        steps.append(f"See what looking at images is worth: crosstask eval {path} --prior.")
+        steps.append(f"See what looking at images is worth: crosstask eval {path}, which measures the prior too.")
     if _still_improving(path):
         steps.append(
             "The best validation score is the last one: train longer (training.iterations or training.epochs)."

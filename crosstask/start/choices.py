@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-from crosstask.start.survey import Survey
+from crosstask.start.survey import Survey, named
 from crosstask.tasks import Depth, Disparity, Normals
 
 ENCODER = "tf_efficientnet_lite0"
@@ -61,10 +61,12 @@ def task_options(found: Survey, name: str) -> list[tuple[str, Choice]]:
 
 def _classes(found: Survey, name: str) -> tuple[str, Choice]:
     task = found.tasks[name]
+    if task.kind == "segmentation" and named(task):
+        return "classes", Choice(list(task.classes), "by their ids, as listed beside the table")
     if task.kind == "segmentation":
         unnamed = "ids in the files; give their names in order instead: [floor, wall, ...]"
         return "classes", Choice(task.channels, unnamed)
-    if all(label.isdecimal() for label in task.classes):
+    if not named(task):
         return "classes", Choice(task.channels, "positions in the cells; or their names, in order")
     return "classes", Choice(list(task.classes), "all that occur, in the order of the network's outputs")
 

@@ -123,7 +123,7 @@ def test_the_page_of_a_run_begins_with_sentences(comparison, tmp_path):
     assert "label setting one" in said.trained[1]
     assert len(said.good) == len(results.tasks)
     assert f"mean IoU {show(results.tasks['semantic'].score)} %" in said.good[0]
-    assert any("--prior" in line for line in said.next)
+    assert any("the prior too" in line for line in said.next)
     results.save(run / "prior_test.json")  # a prior that is as good as the network
     again = sentences(read_subject(run))
     assert "never looks at the image has" in again.good[0]
