@@ -85,6 +85,8 @@ def run(arguments: argparse.Namespace) -> int:
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
     recipes = Recipes(base, asked, arguments.trust)
     cells = asked.cells
+    if recipes.told and not arguments.quiet:
+        print(recipes.told, file=sys.stderr)
     recipes.record(writes=False)
     check(recipes, cells, writes=False)  # nothing is written of what cannot be
     if not arguments.dry_run:

@@ -76,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
     from crosstask.rounds.steps import Interrupted
+    from crosstask.training.arithmetic import settled
 
     folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
     layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
@@ -88,6 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
+        recipe, told = settled(recipe, layout.recipe)
+        if told and not arguments.quiet:
+            print(told, file=sys.stderr)
     on = network_engine(arguments)
     bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print

@@ -91,6 +91,7 @@ def _training(found: Survey) -> list[str]:
         ("warmup", Choice(100, "steps: pretrained weights are not shaken at once")),
         ("clip", Choice(5.0, "largest norm of a gradient")),
         ("ema", Choice(0.99, "evaluate a moving average of the weights")),
+        ("precision", Choice("auto", "32 or bf16, whichever is faster here: measured when the run begins")),
     ]
     return ["training:", *(_line(2, *entry) for entry in entries)]
 
