@@ -56,7 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     overrides: list[str] = []
     if command is not None and command.get_default("takes_overrides"):
         typed, overrides = separate(typed, set(command._option_string_actions))
-    known = top.parse_args(typed)
+    known, unknown = top.parse_known_args(typed)
+    if unknown:
+        flags = [flag for flag in each[known.command]._option_string_actions if flag.startswith("--")]
+        return _fail(f"unrecognized arguments: {' '.join(unknown)}; {nearest(unknown[0].partition('=')[0], flags)}", 2)
     known.overrides = overrides
     logging.basicConfig(format="crosstask: %(levelname)s: %(message)s", level=logging.WARNING)
     for handler in logging.root.handlers:  # what is told at INFO is for the log file of a run

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 from crosstask.recipe import Recipe
+from crosstask.training.arithmetic import settled
 from crosstask.training.changes import changed
 from crosstask.training.fit import Outcome
 from crosstask.training.launch import Resume, launch
@@ -84,8 +86,11 @@ class Experiment:
             UserError: there is a run already, or the data cannot be used.
             RunError: the training failed; the last checkpoint is intact.
         """
+        self.recipe, told = settled(self.recipe, self.run.recipe_path)
         fabric = make_fabric(self.recipe.training)
         self.main_process = fabric.global_rank == 0
         quiet = self.quiet or not self.main_process
+        if told and not quiet:
+            print(told, file=sys.stderr)
         with together(fabric):
             return launch(lambda: self.plan, self.run, fabric, self.resuming, self.anyway, quiet)

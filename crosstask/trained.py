@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +45,8 @@ class TrainedRun:
     @cached_property
     def splits(self) -> Splits:
         """The data of the recipe."""
-        return load_splits(self.recipe.data, self.tasks)
+        with self.recipe.named():
+            return load_splits(self.recipe.data, self.tasks)
 
     def evaluation_data(self, split: str | None = None, table: str | None = None) -> tuple[Dataset, str]:
         """The samples to measure on and the name of their split.
@@ -103,10 +104,6 @@ class TrainedRun:
             workers=data.workers,
             timeout=data.timeout,
         )
-
-    def training_batches(self) -> Iterator[Batch]:
-        """The training samples once, as they are, with the labels the run was allowed to see."""
-        return iter(self.evaluation_batches(self.splits.train))
 
 
 def load_run(path: str | Path, weights: str | None = None, trust: bool = False) -> TrainedRun:

@@ -89,6 +89,12 @@ def test_predictions_are_files_that_serve_as_labels(folder):
     assert (depth.dtype, depth.shape) == (np.uint16, (32, 48))
     assert run("check", out / "table.csv", "--quiet", "--workers", "0") in (0, 2)
     assert (out / "pictures").is_dir()
+    again = ("--out", folder / "predictions_2", "--quiet", "--tile", "32", "--workers", "2")
+    assert run("predict", folder / "run", folder / "image", *again) == 0
+    (folder / "predictions_2" / ".unfinished.jsonl").touch()  # as it is when the first image is in work
+    assert run("predict", folder / "run", folder / "image", *again) == 0
+    for name in ("table.csv", table.rows[0]["depth"]):
+        assert (folder / "predictions_2" / name).read_bytes() == (out / name).read_bytes()
 
 
 def test_an_exported_program_computes_the_same(folder, capsys):

@@ -25,6 +25,10 @@ def make(folder: Path) -> None:
     recipe.write_text(recipe.read_text().replace("iterations: 4", "iterations: 2").replace(str(table), "data.csv"))
     (data / "r.yaml").write_text("indoor: {cat: 0.5, sofa: 0.2}\noutdoor: {cat: 0.1}\n")
     (data / "r.csv").write_text("class,cat,sofa\nindoor,0.5,0.2\noutdoor,,1\n")
+    names = sorted(path.name for path in (data / "semantic").glob("*.png"))
+    rows = [f"image/{name},{who},semantic/{name}" for name in names for who in ("anna", "ben")]
+    (data / "annotators.csv").write_text("\n".join(["image,annotator,semantic", *rows]) + "\n")
+    (data / "means.csv").write_text("class,years\nindoor,3\noutdoor,5\n")
     (data / "lists.json").write_text('{"depth": ["000", "001"], "semantic": ["002"], "tags": ["004", "005"]}')
     here = ["--data.table", str(table)]
     _run("train", recipe, "--out", folder / "run", "--quiet", *here)

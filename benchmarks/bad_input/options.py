@@ -31,7 +31,7 @@ TASKS: dict[str, dict[str, object]] = {
     "depth": {"column": "depth"},
     "disparity": {"column": "depth"},
     "normals": {"column": "normals"},
-    "saliency": {"column": "depth"},
+    "saliency": {"column": "depth", "scale": "3000"},
     "tags": {"column": "tags", "classes": "[cat, sofa]"},
     "category": {"column": "place", "classes": "[indoor, outdoor]"},
     "scalars": {"column": "age", "names": "[years]"},
@@ -40,6 +40,7 @@ COUPLED = "{classes: place, attributes: tags, relatedness: '{work}/data/r.csv'}"
 OBJECTIVE = {
     "soft_coannotation": COUPLED, "hard_coannotation": COUPLED, "distribution_matching": COUPLED,
     "geometry": "{depth: depth, normals: normals}", "spaces": "{task: semantic}",
+    "scalar_matching": "{classes: place, scalars: age, means: '{work}/data/means.csv'}",
 }  # fmt: skip
 SKIPPED = {"training.accelerator", "training.devices", "training.strategy", "training.compile"}
 """Taken by Lightning as they are; looked at in commands.py."""
@@ -95,7 +96,9 @@ def _sections() -> Iterator[tuple[str, type, tuple[str, ...], tuple[str, ...]]]:
         one = f"{{{column}: {{kind: {kind}, {given}}}}}"
         yield f"tasks.{column}", task, ("name",), ("--tasks", one, "--data.labels", "full")
     for name, objective in OBJECTIVES.items():
-        yield f"objectives.{name}", objective, ("tasks", "network"), (f"--objectives.{name}", OBJECTIVE.get(name, "{}"))
+        aged = ("--tasks.age", "{kind: scalars, names: [years]}") if name == "scalar_matching" else ()
+        flags = (*aged, f"--objectives.{name}", OBJECTIVE.get(name, "{}"))
+        yield f"objectives.{name}", objective, ("tasks", "network"), flags
     yield "objectives.supervised", Weighting, (), ()
     for name, balancer in BALANCERS.items():
         yield "balancing", balancer, (), ("--balancing.kind", name)

@@ -17,14 +17,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
 import torch
 
-from benchmarks.campaign.scenarios import Scenario, prepare, scenarios
+from benchmarks.campaign import scenarios as made
+from benchmarks.campaign.scenarios import Scenario
 from benchmarks.campaign.seen import different, files, leftovers
 from crosstask.cli import main
 
@@ -57,8 +58,17 @@ class Trial:
         return Counter({"trials": 1} | {name: int(bool(value)) for name, value in kinds.items()})
 
 
-def call(typed: list[str], folder: Path, kill_after: float | None = None) -> int:
-    """Type a command in a folder, in a process of its own that has everything imported; its exit code."""
+def call(
+    typed: list[str], folder: Path, kill_after: float | None = None, prepare: Callable[[], None] | None = None
+) -> int:
+    """Type a command in a folder, in a process of its own that has everything imported; its exit code.
+
+    Args:
+        typed: the command.
+        folder: what is current for it; ``said.txt`` there holds what it said.
+        kill_after: seconds after which it is killed.
+        prepare: called in the process first.
+    """
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
@@ -69,6 +79,8 @@ def call(typed: list[str], folder: Path, kill_after: float | None = None) -> int
             with open(folder / "said.txt", "a") as said:
                 os.dup2(said.fileno(), 1)
                 os.dup2(said.fileno(), 2)
+            if prepare is not None:
+                prepare()
             code = main(typed)
         finally:
             sys.stdout.flush()
@@ -90,8 +102,8 @@ class Campaign:
     def __init__(self, top: Path, only: str = "") -> None:
         self.base, self.folder = top / "base", top / "trial"
         self.base.mkdir()
-        prepare(self.base, _must)
-        self.scenarios = {name: each for name, each in scenarios(self.base).items() if only in name}
+        made.prepare(self.base, _must)
+        self.scenarios = {name: each for name, each in made.scenarios(self.base).items() if only in name}
         self.whole: dict[str, tuple[dict[str, object], float]] = {}
         self.broken: dict[str, str] = {}
 
@@ -153,13 +165,13 @@ def _trials(campaign: Campaign, kills: int, seed: int, log: Path | None) -> Iter
     for number in count(max((each.number + 1 for each in done), default=0)):
         if left <= 0 or len(campaign.broken) == len(names):
             return
-        made = campaign.trial(number, names[number % len(names)], random.Random(f"{seed} {number}").random())
-        if made is not None:
-            left -= made.killed
+        tried = campaign.trial(number, names[number % len(names)], random.Random(f"{seed} {number}").random())
+        if tried is not None:
+            left -= tried.killed
             if log is not None:
                 with open(log, "a") as file:
-                    file.write(json.dumps(asdict(made)) + "\n")
-            yield made
+                    file.write(json.dumps(asdict(tried)) + "\n")
+            yield tried
 
 
 def run(kills: int, seed: int, only: str = "", log: Path | None = None) -> int:

@@ -8,11 +8,12 @@ from pathlib import Path
 import torch
 
 from crosstask.annotators.agreement import images
+from crosstask.annotators.confusion import Believed
 from crosstask.annotators.opinions import opinions_of
 from crosstask.annotators.stack import Stacked
 from crosstask.data.decode.writing import label_suffix, write_label
 from crosstask.data.table.table import WEIGHT, Table, write_table
-from crosstask.evaluation.predict import stored_weight
+from crosstask.evaluation.confidence import stored_weight
 from crosstask.evaluation.sources import file_names
 from crosstask.tasks.base import Task
 
@@ -23,6 +24,7 @@ def fuse(
     out: str | Path,
     weights: Mapping[tuple[str, str], float],
     progress: Callable[[int, int], None] | None = None,
+    believed: Mapping[str, Believed] | None = None,
 ) -> Table:
     """Write a table with a row per image: each task's fused label, and in ``TASK.weight`` the share behind it.
 
@@ -34,6 +36,7 @@ def fuse(
         out: the table to write.
         weights: by task and annotator; 1 where none is given.
         progress: called after each image with the images done and their number.
+        believed: tasks whose labels are known already, see :func:`~crosstask.annotators.confusion.believed`.
 
     Raises:
         DataError: a file is missing or broken.
@@ -44,12 +47,15 @@ def fuse(
     firsts = [base.rows[group[0]] for group in stacked.groups]
     names = file_names([row["image"] for row in firsts])
     rows = []
-    for row, (_, given) in zip(firsts, images(stacked, tasks, progress), strict=True):
+    for place, (row, (_, given)) in enumerate(zip(firsts, images(stacked, tasks, progress), strict=True)):
         made = {column: row.get(column, "") for column in stacked.others}
         for name, (who, values) in given.items():
             task = tasks[name]
-            trust = torch.tensor([weights.get((name, each), 1.0) for each in who])
-            fused = opinions_of(task).fuse(values, trust)
+            if believed and name in believed:
+                fused = believed[name].fused(place, values)
+            else:
+                trust = torch.tensor([weights.get((name, each), 1.0) for each in who])
+                fused = opinions_of(task).fuse(values, trust)
             known = task.known(fused.value)
             if not known.any():
                 continue

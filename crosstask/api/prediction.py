@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from crosstask.evaluation.sheet import fit, sheet, shrunk
+from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
 from crosstask.tasks.base import Task
 
 
@@ -120,13 +120,16 @@ class Prediction(Mapping[str, Value]):
 
     @torch.inference_mode()
     def sheet(self, limit: int = 512) -> Image.Image:
-        """The image and the picture of each task side by side, no side of a picture above ``limit`` pixels."""
+        """The image and the picture of each task side by side, no side of a picture above ``limit`` pixels, and what
+        the colours mean underneath."""
         size = fit((self.image.shape[-2], self.image.shape[-1]), limit)
         panels = [("image", shrunk(self.image, size))]
         for name, value in self.items():
             drawn = torch.from_numpy(np.array(value.picture(size)))
             panels.append((name, drawn.permute(2, 0, 1)))
-        return sheet(panels)
+        row = sheet(panels)
+        legends = {name: value.task.legend([value.value]) for name, value in self.items() if value.task.dense}
+        return stacked([row, legend_strip(legends, row.width)])
 
     def _repr_png_(self) -> bytes:
         """The sheet, where a notebook shows the prediction."""

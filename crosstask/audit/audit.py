@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from crosstask.audit.duplicates import duplicates
-from crosstask.audit.evidence import LOSS
-from crosstask.audit.kinds import DISAGREEMENT, DUPLICATE
+from crosstask.audit.evidence import LOSS, SCALE
+from crosstask.audit.kinds import DUPLICATE
 from crosstask.audit.look import WIDTH, Examined, RowExamination
 from crosstask.audit.suspicion import suspicion
 from crosstask.data.labels.subsets import Subset
@@ -26,21 +26,26 @@ from crosstask.trained import TrainedRun
 
 PASS = "pass"
 NAMES = {
-    LOSS: "far from what is predicted",
+    "foreign": "does not fit the image",
     "mirrored": "looks mirrored",
     "upside_down": "looks turned",
     "shifted": "looks shifted",
     "swapped": "two classes look exchanged",
     "renamed": "a class looks like another",
-    "offset": "looks offset",
-    "scale": "looks like another unit or scale",
+    "added": "looks as if a constant were added",
+    "taken_off": "looks as if a constant were taken off",
+    "too_large": "looks like another unit or scale, too large",
+    "too_small": "looks like another unit or scale, too small",
     "frame": "looks like another frame of axes",
     "inverted": "looks inverted",
     "contradicted": "contradicted",
-    DISAGREEMENT: "contradicts another task",
     DUPLICATE: "a near-duplicate has another label",
 }
-"""What each clue says, for people."""
+"""What a label may have suffered, in words."""
+CLUE_OF = {"added": "offset", "taken_off": "offset", "too_large": SCALE, "too_small": SCALE}
+"""The clue whose words tell more of a fault, where it has another name."""
+SPOILT = 1000
+"""Labels of a task that are spoilt on purpose, about, so that it is learnt how wrong ones look."""
 
 Report = Callable[[int, int | None], object]
 
@@ -54,8 +59,8 @@ class Suspect:
         id: id of the image.
         image: its file; empty where there is none.
         task: the task.
-        suspicion: -ln of a probability, see :mod:`crosstask.audit.suspicion`.
-        reason: the clue that says most.
+        suspicion: log-odds of a fault, see :mod:`crosstask.audit.suspicion`.
+        reason: the likeliest fault.
         words: that in words.
         loss: of the label; its unit is that of the kind.
     """
@@ -89,7 +94,8 @@ class Audited:
     def words(self, suspect: Suspect, batch: Batch) -> str:
         """The reason in words with its details; ``batch`` holds the image alone."""
         clues = self.examinations[self.judges[suspect.index]].words(batch, 0, suspect.task)
-        details = clues[suspect.reason].words if suspect.reason in clues else ""
+        clue = CLUE_OF.get(suspect.reason, suspect.reason)
+        details = clues[clue].words if clue in clues else ""
         return suspect.words + (f": {details}" if details else "")
 
 
@@ -107,7 +113,7 @@ def audit(
     """Rank the labels of ``data``.
 
     One pass over the images, resumed where it was left; of near-duplicates at most 1,000 pairs are read again. In
-    memory are, of each image, 44 bytes for each task and 4 for each feature of the encoder.
+    memory are, of each image, 612 bytes for each task and 4 for each feature of the encoder.
 
     Args:
         judges: the run, or one run per fold that did not train on the images of its fold.
@@ -132,12 +138,14 @@ def audit(
         raise UserError(f"{judges[0].run.path}: there is no label of {', '.join(tasks or every)} to look at")
     columns = len(every) * WIDTH + judges[0].network.channels[-1]
     rows = np.full((len(data), columns), np.nan, dtype=np.float32)
+    counts = data.labelled().sum(0).tolist()
+    shares = {name: SPOILT / max(count, 1) for name, count in zip(every, counts, strict=True)}
     examinations = []
     done = 0
     for place, judge in enumerate(judges):
         size = judge.recipe.data.shown_size
         looker = Looker([judge.network], every, size, scales=scales, flip=True, device=device)
-        examinations.append(RowExamination(looker, every))
+        examinations.append(RowExamination(looker, every, shares))
         own = np.where(folds == place)[0]
         if not len(own):
             continue

@@ -2,12 +2,17 @@
 
 Candidates are images whose features lie much closer than those of two images do as a rule; they are near-duplicates
 where small grey pictures of both correlate too. Labels are compared as a label and a prediction are.
+
+Each image is compared with those of its neighbourhood alone: of the square root of N images drawn as centres, each
+image is with its nearest :data:`CENTRES`, and those of one centre are compared with each other. Both grow with N to the
+power 1.5, and no neighbourhood, however many images are alike, makes it more.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -28,32 +33,53 @@ ALIKE = 0.95
 """Correlation of small pictures from which two candidates are near-duplicates."""
 MOST = 1000
 """Pairs that are read again at most: the nearest ones."""
+CENTRES = 3
+"""Neighbourhoods that an image is in."""
 _BLOCK, _SMALL = 1024, (16, 16)
 
 
-def nearest_pairs(features: np.ndarray, most: int = MOST) -> list[tuple[int, int]]:
+def nearest_pairs(features: np.ndarray, most: int = MOST, seed: int = 0) -> list[tuple[int, int]]:
     """Pairs of images whose features are near, each image with its nearest; the nearest pairs first.
 
     Args:
         features: (N, D), unit length.
         most: how many pairs at most.
+        seed: of the drawn centres.
     """
     count = len(features)
     if count < 2:
         return []
     sample = features[np.linspace(0, count - 1, min(count, 512)).astype(int)]
     usual = float(np.sqrt(np.median(squared(sample, sample)[np.triu_indices(len(sample), 1)])))
-    pairs: dict[tuple[int, int], float] = {}
+    near, other = np.full(count, np.inf, np.float32), np.full(count, -1)
+    for members in _neighbourhoods(features, np.random.default_rng(seed)):
+        for start in range(0, len(members), _BLOCK):
+            own, around = members[start : start + _BLOCK], members[start : start + 2 * _BLOCK]
+            block = squared(features[own], features[around])
+            np.fill_diagonal(block, np.inf)
+            for mine, theirs, table in ((own, around, block), (around, own, block.T)):
+                best = table.argmin(1)
+                distance = table[np.arange(len(mine)), best]
+                closer = distance < near[mine]
+                near[mine[closer]], other[mine[closer]] = distance[closer], theirs[best[closer]]
+    found = (np.sqrt(near) < NEAR * usual).nonzero()[0]
+    pairs = {(min(one, int(other[one])), max(one, int(other[one]))): float(near[one]) for one in found.tolist()}
+    return sorted(pairs, key=lambda pair: (pairs[pair], pair))[:most]
+
+
+def _neighbourhoods(features: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Indices of the images around each centre."""
+    count = len(features)
+    centres = features[np.sort(rng.permutation(count)[: math.isqrt(count)])]
+    kept = min(CENTRES, len(centres))
+    nearest = np.empty((count, kept), np.int32)
     for start in range(0, count, _BLOCK):
-        block = squared(features[start : start + _BLOCK], features)
-        block[np.arange(len(block)), np.arange(start, start + len(block))] = np.inf
-        nearest = block.argmin(1)
-        for row, other in enumerate(nearest.tolist()):
-            distance = math.sqrt(float(block[row, other]))
-            if distance < NEAR * usual:
-                one = start + row
-                pairs[min(one, other), max(one, other)] = distance
-    return sorted(pairs, key=pairs.__getitem__)[:most]
+        distances = squared(features[start : start + _BLOCK], centres)
+        nearest[start : start + _BLOCK] = np.argpartition(distances, kept - 1, axis=1)[:, :kept]
+    order = np.argsort(nearest, axis=None, kind="stable")
+    ends = np.searchsorted(nearest.ravel()[order], np.arange(len(centres) + 1))
+    for begin, end in itertools.pairwise(ends.tolist()):
+        yield order[begin:end] // kept
 
 
 @torch.inference_mode()
@@ -93,4 +119,4 @@ def _apart(task: Task, first: Sample, second: Sample) -> float:
     one, other = labels
     if one is None or other is None:
         return math.nan
-    return kind_of(task).examine(task, one, other)[LOSS].value
+    return kind_of(task).examine(task, one, other, first.image.as_subclass(Tensor))[LOSS].value

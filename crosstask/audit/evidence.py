@@ -5,12 +5,17 @@ of undoing it: the loss of the label less the loss of the label as it would have
 A gain above 0 says that the prediction believes the repaired label more than the given one. That needs no threshold on
 the loss: an image that is hard is hard for both readings.
 
-- classes: loss -log p(label), averaged over pixels; repairs: mirrored, upside down, turned, shifted, two classes
-  exchanged, a class that is really another;
+- all dense kinds: repairs mirrored, upside down, turned, shifted; and *outlines*, for which no network is needed: the
+  correlation of the label's edges with those of the image, and what it gains when the label is mirrored or shifted;
+- classes: loss -log p(label), averaged over pixels; repairs: two classes exchanged, a class that is really another.
+  *each_other*: of the two classes that are most likely exchanged, the smaller of both mean log-odds;
 - depth and disparity: with d = log label - log prediction, the loss is the mean of |d - median d|, which knows no
-  scale; repairs: the geometric ones, and an offset; *scale* is median d itself;
-- normals: loss (1 - cos) / 2; repairs: the geometric ones, axes negated or exchanged;
-- saliency: binary cross-entropy; repairs: the geometric ones, figure and ground exchanged;
+  scale; *scale* is median d itself, *near* and *far* the differences of the 5th and 95th percentiles of both
+  logarithms, *slope* how much faster the logarithm of the label grows than that of the prediction, *offset* what least
+  squares say was added, over the median. *bent*: what surfaces gain in flatness where a constant is taken off a depth
+  (:func:`~crosstask.audit.surfaces.bent`), and *bent_by* that constant;
+- normals: loss (1 - cos) / 2; repairs: axes negated or exchanged;
+- saliency: binary cross-entropy; repair: figure and ground exchanged;
 - tags, category, scalars: the loss, and *contradicted*: log-odds of the likeliest other answer for one of them; of
   scalars the largest deviation of one of them.
 """
@@ -22,18 +27,22 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from crosstask.audit import variants
+from crosstask.audit.surfaces import bent
 
 SIDE = 64
 """Maps are compared at no more than so many pixels on the longer side."""
 LOSS, SCALE = "loss", "scale"
 _LEAST = 0.02
 _FLOOR = 1e-6
+_ENDS = 0.05, 0.95
 
 Values = Tensor
 Mismatch = Callable[[Values, Values], Tensor]
+"""A prediction (C, H, W) and labels (..., C, H, W) to the loss of each, (...)."""
 
 
 class Clue(NamedTuple):
@@ -61,16 +70,17 @@ def gains(
     own = float(loss(prediction, label))
     found = {LOSS: Clue(own)}
     for name, forms in repairs:
-        clues = [Clue(own - float(loss(prediction, form)), words) for words, form in forms]
-        known = [clue for clue in clues if not math.isnan(clue.value)]
-        found[name] = max(known, key=lambda clue: clue.value, default=Clue(math.nan))
+        words, readings = zip(*forms, strict=True)
+        gain = own - loss(prediction, torch.stack(readings))
+        best = int(gain.nan_to_num(-math.inf).argmax())
+        found[name] = Clue(float(gain[best]), words[best])
     return found
 
 
-def classes(prediction: Values, label: Values, names: list[str]) -> dict[str, Clue]:
+def classes(prediction: Values, label: Values, image: Tensor, names: list[str]) -> dict[str, Clue]:
     """Probabilities (C, H, W) against a one-hot label, NaN unknown."""
     prediction, label = coarse(prediction), coarse(label)
-    found = gains(surprise, prediction, label, geometric(label))
+    found = geometric(surprise, prediction, label, image)
     known = ~label.isnan().any(0)
     pixels = max(int(known.sum()), 1)
     logarithm = prediction[:, known].clamp(min=_FLOOR).log()
@@ -86,30 +96,51 @@ def classes(prediction: Values, label: Values, names: list[str]) -> dict[str, Cl
         first, second = divmod(int(value.argmax()), len(value))
         best = float(value[first, second])
         found[key] = Clue(best, words.format(names[first], names[second])) if best > -math.inf else Clue(math.nan)
+    odds = renamed * pixels / given.sum(1).clamp(min=1)[:, None]
+    both = torch.minimum(odds, odds.T).nan_to_num(-math.inf).fill_diagonal_(-math.inf)
+    found["each_other"] = Clue(float(both.max()) if both.isfinite().any() else math.nan)
     return found
 
 
-def lengths(prediction: Values, label: Values) -> dict[str, Clue]:
-    """Positive maps (1, H, W), NaN unknown."""
-    prediction, label = coarse(prediction).clamp(min=_FLOOR), coarse(label)
-    apart = label.log() - prediction.log()
-    offset = float((label - prediction).nanmedian())
-    repairs = [*geometric(label), ("offset", [(f"by {offset:+.2g}", (label - offset).clamp(min=0.05 * label))])]
-    found = gains(_scale_free, prediction, label, repairs)
-    scale = float(apart.nanmedian())
-    return found | {SCALE: Clue(scale, f"{math.exp(scale):.3g} times the prediction")}
+def lengths(prediction: Values, label: Values, image: Tensor, inverse: bool = False) -> dict[str, Clue]:
+    """Positive maps (1, H, W), NaN unknown; ``inverse``: of a quantity whose inverse is the depth."""
+    prediction, label = coarse(prediction).clamp(min=_FLOOR), coarse(label).clamp(min=_FLOOR)
+    found = geometric(_scale_free, prediction, label, image, torch.log)
+    known = ~label.isnan()
+    one, other = label[known].log(), prediction[known].log()
+    scale = float((one - other).median())
+    ends = [one.quantile(end) - other.quantile(end) for end in _ENDS]
+    added = float(label[known].mean() - _steepness(prediction[known], label[known]) * prediction[known].mean())
+    gain, by = (math.nan, math.nan) if inverse else bent(label)
+    return found | {
+        SCALE: Clue(scale, f"{math.exp(scale):.3g} times the prediction"),
+        "near": Clue(float(ends[0])),
+        "far": Clue(float(ends[1])),
+        "slope": Clue(_steepness(other, one) - 1),
+        "offset": Clue(added / float(label[known].median()), f"by {added:+.2g}"),
+        "bent": Clue(gain),
+        "bent_by": Clue(by, f"{by:+.2g} of the median"),
+    }
 
 
-def directions(prediction: Values, label: Values) -> dict[str, Clue]:
+def _steepness(one: Tensor, other: Tensor) -> float:
+    """How much ``other`` grows with ``one``, by least squares."""
+    centred = one - one.mean()
+    return float((centred * (other - other.mean())).mean() / centred.square().mean().clamp(min=_FLOOR))
+
+
+def directions(prediction: Values, label: Values, image: Tensor) -> dict[str, Clue]:
     """Unit vectors (3, H, W), NaN unknown."""
     prediction, label = coarse(prediction), coarse(label)
-    return gains(_angle, prediction, label, [*geometric(label), ("frame", variants.turned_axes(label))])
+    axes = gains(_angle, prediction, label, [("frame", variants.turned_axes(label))])
+    return axes | geometric(_angle, prediction, label, image)
 
 
-def shares(prediction: Values, label: Values) -> dict[str, Clue]:
+def shares(prediction: Values, label: Values, image: Tensor) -> dict[str, Clue]:
     """Probabilities (1, H, W), NaN unknown."""
     prediction, label = coarse(prediction), coarse(label)
-    return gains(_binary, prediction, label, [*geometric(label), ("inverted", [("", 1 - label)])])
+    inverted = gains(_binary, prediction, label, [("inverted", [("", 1 - label)])])
+    return inverted | geometric(_binary, prediction, label, image)
 
 
 def tags(prediction: Values, label: Values, names: list[str]) -> dict[str, Clue]:
@@ -140,29 +171,83 @@ def numbers(prediction: Values, label: Values, names: list[str]) -> dict[str, Cl
     return {LOSS: Clue(float(apart.nanmean())), "contradicted": Clue(float(apart[worst]), words)}
 
 
-def geometric(label: Values) -> list[tuple[str, Iterable[tuple[str, Values]]]]:
-    """The repairs of every dense label."""
-    return [
+def geometric(
+    loss: Mismatch, prediction: Values, label: Values, image: Tensor, drawn: Callable[[Tensor], Tensor] = lambda x: x
+) -> dict[str, Clue]:
+    """The clues of every dense label.
+
+    Args:
+        loss: how far a label is from a prediction.
+        prediction: values (C, H, W).
+        label: values of that size, NaN unknown.
+        image: (3, H', W').
+        drawn: what of a label has edges.
+    """
+    found = gains(loss, prediction, label, [
         ("mirrored", [("", variants.mirrored(label))]),
         ("upside_down", [("", variants.upside_down(label)), ("turned by half a turn", variants.turned(label))]),
-        ("shifted", variants.shifted(label)),
-    ]
+    ])  # fmt: skip
+    small, half = prediction[..., ::2, ::2], label[..., ::2, ::2]
+    found["shifted"] = gains(loss, small, half, [("shifted", variants.shifted(half))])["shifted"]
+    lines, seen = edges(drawn(label)), edges(resized(image, label.shape[-2:]))
+    own, mirrored = together(torch.stack([lines, variants.mirrored(lines)]), seen).tolist()
+    found["outlines"] = Clue(-own)
+    found["outlines_mirrored"] = Clue(mirrored - own)
+    lines, seen = lines[::2, ::2], seen[::2, ::2]
+    moved = together(torch.stack([lines, *(form for _, form in variants.shifted(lines))]), seen)
+    found["outlines_shifted"] = Clue(float(moved[1:].nan_to_num(-1).max() - moved[0]))
+    return found
+
+
+def resized(image: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """An image (3, H, W) at another size, averaged."""
+    return F.interpolate(image[None].float(), size=tuple(size), mode="area")[0]
+
+
+def edges(maps: Tensor) -> Tensor:
+    """How much maps (C, H, W) change around each pixel, (H, W): the largest step among the channels, beyond its 90th
+    percentile all alike, averaged over 3 x 3 pixels; NaN where unknown."""
+    down = F.pad((maps[..., 1:, :] - maps[..., :-1, :]).abs().amax(0), (0, 0, 0, 1))
+    right = F.pad((maps[..., :, 1:] - maps[..., :, :-1]).abs().amax(0), (0, 1))
+    step = torch.maximum(down, right)
+    unknown = step.isnan()
+    if bool(unknown.all()):
+        return step
+    most = float(step[~unknown].quantile(0.9)) or float(step[~unknown].max())
+    drawn = step.nan_to_num(0).clamp(max=most)
+    return F.avg_pool2d(drawn[None], 3, 1, 1, count_include_pad=False)[0].where(~unknown, torch.nan)
+
+
+def together(lines: Tensor, seen: Tensor) -> Tensor:
+    """The correlation of each of several maps (S, H, W) with one (H, W) where both are known, (S,); NaN where one is
+    flat."""
+    known = ~(lines.isnan() | seen.isnan())
+    count = known.sum((1, 2)).clamp(min=1)
+
+    def centred(maps: Tensor) -> Tensor:
+        there = maps.where(known, 0.0)
+        return (there - (there.sum((1, 2)) / count)[:, None, None]).where(known, 0.0)
+
+    one, other = centred(lines), centred(seen.expand_as(lines))
+    norm = (one.square().sum((1, 2)) * other.square().sum((1, 2))).sqrt()
+    return ((one * other).sum((1, 2)) / norm).where(norm > 1e-9, torch.nan)
 
 
 def surprise(prediction: Values, label: Values) -> Tensor:
     """-log of the probability of the labelled class, averaged over the known pixels."""
-    return -(label * prediction.clamp(min=_FLOOR).log()).sum(0).nanmean()
+    return -(label * prediction.clamp(min=_FLOOR).log()).sum(-3).nanmean((-2, -1))
 
 
 def _scale_free(prediction: Values, label: Values) -> Tensor:
-    apart = label.log() - prediction.log()
-    return (apart - apart.nanmedian()).abs().nanmean()
+    apart = (label.log() - prediction.log()).flatten(-3)
+    return (apart - apart.nanmedian(-1, keepdim=True).values).abs().nanmean(-1)
 
 
 def _angle(prediction: Values, label: Values) -> Tensor:
-    return ((1 - (prediction * label).sum(0)) / 2).nanmean()
+    return ((1 - (prediction * label).sum(-3)) / 2).nanmean((-2, -1))
 
 
 def _binary(prediction: Values, label: Values) -> Tensor:
     sure = prediction.clamp(_FLOOR, 1 - _FLOOR)
-    return -(label * sure.log() + (1 - label) * (1 - sure).log()).nanmean()
+    entropy = -(label * sure.log() + (1 - label) * (1 - sure).log())
+    return entropy.nanmean() if label.ndim == 1 else entropy.nanmean((-3, -2, -1))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from crosstask.audit.audit import Suspect
+from crosstask.evaluation.row_images import image_cell
 from crosstask.writing import whole
 
 CSV, PAGE = "audit.csv", "audit.html"
@@ -29,5 +30,6 @@ def write_csv(path: Path, suspects: Iterable[Suspect], words: Mapping[tuple[str,
         writer.writerow(COLUMNS)
         for rank, each in enumerate(suspects, 1):
             said = words.get((each.id, each.task), each.words)
-            writer.writerow((rank, each.id, each.image, each.task, f"{each.suspicion:.4g}", each.reason, said,
-                             f"{each.loss:.6g}"))  # fmt: skip
+            image = image_cell(each.image, path.parent)
+            numbers = f"{each.suspicion:.4g}", each.reason, said, f"{each.loss:.6g}"
+            writer.writerow((rank, each.id, image, each.task, *numbers))

@@ -1,20 +1,19 @@
-"""From clues to one number per label: how improbable it would be for a right label of its task.
+"""From the numbers of a label to how suspicious it is, learnt from labels that were spoilt on purpose.
 
-Each clue is set against the same clue of all labels of the task. Most labels are right, so the median and the 70th and
-85th percentiles describe right labels, even where a tenth is wrong. With u = (x - median) / (70th percentile - median),
-a right label exceeds x with the probability
+Most labels are right. So the numbers of labels as they are show how right ones look, and those of the same labels after
+each fault of :mod:`crosstask.audit.faults` how wrong ones do: by this network, on these images. A multinomial logistic
+regression tells them apart. Its inputs are, of each number, t = asinh((x - median) / robust standard deviation) and
+|t|; its classes are *right* and each fault, of equal weight. With the prior that one label in ten is wrong, by each
+fault as often, the suspicion is
 
-    -ln 2p = a u^k             through both percentiles; k between 0.4 (heavy tails) and 2 (a Gaussian's)
+    ln (1 - P(right)) / P(right)
 
-- *loss*: of x = loss over its mean less what doubt leads to expect (the regression of
-  :mod:`crosstask.suggest.calibration`, on the audited labels), so that hard images are not suspicious for being hard;
-- *gains*: only those above 0 speak against a label; it is 0 otherwise;
-- *scale*: z² / 2 with z the deviation from the median in robust standard deviations (1.4826 MAD): a network that errs
-  by a constant factor accuses nobody;
-- *disagreement* and *duplicate*: x as it is.
+and the reason is the likeliest fault. Each label is judged by a regression that it took no part in (:data:`GROUPS`
+groups). A second regression leaves out of the right ones those that the first suspects.
 
-The suspicion is the largest -ln 2p of all clues: 4 is passed by about one right label in a hundred, for each clue,
-and by fewer where many are wrong.
+A near-duplicate with another label is apart from that (few labels have one): it counts -ln 2p, with p the probability
+that two right labels of near-duplicates are as far apart, by the tail through the median and two percentiles of all of
+them, less the same prior.
 """
 
 from __future__ import annotations
@@ -23,15 +22,21 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from crosstask.audit.evidence import LOSS, SCALE
-from crosstask.audit.kinds import DISAGREEMENT, DUPLICATE
-from crosstask.audit.look import Examined
-from crosstask.suggest.calibration import calibrate
+from crosstask.audit.evidence import LOSS
+from crosstask.audit.kinds import DUPLICATE
+from crosstask.audit.look import DOUBTS, Examined
 
+PRIOR = 0.1
+"""The share of wrong labels that is expected."""
+GROUPS = 5
+FEWEST = 10
+"""Spoilt labels without which nothing is learnt; labels are ranked by their loss."""
 LOW, HIGH = 0.7, 0.85
 LEAST, MOST = 0.4, 2.0
-"""Bounds of the exponent."""
+_PENALTY = 1e-3
 _TINY = 1e-9
 
 
@@ -39,56 +44,123 @@ class Suspicion(NamedTuple):
     """How suspicious the labels of one task are.
 
     Attributes:
-        score: (N,), NaN without a label.
-        reason: (N,) names of the clue that says most.
-        clues: -ln 2p by name, (N,).
+        score: (N,), log-odds, NaN without a label.
+        reason: (N,) name of the likeliest fault.
     """
 
     score: np.ndarray
     reason: np.ndarray
-    clues: dict[str, np.ndarray]
 
 
 def suspicion(examined: Examined, task: int, duplicate: np.ndarray | None = None) -> Suspicion:
     """The suspicion of the labels of a task.
 
     Args:
-        examined: the clues.
+        examined: the numbers.
         task: index of the task.
         duplicate: how far each label is from that of its near-duplicate, (N,), NaN where it has none.
     """
-    loss = examined.clue(task, LOSS)
-    clues = {}
-    for name in examined.clues[task]:
-        values = examined.clue(task, name)
-        if name == LOSS:
-            clues[name] = improbable(outlying(examined.doubts(task), values))
-        elif name == SCALE:
-            clues[name] = gaussian(values)
-        else:
-            clues[name] = np.where(values > 0, improbable(values), 0.0)
-    clues[DISAGREEMENT] = improbable(examined.disagreement(task))
+    names = examined.faults[task]
+    labelled = np.isfinite(examined.clue(task, LOSS))
+    score, place = np.full(len(labelled), np.nan), np.zeros(len(labelled), int)
+    readings = examined.readings(task)[labelled]
+    if np.isfinite(readings[:, 1:]).any((1, 2)).sum() >= FEWEST:
+        logarithm = judged(readings)
+        score[labelled] = np.logaddexp.reduce(logarithm[:, 1:], 1) - logarithm[:, 0]
+        place[labelled] = logarithm[:, 1:].argmax(1)
+    elif len(readings):
+        score[labelled] = Usual(readings[:, 0])(readings[:, 0])[:, DOUBTS + examined.clues[task].index(LOSS)]
+    reason = np.array(names)[place].astype(object)
     if duplicate is not None:
-        clues[DUPLICATE] = improbable(duplicate)
-    table = np.nan_to_num(np.stack(list(clues.values())))
-    best = table.argmax(0)
-    return Suspicion(np.where(np.isfinite(loss), table.max(0), np.nan), np.array(list(clues))[best], clues)
+        other = improbable(duplicate) + math.log(PRIOR / (1 - PRIOR))
+        worse = np.isfinite(other) & labelled & (other > score)
+        score[worse], reason[worse] = other[worse], DUPLICATE
+    return Suspicion(score, reason)
 
 
-def outlying(doubts: np.ndarray, losses: np.ndarray) -> np.ndarray:
-    """Losses over their mean, less what doubt leads to expect; NaN where unknown."""
-    known = np.isfinite(losses)
-    out = np.full(len(losses), np.nan)
-    mean = losses[known].mean() if known.any() else 0.0
-    if mean > 0:
-        fitted = calibrate(doubts, np.where(known, np.minimum(losses, 5 * np.median(losses[known])), np.nan))
-        expected = fitted.expected(np.nan_to_num(doubts[known])) if fitted.images else 1.0
-        out[known] = losses[known] / mean - expected
-    return out
+def judged(readings: np.ndarray) -> np.ndarray:
+    """The logarithm of how probable it is that each label is right, or has each fault, (N, 1 + F).
+
+    Args:
+        readings: (N, 1 + F, K), of each label as it is and with each fault; all NaN where it was not spoilt so.
+    """
+    usual = Usual(readings[:, 0])
+    own = _inputs(usual(readings[:, 0]))
+    there = torch.from_numpy(np.isfinite(readings).any(2))
+    sample = there[:, 1:].any(1).nonzero()[:, 0]
+    spoilt, there = _inputs(usual(readings[sample.numpy()])), there[sample]
+    group = torch.arange(len(readings)) % GROUPS
+    found = torch.zeros(len(readings), readings.shape[1], dtype=torch.float64)
+    trusted = torch.ones(len(sample), dtype=torch.bool)
+    for _ in range(2):
+        for number in range(GROUPS):
+            others = (group[sample] != number) & trusted
+            weights = _regression(spoilt[others], there[others])
+            found[group == number] = _with_prior(own[group == number] @ weights, there[others].any(0))
+        trusted = found[sample, 0] > math.log(0.5)
+    return found.numpy()
+
+
+class Usual:
+    """How numbers of labels as they are lie, by robust statistics: calling it standardises others, 0 where unknown.
+
+    Args:
+        own: (N, K), NaN unknown.
+    """
+
+    def __init__(self, own: np.ndarray) -> None:
+        own = np.where(np.isfinite(own), own, np.nan)
+        known = ~np.isnan(own).all(0)
+        there = np.where(known, own, 0.0).astype(np.float64)
+        self.middle = np.nanmedian(there, 0)
+        robust, plain = 1.4826 * np.nanmedian(np.abs(there - self.middle), 0), np.nanstd(there, 0)
+        self.spread = np.where(robust > _TINY, robust, np.where(plain > _TINY, plain, 1.0))
+
+    def __call__(self, numbers: np.ndarray) -> np.ndarray:
+        """(..., K) likewise."""
+        return np.nan_to_num((numbers - self.middle) / self.spread, posinf=0, neginf=0)
+
+
+def _inputs(numbers: np.ndarray) -> Tensor:
+    bent = torch.from_numpy(np.arcsinh(numbers))
+    return torch.cat([bent, bent.abs(), torch.ones_like(bent[..., :1])], -1)
+
+
+def _regression(inputs: Tensor, there: Tensor) -> Tensor:
+    """Weights (K, 1 + F) of a softmax regression on inputs (N, 1 + F, K) whose second axis is the class."""
+    classes = there.shape[1]
+    rows, label = inputs[there], there.nonzero()[:, 1]
+    count = label.bincount(minlength=classes).clamp(min=1)
+    each = 1 / (count[label] * (count > 0).sum())
+    weights = torch.zeros(inputs.shape[-1], classes, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = (torch.nn.functional.cross_entropy(rows @ weights, label, reduction="none") * each).sum()
+        loss = loss + _PENALTY * weights[:-1].square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    with torch.enable_grad():
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
+    return weights.detach()
+
+
+def _with_prior(logits: Tensor, there: Tensor) -> Tensor:
+    """Log-probabilities where right and faults are not as frequent as each other."""
+    faults = max(int(there[1:].sum()), 1)
+    prior = torch.full((len(there),), math.log(PRIOR / faults), dtype=torch.float64).where(there, -math.inf)
+    prior[0] = math.log(1 - PRIOR)
+    return (logits + prior).log_softmax(1)
 
 
 def improbable(values: np.ndarray) -> np.ndarray:
-    """-ln 2p, with p the probability that a right label exceeds a value, by the tail through two percentiles."""
+    """-ln 2p, with p the probability that a right label exceeds a value, by the tail through two percentiles.
+
+    With u = (x - median) / (70th percentile - median), -ln 2p = a u^k through the 70th and the 85th percentile; k
+    between 0.4 (heavy tails) and 2 (a Gaussian's).
+    """
     known = values[np.isfinite(values)]
     if not len(known):
         return np.full(len(values), np.nan)
@@ -100,13 +172,3 @@ def improbable(values: np.ndarray) -> np.ndarray:
     power = math.log(at_high / at_low) / max(math.log(max((high - middle) / (low - middle), 1 + _TINY)), _TINY)
     above = np.maximum(values - middle, 0) / (low - middle)
     return at_low * above ** min(max(power, LEAST), MOST)
-
-
-def gaussian(values: np.ndarray) -> np.ndarray:
-    """Half the squared robust deviation from the median; NaN stays."""
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return np.full(len(values), np.nan)
-    middle = np.median(known)
-    spread = 1.4826 * np.median(np.abs(known - middle))
-    return ((values - middle) / max(spread, 1e-3)) ** 2 / 2

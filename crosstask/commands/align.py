@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.json_option import add_json, show
-from crosstask.commands.paths import require_run
+from crosstask.commands.numbers import whole
+from crosstask.commands.recipe_paths import require_run_and_data
 from crosstask.commands.trust import add_trust
 
 HELP = "measure which objectives agree with the labels hidden from a run"
@@ -23,9 +24,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="RUN", help="run directory")
     parser.add_argument("--objectives", required=True, metavar="A,B,...", help="the methods to align")
     parser.add_argument("--weights", choices=("best", "last"), help="checkpoint (default: best where there is one)")
-    parser.add_argument("--batches", type=int, default=12, metavar="N", help="batches to measure on (default: 12)")
     parser.add_argument(
-        "--fit", type=int, default=50, metavar="N", help="steps for what objectives learn themselves (default: 50)"
+        "--batches", type=whole(2, 100_000), default=12, metavar="N", help="batches to measure on (default: 12)"
+    )
+    parser.add_argument(
+        "--fit",
+        type=whole(0, 1_000_000),
+        default=50,
+        metavar="N",
+        help="steps for what objectives learn themselves (default: 50)",
     )
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
     add_trust(parser)
@@ -35,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_run(arguments.path)
+    require_run_and_data(arguments.path)
     import json
 
     from rich.console import Group
@@ -47,13 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.alignment.table import EXPLANATION, FILE, cells, statements, to_json
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device
-    from crosstask.errors import UserError
     from crosstask.trained import load_run
 
-    if arguments.batches < 2 or arguments.fit < 0:
-        raise UserError(
-            f"--batches {arguments.batches}, --fit {arguments.fit}: measure on 2 batches or more, fit for 0 or more"
-        )
     trained = load_run(arguments.path, arguments.weights, arguments.trust)
     recipes = aligned_recipes(trained.recipe, arguments.objectives, arguments.overrides)
     with progress("aligning", arguments.quiet) as report:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.paths import require_out, require_recipe, require_table
+from crosstask.commands.paths import require_free, require_out, require_recipe, require_table
 from crosstask.commands.trust import add_trust
 
 HELP = "write the labels of a table for an annotation tool"
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     require_recipe(arguments.recipe)
-    require_out(arguments.out, folder=True)
+    require_free(require_out(arguments.out, folder=True), arguments.overwrite)
     from crosstask.commands.console_progress import progress
     from crosstask.data.exchange.write import plan, write_labels
     from crosstask.data.table.table import read_table

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from crosstask.commands.engine_options import add_on
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
-from crosstask.commands.paths import require_out, require_recipe
+from crosstask.commands.paths import require_out
+from crosstask.commands.recipe_paths import typed_recipe
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_recipe(arguments.recipe)
+    base = typed_recipe(arguments.recipe, arguments.overrides)
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import shlex
@@ -63,19 +64,25 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.compare.plan import check, plan, states
     from crosstask.compare.promising import references
     from crosstask.compare.tables import contents, write_tables
+    from crosstask.engine import Engine
     from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
-    from crosstask.recipe.written import read_recipe
 
     if arguments.jobs < 1:
         raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")
-    base = read_recipe(arguments.recipe, arguments.overrides)
+    Engine(arguments.on)
     path = Path(arguments.out or Path("runs") / f"compare_{Path(arguments.recipe).stem}")
-    labels = parse_labels(arguments.labels) if arguments.labels else [(base.get("data") or {}).get("labels", "full")]
+    labels = (
+        parse_labels(arguments.labels)
+        if arguments.labels is not None
+        else [(base.get("data") or {}).get("labels", "full")]
+    )
     typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
     recipes = Recipes(base, asked, arguments.trust)
     cells = asked.cells
+    if recipes.told and not arguments.quiet:
+        print(recipes.told, file=sys.stderr)
     recipes.record(writes=False)
     check(recipes, cells, writes=False)  # nothing is written of what cannot be
     if not arguments.dry_run:
@@ -87,13 +94,14 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     with in_turn(path / ".grid.lock"):  # several may add to a comparison at once
         whole = asked.joined(Grid.load(path)) if (path / "grid.json").exists() else asked
+        compare(whole)  # what is finished can be read
         whole.save()
     if arguments.align_first:
         first = references(asked)
         ended = do_jobs(jobs := plan(recipes, first), arguments.jobs, arguments.quiet, arguments.on)
         if any(each.status != "finished" for each in ended) or len(ended) < len(jobs):
             return tell_end(jobs, ended)
-        cells = _promising(recipes, first, arguments.quiet).cells
+        cells = _promising(recipes, first, arguments).cells
     ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs, arguments.quiet, arguments.on)
     comparison = compare(whole)
     if comparison.scores:
@@ -103,22 +111,25 @@ def run(arguments: argparse.Namespace) -> int:
     return tell_end(jobs, ended)
 
 
-def _promising(recipes: Recipes, first: list[Cell], quiet: bool) -> Grid:
+def _promising(recipes: Recipes, first: list[Cell], arguments: argparse.Namespace) -> Grid:
     """The grid without the methods that agree with no label hidden from the supervised runs; says why."""
+    import sys
+
     from crosstask.alignment.table import statements
     from crosstask.commands.console_progress import progress
     from crosstask.compare.promising import align_grid, promising
 
     rows = []
+    told = sys.stderr if arguments.json else sys.stdout
     for cell in first:
-        with progress(f"aligning, labels {cell.labels}", quiet) as report:
+        with progress(f"aligning, labels {cell.labels}", arguments.quiet) as report:
             found = align_grid(recipes, cell, report)
         for line in statements(found):
-            print(f"labels {cell.labels}: {line}")
+            print(f"labels {cell.labels}: {line}", file=told)
         rows += found
     grid = promising(recipes.grid, rows)
     left_out = [name for name in recipes.grid.methods if name not in grid.methods]
-    print("left out:", ", ".join(left_out) or "nothing")
+    print("left out:", ", ".join(left_out) or "nothing", file=told)
     return grid
 
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import workers
-from crosstask.commands.paths import require_out, require_there
+from crosstask.commands.paths import require_table_out, require_there
+from crosstask.errors import UserError
 
 HELP = "make a table of a known data set (NYU-v2, Cityscapes, VOC, COCO, ...)"
 NAMES = (
@@ -51,7 +52,8 @@ class _Explain(argparse.Action):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_out(arguments.out)
+    if require_table_out(arguments.out).exists() and not arguments.overwrite:
+        raise UserError(f"{arguments.out}: exists already: give --overwrite to replace it, or another --out")
     if arguments.name not in HUBS:
         require_there(arguments.root)
     from crosstask.commands.console_progress import progress

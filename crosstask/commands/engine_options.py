@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from crosstask.engine import Engine
 
 
-def add_engine(parser: argparse.ArgumentParser, default: int | None = None) -> None:
+def add_engine(parser: argparse.ArgumentParser, default: int | None = None, what: str = "one per core") -> None:
     """The flags --workers and --on."""
-    what = "one per core" if default is None else default
     parser.add_argument(
-        "--workers", type=workers, default=default, help=f"processes, 0 for this one alone (default: {what})"
+        "--workers",
+        type=workers,
+        default=default,
+        help=f"processes, 0 for this one alone (default: {what if default is None else default})",
     )
     add_on(parser)
 
@@ -39,3 +41,15 @@ def engine(arguments: argparse.Namespace) -> Engine:
     from crosstask.engine import Engine
 
     return Engine(arguments.on, arguments.workers)
+
+
+def network_engine(arguments: argparse.Namespace) -> Engine:
+    """The same for what a network computes: it uses all cores or the GPU of this process, where nothing else is said.
+
+    Raises:
+        RecipeError: there is no such engine.
+    """
+    from dataclasses import replace
+
+    asked = engine(arguments)
+    return replace(asked, workers=0) if asked.workers is None and asked.on == type(asked).on else asked

@@ -3,18 +3,26 @@
 crosstask eval runs/one                     the test split of the run's own data
 crosstask eval runs/one --split val --flip
 crosstask eval runs/one --table other.csv --split ""
-crosstask eval runs/one --prior             beside a predictor that never looks at the image
+crosstask eval runs/one --prior             show a predictor that never looks at the image too
 crosstask eval runs/faces --zero-shot compound=du2014_compound --table compound.csv     classes nobody annotated
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import TYPE_CHECKING
 
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.paths import require_run, require_table
-from crosstask.commands.zero_shot_options import add_zero_shot_options
+from crosstask.commands.recipe_paths import require_run_and_data
+from crosstask.commands.zero_shot_options import add_zero_shot_options, require_zero_shot
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from crosstask.trained import TrainedRun
 
 HELP = "measure a run on its test split (or another)"
 
@@ -23,7 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
     parser.add_argument("--split", help="split to measure (default: the recipe's test split)")
     parser.add_argument("--table", help="measure on this table instead of the run's own")
-    parser.add_argument("--prior", action="store_true", help="also measure the training set's mean/mode at each pixel")
+    parser.add_argument(
+        "--prior", action="store_true", help="show what all training labels' mean/mode at each pixel reaches"
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_json(parser)
     add_inference_options(parser)
@@ -31,25 +41,23 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    import sys
-
-    require_run(arguments.path)
-    if arguments.table is not None:
+    if arguments.table is None:
+        require_run_and_data(arguments.path)
+    else:
+        require_run(arguments.path)
         require_table(arguments.table)
+    require_zero_shot(arguments)
     import json
     from dataclasses import replace
 
     from rich.console import Group
-    from torch import nn
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device, inference, settings
     from crosstask.commands.zero_shot_options import zero_shot
     from crosstask.errors import UserError
-    from crosstask.evaluation.evaluate import evaluate
-    from crosstask.evaluation.prior import Prior
-    from crosstask.evaluation.results import Results
-    from crosstask.evaluation.watchdog import doubts
+    from crosstask.evaluation.evaluate import evaluate_beside
+    from crosstask.evaluation.watchdog import doubts, lacks
     from crosstask.trained import load_run
     from crosstask.writing import write
 
@@ -66,32 +74,53 @@ def run(arguments: argparse.Namespace) -> int:
     bare = [task for task, known in zip(run.tasks, dataset.labelled().any(0).tolist(), strict=True) if not known]
     if bare and not arguments.quiet:
         print(f"no label of {', '.join(bare)} in this data: not measured", file=sys.stderr)
-    candidates: dict[str, tuple[nn.Module, dict[str, str]]] = {stem: (scored or network, said)}
-    if arguments.prior:
-        prior = Prior.fit(run.training_batches(), run.tasks, run.recipe.data.size)
-        candidates = {
-            "prior": (prior, {"split": split, "predictor": "the training labels' mean or mode at each pixel"})
-        } | candidates
-    measures: dict[str, Results] = {}
-    for name, (measured, described) in candidates.items():
-        with progress(f"measuring {len(dataset)} images", arguments.quiet) as report:
-            results = evaluate(
-                measured,
-                run.evaluation_batches(dataset),
-                run.tasks,
-                device=device(arguments.device) if name == stem else "cpu",
-                progress=report,
-                settings=described,
-            )
-        measures[name] = results
+    networks: dict[str, nn.Module] = {stem: scored or network}
+    described = {stem: said}
+    if scored is None and (prior := _prior(run, arguments.prior)) is not None:
+        networks["prior"], described["prior"] = prior
+        described["prior"]["split"] = split
+    with progress(f"measuring {len(dataset)} images", arguments.quiet) as report:
+        measures = evaluate_beside(
+            networks,
+            run.evaluation_batches(dataset),
+            run.tasks,
+            device=device(arguments.device),
+            progress=report,
+            settings=described,
+        )
+    for name, results in measures.items():
         path = run.run.path / f"{name}_{split or 'all'}"
         results.save(f"{path}.json")
         write(f"{path}.md", results.markdown())
+    shown = {name: measures[name] for name in ("prior", stem) if name == stem or arguments.prior}
     show(
         arguments,
-        lambda: Group(*(results.table() for results in measures.values())),
-        lambda: {name: json.loads(results.to_json()) for name, results in measures.items()},
+        lambda: Group(*(results.table() for results in shown.values())),
+        lambda: {name: json.loads(results.to_json()) for name, results in shown.items()},
     )
-    for doubt in doubts(measures[stem], measures.get("prior")):
+    said_of_run = [] if scored else lacks(run.run.records(), run.recipe.sections["objectives"])
+    for doubt in [*doubts(measures[stem], measures.get("prior")), *said_of_run]:
         print(f"crosstask: watch out: {doubt}", file=sys.stderr)
     return 0
+
+
+def _prior(run: TrainedRun, whole: bool) -> tuple[nn.Module, dict[str, str]] | None:
+    """The prior of a run's training labels, of a sample unless the whole is asked for, and what it is.
+
+    A sample is no reason to fail: where the training labels are gone it is left out.
+    """
+    from crosstask.errors import UserError
+    from crosstask.evaluation.prior import Prior, sample
+
+    try:
+        train = run.splits.train
+        chosen = train if whole else sample(train)
+        prior = Prior.fit(run.evaluation_batches(chosen), run.tasks, run.recipe.data.size)
+    except UserError as error:
+        if whole:
+            raise
+        print(f"crosstask: not compared with the prior of the training labels: {error}", file=sys.stderr)
+        return None
+    what = "the training labels' mean or mode at each pixel"
+    some = "" if len(chosen) == len(train) else f" (of {len(chosen)} of {len(train)} samples)"
+    return prior, {"predictor": what + some}

@@ -9,7 +9,7 @@ import argparse
 
 from crosstask.commands.evaluation_options import add_run_options
 from crosstask.commands.numbers import real, whole
-from crosstask.commands.paths import require_out, require_run
+from crosstask.commands.paths import require_free, require_out, require_run
 
 HELP = "write a run as a torch.export program, and ONNX"
 
@@ -31,9 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_run(arguments.path)
-    if arguments.out is not None:
-        require_out(arguments.out)
+    path = require_run(arguments.path)
+    program = path / "network.pt2" if arguments.out is None else require_out(arguments.out).with_suffix(".pt2")
+    for file in [program, *([program.with_suffix(".onnx")] if arguments.onnx else [])]:
+        require_free(file, arguments.overwrite)
     from crosstask.errors import UserError
 
     if arguments.opset is not None and not arguments.onnx:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.paths import require_out, require_table
+from crosstask.commands.paths import require_table, require_table_out
+from crosstask.errors import UserError
 
 HELP = "join tables of the same images"
 
@@ -30,19 +31,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     for table in arguments.tables:
         require_table(table)
-    out = require_out(arguments.out)
+    out = require_table_out(arguments.out)
+    if out.exists() and not arguments.overwrite:
+        raise UserError(f"{out}: exists already: give --overwrite to replace it, or another --out")
     import sys
 
-    from crosstask.data.table.formats import format_of
     from crosstask.data.table.merge import merge
     from crosstask.data.table.table import read_table, write_table
-    from crosstask.errors import UserError
 
     if len(arguments.tables) < 2:
         raise UserError(f"{arguments.tables[0]}: one table alone: give those to join to it too")
-    format_of(out)
-    if out.exists() and not arguments.overwrite:
-        raise UserError(f"{out}: exists already: give --overwrite to replace it, or another --out")
     merged = merge([read_table(path) for path in arguments.tables], out, arguments.conflicts)
     write_table(merged.table)
     for line in merged.conflicts:

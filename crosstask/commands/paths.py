@@ -5,9 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from crosstask.errors import RecipeError, UserError
+from crosstask.errors import DataError, RecipeError, UserError
 
 MOST = 4000
+TABLES = (".csv", ".jsonl", ".parquet")
+"""Endings of the tables that are written."""
 
 
 def require_run(path: str) -> Path:
@@ -15,7 +17,7 @@ def require_run(path: str) -> Path:
     Raises:
         UserError: the folder holds no run.
     """
-    if not _is_file(_sound(path) / "recipe.yaml"):
+    if not _is_file(sound(path) / "recipe.yaml"):
         raise UserError(f"{path!r} is not a run: there is no recipe.yaml in it")
     return Path(path)
 
@@ -25,9 +27,23 @@ def require_folder(path: str, flag: str = "") -> Path:
     Raises:
         UserError: there is no such folder.
     """
-    if not _sound(path, flag).is_dir():
+    if not sound(path, flag).is_dir():
         raise UserError(f"{flag} {path!r}: no such folder: check the path".lstrip())
     return Path(path)
+
+
+def require_relatedness(source: str, flag: str) -> None:
+    """
+    Raises:
+        UserError: there is no such table of relatedness, in a file or shipped.
+    """
+    from crosstask.shipped_tables import find_relatedness
+
+    try:
+        sound(source, flag)
+        find_relatedness(source)
+    except DataError as error:
+        raise UserError(f"{flag}: {error}") from error
 
 
 def require_there(path: str) -> None:
@@ -36,7 +52,7 @@ def require_there(path: str) -> None:
     Raises:
         UserError: there is none.
     """
-    if "://" not in path and not _sound(path).exists():
+    if "://" not in path and not sound(path).exists():
         raise UserError(f"{path}: no such file or folder, and nothing matches it: check the path")
 
 
@@ -45,7 +61,7 @@ def require_table(path: str) -> Path:
     Raises:
         UserError: there is no such file.
     """
-    if not _sound(path).exists():
+    if not sound(path).exists():
         raise UserError(f"{path}: cannot read the table (No such file or directory): check the path")
     return Path(path)
 
@@ -57,7 +73,7 @@ def require_recipe(source: str, flag: str = "") -> None:
     """
     from crosstask.recipe.shipped import find_recipe
 
-    if not _is_file(_sound(source, flag)):
+    if not _is_file(sound(source, flag)):
         for name in source.split("+"):
             find_recipe(name)
 
@@ -73,13 +89,35 @@ def require_out(path: str, flag: str = "--out", folder: bool = False) -> Path:
     Raises:
         UserError: a file stands where a folder has to be, or the other way round, or nothing can be written there.
     """
-    target = _sound(path, flag)
+    target = sound(path, flag)
     if target.exists() and target.is_dir() != folder:
         what, found = ("a folder", "a file") if folder else ("a file", "a folder")
         raise UserError(f"{flag} {path!r}: is {found}: give the path of {what}")
     above = next(each for each in (target, *target.absolute().parents) if each.exists())
     _require_writable(above.parent if above == target and not folder else above, f"{flag} {path!r}")
     return target
+
+
+def require_table_out(path: str, flag: str = "--out") -> Path:
+    """Where a table is to be written.
+
+    Raises:
+        UserError: see :func:`require_out`, or the ending is not that of a table.
+    """
+    target = require_out(path, flag)
+    if target.suffix.lower() not in TABLES:
+        found = repr(target.suffix) if target.suffix else "a name without an ending"
+        raise UserError(f"{flag} {path!r}: {found} is no kind of table: give one of {', '.join(TABLES)}")
+    return target
+
+
+def require_free(path: Path, overwrite: bool) -> None:
+    """
+    Raises:
+        UserError: there is something at ``path`` that may not be replaced; an empty folder is nothing.
+    """
+    if path.exists() and not overwrite and not (path.is_dir() and not any(path.iterdir())):
+        raise UserError(f"{path}: is there already: give another path, or --overwrite")
 
 
 def _require_writable(folder: Path, what: str) -> None:
@@ -93,7 +131,12 @@ def _require_writable(folder: Path, what: str) -> None:
         ) from None
 
 
-def _sound(path: str, flag: str = "") -> Path:
+def sound(path: str, flag: str = "") -> Path:
+    """What was typed as a path that can be looked for.
+
+    Raises:
+        UserError: it can be none.
+    """
     where = f"{flag} {path!r:.60}".strip()
     if not path or "\0" in path:
         raise UserError(f"{where}: is no path: give one")

@@ -5,6 +5,9 @@ crosstask predict runs/one photos/ --out predictions --flip --scales 0.8,1,1.25 
 crosstask predict runs/faces photos/ --out predictions --zero-shot compound=du2014_compound
 crosstask predict runs/one photos/ --out predictions --as cvat      pre-labels for an annotation tool
 crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --size own --tile 512 --flip
+crosstask predict runs/one s3://bucket/photos --out shared/predictions --on auto    on a Ray cluster
+
+What was interrupted is continued by the same command.
 """
 
 from __future__ import annotations
@@ -12,12 +15,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.engine_options import add_engine
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
-from crosstask.commands.paths import require_out, require_run, require_there
-from crosstask.commands.zero_shot_options import add_zero_shot_options
+from crosstask.commands.hand_over import FORMATS, hand_over
+from crosstask.commands.paths import require_free, require_out, require_run, require_there
+from crosstask.commands.zero_shot_options import add_zero_shot_options, require_zero_shot
+from crosstask.finished import UNFINISHED
 
 if TYPE_CHECKING:
-    from crosstask.data.exchange.write import Plan
+    from crosstask.trained import TrainedRun
 
 HELP = "predict a folder, a table or patterns of images"
 
@@ -36,25 +42,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--as",
         dest="form",
         metavar="FORMAT",
-        help="also write what an annotation tool imports, into OUT/FORMAT: coco, coco_panoptic, cvat, voc, yolo, "
-        "label_studio, labelme, cityscapes, masks, datumaro, folders",
+        help=f"also write what an annotation tool imports, into OUT/FORMAT: {FORMATS}",
     )
     parser.add_argument("--no-pictures", action="store_true", help="leave out the side-by-side pictures")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_inference_options(parser)
     add_zero_shot_options(parser)
+    add_engine(parser, what="0; on a cluster, what it has")
 
 
 def run(arguments: argparse.Namespace) -> int:
     require_run(arguments.path)
-    require_out(arguments.out, folder=True)
+    out = require_out(arguments.out, folder=True)
+    if not (out / UNFINISHED).is_file():  # which is continued, or refused, when more is known
+        require_free(out, arguments.overwrite)
     for image in arguments.images:
         if not any(mark in image for mark in "*?["):
             require_there(image)
+    require_zero_shot(arguments)
     import sys
 
     from crosstask.commands.console_progress import progress
-    from crosstask.commands.evaluation_options import device, inference, shown
+    from crosstask.commands.engine_options import network_engine
+    from crosstask.commands.evaluation_options import inference, shown
     from crosstask.commands.zero_shot_options import zero_shot
     from crosstask.data.exchange.write import plan
     from crosstask.evaluation.predict import predict
@@ -69,16 +79,19 @@ def run(arguments: argparse.Namespace) -> int:
     scored = zero_shot(network, run.tasks, arguments)
     tasks = run.tasks if scored is None else {**run.tasks, scored.task.name: scored.task}
     planned = None if arguments.form is None else plan(arguments.form, tasks)
+    on = network_engine(arguments)
     with progress("predicting", arguments.quiet) as report:
         predicted = predict(
             scored or network,
             tasks,
             arguments.images,
             arguments.out,
-            device=device(arguments.device),
+            device=arguments.device,
             overwrite=arguments.overwrite,
             pictures=not arguments.no_pictures,
             source=run.run.path.name if arguments.confidence else None,
+            key=_key(run, arguments),
+            engine=on,
             progress=report,
         )
     for reason in predicted.broken.values():
@@ -87,28 +100,27 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"crosstask: warning: passed over {count} {ending} files, which are not read: convert them", file=sys.stderr
         )
-    print(f"predicted {len(predicted.done)} images into {arguments.out}" + _left_out(len(predicted.broken)))
+    before = f", {predicted.before} of them before it was interrupted" if predicted.before else ""
+    print(f"predicted {len(predicted.done)} images into {arguments.out}{before}" + _left_out(len(predicted.broken)))
     if predicted.done and not arguments.no_pictures:
         seen = "made-up rooms" if run.recipe.data.table is None else "the table of its recipe"
         print(f"to look at: {write_photos(arguments.out, predicted.done, run.run.path, seen)}")
     if planned is not None and predicted.done:
-        _hand_over(planned, arguments)
+        print(hand_over(planned, out, out / planned.name, arguments.quiet, arguments.overwrite))
     return predicted.exit_code
 
 
-def _hand_over(planned: Plan, arguments: argparse.Namespace) -> None:
-    """Write the predictions once more, in the format of a tool."""
-    from pathlib import Path
+def _key(run: TrainedRun, arguments: argparse.Namespace) -> str:
+    """What predictions depend on beside the image."""
+    import hashlib
 
-    from crosstask.commands.console_progress import progress
-    from crosstask.data.exchange.write import write_labels
-    from crosstask.data.table.table import read_table
-    from crosstask.evaluation.predict import TABLE
-
-    out = Path(arguments.out) / planned.name
-    with progress(f"writing {planned.name}", arguments.quiet) as report:
-        count = write_labels(read_table(Path(arguments.out) / TABLE), planned, out, report, arguments.overwrite)
-    print(f"wrote {count} images as {planned.name} into {out}" + (f"; {planned}" if str(planned) else ""))
+    weights = run.run.checkpoints.find(run.weights) / "network.safetensors"
+    with open(weights, "rb") as file:
+        digest = hashlib.file_digest(file, "blake2b")
+    names = ("size", "tile", "overlap", "scales", "flip", "mean_field", "confidence", "no_pictures")
+    options = {name: said for name, said in vars(arguments).items() if name in names or name.startswith("zero_shot")}
+    digest.update(repr((run.recipe.to_yaml(), sorted(options.items()))).encode())
+    return digest.hexdigest()[:32]
 
 
 def _left_out(count: int) -> str:

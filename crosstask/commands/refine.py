@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import argparse
 
+from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
-from crosstask.commands.paths import require_out, require_recipe
+from crosstask.commands.paths import require_out
+from crosstask.commands.recipe_paths import require_stored_data, typed_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "label the training images and train again, in rounds; segmentation from tags"
@@ -35,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
     parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
+    add_engine(parser, what="0; on a cluster, what it has")
     add_json(parser)
     add_trust(parser)
     parser.set_defaults(takes_overrides=True)
@@ -50,10 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume is not None and (arguments.overrides or arguments.rounds is not None):
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     if arguments.recipe is not None:
-        require_recipe(arguments.recipe)
+        rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
+        raw = typed_recipe(arguments.recipe, [*arguments.overrides, *rounds], files=not arguments.print_config)
     resumed = arguments.resume
     if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
         raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
+    if resumed:
+        require_stored_data(Path(resumed) / "recipe.yaml")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys
@@ -62,11 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from crosstask.commands.console_progress import progress
+    from crosstask.commands.engine_options import network_engine
     from crosstask.commands.evaluation_options import device
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
     from crosstask.rounds.steps import Interrupted
+    from crosstask.training.arithmetic import settled
 
     folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
     layout = Layout(Path(folder if arguments.resume is None else arguments.resume))
@@ -74,14 +82,17 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = layout.load(arguments.trust)
         layout.require_unchanged(recipe, arguments.anyway)
     else:
-        rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
-        recipe = Recipe.load(arguments.recipe, [*arguments.overrides, *rounds], arguments.trust)
+        recipe = Recipe.of(raw, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
+        recipe, told = settled(recipe, layout.recipe)
+        if told and not arguments.quiet:
+            print(told, file=sys.stderr)
+    on = network_engine(arguments)
     bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say)
+    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say, on)
     if arguments.resume is None:
         layout.begin(recipe)
     try:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crosstask.commands.engine_options import add_engine, engine
-from crosstask.commands.paths import require_out, require_table
+from crosstask.commands.paths import require_out, require_recipe, require_table, require_table_out
 from crosstask.commands.trust import add_trust
 
 HELP = "make superpixel or SAM regions of a table's images"
@@ -43,8 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
+    if arguments.recipe is not None:
+        require_recipe(arguments.recipe, "--recipe")
     if arguments.write is not None:
-        require_out(arguments.write, "--write")
+        require_table_out(arguments.write, "--write")
     from crosstask.commands.console_progress import progress
     from crosstask.construct import construct
     from crosstask.data.table.regions_column import add_regions

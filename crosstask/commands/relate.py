@@ -97,15 +97,15 @@ def _tasks(arguments: argparse.Namespace, table: Table) -> list[Task]:
     from crosstask.data.table.infer import infer_tasks
     from crosstask.recipe import Recipe
 
-    wanted = (arguments.of, arguments.to)
-    for name in wanted:
+    wanted = {"--of": arguments.of, "--to": arguments.to}
+    for flag, name in wanted.items():
         if name not in table.columns:
-            raise UserError(f"{table.path}: no column {name!r}: {nearest(name, table.columns)}")
+            raise UserError(f"{flag}: {table.path} has no column {name!r}: {nearest(name, table.columns)}")
     if arguments.recipe is not None:
         tasks = Recipe.load(arguments.recipe, trust=arguments.trust).tasks()
     else:
-        tasks, _ = infer_tasks(replace(table, columns=("id", "image", *wanted)))
-    for name in wanted:
+        tasks, _ = infer_tasks(replace(table, columns=("id", "image", *wanted.values())))
+    for flag, name in wanted.items():
         if name not in tasks:
-            raise UserError(f"{name!r} is no task of categories, tags or scalars: {nearest(name, tasks)}")
-    return [tasks[name] for name in wanted]
+            raise UserError(f"{flag}: {name!r} is no task of categories, tags or scalars: {nearest(name, tasks)}")
+    return [tasks[name] for name in wanted.values()]

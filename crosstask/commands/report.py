@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.paths import require_folder, require_out
+from crosstask.commands.recipe_paths import require_stored_data
 from crosstask.commands.trust import add_trust
 
 HELP = "write one HTML file about a run, a comparison or a refinement"
@@ -33,7 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out is not None:
         require_out(arguments.out)
     for path in arguments.paths:
-        require_folder(path)
+        folder = require_folder(path)
+        if (folder / "recipe.yaml").is_file():
+            require_stored_data(folder / "recipe.yaml")
     from crosstask.report.page import write_report
 
     print(f"wrote {write_report(arguments.paths, arguments.out, arguments.trust)}: open it in a browser")

@@ -10,6 +10,7 @@ import argparse
 
 from crosstask.commands.numbers import workers
 from crosstask.commands.paths import require_out, require_table
+from crosstask.errors import UserError
 
 HELP = "write a first recipe for a table"
 
@@ -24,9 +25,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     out = None if arguments.out is None else require_out(arguments.out)
+    if out is not None and out.exists():
+        raise UserError(f"{out}: is there already: give another file")
     from crosstask.commands.console_progress import progress
     from crosstask.data.table.table import read_table
-    from crosstask.errors import UserError
     from crosstask.start.survey import survey
     from crosstask.start.write import write
     from crosstask.writing import write as write_file

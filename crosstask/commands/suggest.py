@@ -3,10 +3,11 @@
     crosstask suggest runs/mine --budget 50
     crosstask suggest runs/mine --budget 200 --cost semantic=10,depth=3 --tasks semantic,depth
     crosstask suggest runs/mine --budget 50 --images new_photos/ --snapshots
+    crosstask suggest runs/mine --budget 50 --as cvat
 
 Writes RUN/suggest: suggestions.csv (best first), scores.csv (every pair without a label), and package/ for the
 annotation tool: images.csv with the tasks each image is to be labelled for, and what the run predicts as labels to
-start from. One pass over the images; interrupted, it goes on where it was.
+start from; with --as also in the format of the tool. One pass over the images; interrupted, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.evaluation_options import add_run_options
+from crosstask.commands.hand_over import FORMATS, hand_over
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import real
-from crosstask.commands.paths import require_out, require_run
+from crosstask.commands.paths import require_out, require_run, require_there
+from crosstask.commands.recipe_paths import require_run_and_data
 
 HELP = "rank what to label next"
 _SHOWN = 20
@@ -36,6 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scales", default="1,0.75", metavar="S,S,...", help="resolutions to look at")
     parser.add_argument("--snapshots", action="store_true", help="ask every checkpoint the run has, best and last")
     parser.add_argument("--out", metavar="FOLDER", help="folder to write into (default: RUN/suggest)")
+    parser.add_argument(
+        "--as", dest="form", metavar="FORMAT", help=f"also write package/FORMAT for the annotation tool: {FORMATS}"
+    )
     parser.add_argument("--no-package", action="store_true", help="write the tables alone")
     parser.add_argument("--overwrite", action="store_true", help="write over a package that is there")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
@@ -44,7 +50,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    path = require_run(arguments.path)
+    path = require_run(arguments.path) if arguments.images else require_run_and_data(arguments.path)
+    for image in arguments.images:
+        if not any(mark in image for mark in "*?["):
+            require_there(image)
     folder = path / "suggest" if arguments.out is None else require_out(arguments.out, folder=True)
     costs = _costs(arguments.cost)
     scales = _scales(arguments.scales)
@@ -54,13 +63,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device
+    from crosstask.data.exchange.write import plan
     from crosstask.errors import UserError
     from crosstask.evaluation.predict import predict
-    from crosstask.suggest.files import PACKAGE, as_json, images_table, sentence, write_files
+    from crosstask.suggest.files import PACKAGE, PREDICTIONS, as_json, images_table, sentence, write_files
     from crosstask.suggest.suggest import PASS, score
     from crosstask.trained import load_run
     from crosstask.training.run import Run
 
+    if arguments.form is not None and arguments.no_package:
+        raise UserError("--as is a part of the package: leave out --no-package")
     package = folder / PACKAGE
     if package.is_dir() and any(package.iterdir()) and not (arguments.overwrite or arguments.no_package):
         raise UserError(f"{package}: is there already: give another --out, or --overwrite")
@@ -68,6 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = there if arguments.snapshots and there else [arguments.weights]
     runs = [load_run(path, weights, arguments.trust) for weights in wanted]
     first, where = runs[0], device(arguments.device)
+    asked = arguments.tasks.split(",") if arguments.tasks else list(first.tasks)
+    if arguments.budget < min(costs.get(name, 1.0) for name in asked):
+        raise UserError(f"--budget {arguments.budget:g}: no label is that cheap: raise it, or lower --cost")
+    planned = None if arguments.form is None else plan(arguments.form, first.tasks)
     with progress("looking at images", arguments.quiet) as report:
         scores = score(
             runs,
@@ -97,13 +113,15 @@ def run(arguments: argparse.Namespace) -> int:
                 first.predictor().to(where),
                 first.tasks,
                 [table.path],
-                package / "predictions",
+                package / PREDICTIONS,
                 device=where,
                 overwrite=True,
                 source=first.run.path.name,
                 progress=report,
             )
         said.append(f"{len(table)} images and labels to start from: {package}")
+        if planned is not None:
+            said.append(hand_over(planned, package / PREDICTIONS, package / planned.name, arguments.quiet, True))
 
     def shown() -> Group:
         table = Table("", "image", "task", "value", "uncertainty", "disagreement", "expected error", "cost")

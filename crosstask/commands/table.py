@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.numbers import real
-from crosstask.commands.paths import require_folder, require_out
+from crosstask.commands.paths import require_folder, require_table_out
+from crosstask.errors import UserError
 
 HELP = "make a table from folders of files"
 CONSTANTS = ("fx", "fy", "cx", "cy")
@@ -29,10 +30,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_out(arguments.out)
+    if require_table_out(arguments.out).exists() and not arguments.append:
+        raise UserError(f"{arguments.out}: exists already: give --append to add to it, or another --out")
     require_folder(arguments.folder)
     from crosstask.data.table.folders import make_table
-    from crosstask.errors import UserError
     from crosstask.recipe.flags import pairs
 
     patterns: dict[str, str] = {}

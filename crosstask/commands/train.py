@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.paths import require_out, require_recipe, require_run
+from crosstask.commands.paths import require_out
+from crosstask.commands.recipe_paths import require_run_and_data, typed_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "train a recipe into a run directory, or continue one"
@@ -37,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from crosstask.errors import RecipeError
+    from crosstask.errors import RecipeError, UserError
 
     if arguments.options:
         from crosstask.recipe.option_help import option_help
@@ -49,11 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise RecipeError("give a recipe to train, or --resume RUN to continue one (not both)")
 
     if arguments.recipe is None:
-        require_run(arguments.resume)
+        require_run_and_data(arguments.resume)
     else:
-        require_recipe(arguments.recipe)
-    if arguments.out is not None:
-        require_out(arguments.out, folder=True)
+        raw = typed_recipe(arguments.recipe, arguments.overrides, files=not arguments.print_config)
+    out = (
+        Path(f"runs/{Path(arguments.recipe or '').stem}")
+        if arguments.out is None
+        else require_out(arguments.out, folder=True)
+    )
+    if arguments.recipe is not None and not (auto or arguments.print_config) and (out / "checkpoints/last").exists():
+        raise UserError(f"{out} already holds a run: continue it with --resume, or choose another folder")
 
     from crosstask.experiment import Experiment
     from crosstask.recipe import Recipe
@@ -64,11 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.resume, arguments.quiet, arguments.trust, arguments.overrides, arguments.anyway
         )
     else:
-        recipe = Recipe.load(arguments.recipe, arguments.overrides, arguments.trust)
+        recipe = Recipe.of(raw, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
-        out = arguments.out or Path("runs") / Path(arguments.recipe).stem
         experiment = Experiment(recipe, out, arguments.quiet, "auto" if auto else "no", arguments.anyway)
     outcome = experiment.fit()
     where = experiment.run.path

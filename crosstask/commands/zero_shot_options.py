@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from crosstask.commands.paths import require_relatedness
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,6 +33,18 @@ def add_zero_shot_options(parser: argparse.ArgumentParser) -> None:
         help="also add the predicted probabilities of the classes of TASK that make up each new class, by the table "
         "PARTS (default: the tags alone)",
     )
+
+
+def require_zero_shot(arguments: argparse.Namespace) -> None:
+    """The tables of relatedness are there, before anything heavy is imported.
+
+    Raises:
+        UserError: one is not.
+    """
+    for flag, typed in (("--zero-shot", arguments.zero_shot), ("--zero-shot-basic", arguments.zero_shot_basic)):
+        _, _, table = (typed or "").partition("=")
+        if table:
+            require_relatedness(table, f"{flag} {typed}")
 
 
 def zero_shot(network: nn.Module, tasks: Mapping[str, Task], arguments: argparse.Namespace) -> ZeroShot | None:

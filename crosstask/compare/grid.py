@@ -27,6 +27,7 @@ from crosstask.errors import RecipeError, UserError
 from crosstask.recipe import Recipe
 from crosstask.recipe.written import merge
 from crosstask.schema import read_as
+from crosstask.training.arithmetic import MEASURED, settled
 from crosstask.writing import write
 
 FREE = {("data", "labels"), ("data", "labels_seed"), ("training", "seed")}
@@ -150,7 +151,10 @@ class Recipes:
     def __init__(self, base: Mapping[str, Any], grid: Grid, trust: bool = False) -> None:
         base = {**base, "objectives": base.get("objectives") or "supervised"}
         self.grid = grid
-        self.base = Recipe.of(base, trust)
+        given = Recipe.of(base, trust)
+        self.base, self.told = settled(given, grid.path / "recipe.yaml")
+        if self.base is not given:  # all runs compute alike
+            base = merge(base, {"training": {key: self.base.sections["training"][key] for key in MEASURED}})
         self.tasks = list(self.base.sections["tasks"])
         self.methods = {}
         for name, method in grid.methods.items():

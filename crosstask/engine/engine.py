@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from crosstask.engine.outcome import Outcome, Window
+from crosstask.engine.staged import Staged
 from crosstask.errors import RecipeError, RunError
 
 Item = TypeVar("Item")
@@ -66,7 +68,8 @@ class Engine:
         taken than a few items per worker where results are ordered, so that memory does not grow with the items.
 
         Args:
-            function: picklable (a function or an object of a module); sent once to every worker.
+            function: picklable (a function or an object of a module); sent once to every worker. The stages of a
+                :class:`~crosstask.engine.staged.Staged` overlap where all work is done in this process.
             items: picklable; sent when they are handed out.
             done: items of which this is true are complete already: they are passed over, and counted by ``progress``.
             ordered: outcomes come in the order of the items.
@@ -130,19 +133,22 @@ def _pickled(function: Callable[[Item], Value]) -> bytes:
 
 
 def _module(function: Any) -> str:
+    function = getattr(function, "load", function)  # of stages
     function = getattr(function, "func", function)  # of a partial
     module = getattr(function, "__module__", None) or type(function).__module__
     return __name__ if module == "__main__" else module
 
 
 def _in_this_process(
-    function: Callable[[Item], Value], items: Iterable[Item], stop: Callable[[], bool] | None
+    function: Callable[[Item], Value], items: Sequence[Item], stop: Callable[[], bool] | None
 ) -> Iterator[tuple[int, Outcome[Item, Value]]]:
-    for index, item in enumerate(items):
-        if stop is not None and stop():
-            return
+    asked = items if stop is None else takewhile(lambda _: not stop(), items)
+    values = function.each(asked) if isinstance(function, Staged) else map(function, asked)
+    start = time.monotonic()
+    for index, value in enumerate(values):
+        now = time.monotonic()
+        yield index, Outcome(items[index], value, seconds=now - start)
         start = time.monotonic()
-        yield index, Outcome(item, function(item), seconds=time.monotonic() - start)
 
 
 def _ordered(found: Iterator[tuple[int, Outcome[Item, Value]]], window: Window) -> Iterator[Outcome[Item, Value]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sized
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,6 @@ Progress = Callable[[int, int | None], object]
 """Called with how many are done and how many there are in all (None where that is not known)."""
 
 
-@torch.inference_mode()
 def evaluate(
     network: nn.Module,
     batches: Iterable[Batch],
@@ -56,34 +56,80 @@ def evaluate(
         seed: seed of the bootstrap.
         settings: how the network was run, kept with the results.
     """
-    metrics = {name: task.metric() for name, task in tasks.items() if not name.endswith(DERIVED)}
+    found = evaluate_beside(
+        {"": network},
+        batches,
+        tasks,
+        device=device,
+        autocast=autocast,
+        all_gather=all_gather,
+        progress=progress,
+        resamples=resamples,
+        level=level,
+        seed=seed,
+        settings={"": settings or {}},
+    )
+    return found[""]
+
+
+@torch.inference_mode()
+def evaluate_beside(
+    networks: Mapping[str, nn.Module],
+    batches: Iterable[Batch],
+    tasks: Mapping[str, Task],
+    *,
+    device: torch.device | str = "cpu",
+    autocast: torch.dtype | None = None,
+    all_gather: Callable[[object], list[object]] | None = None,
+    progress: Progress | None = None,
+    resamples: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
+    settings: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
+) -> dict[str, Results]:
+    """Measure several networks on the same batches, which are read once; see :func:`evaluate`.
+
+    Args:
+        networks: the networks by name.
+        settings: how each was run.
+    """
+    sets = {
+        key: {name: task.metric() for name, task in tasks.items() if not name.endswith(DERIVED)} for key in networks
+    }
     ids: list[str] = []
     total = len(batches) if isinstance(batches, Sized) else None
-    with evaluating(network):
+    with ExitStack() as modes:
+        for network in networks.values():
+            modes.enter_context(evaluating(network))
         for done, batch in enumerate(batches, 1):
             batch = batch.to(device)
-            with autocasting(device, autocast):
-                predictions = network(batch.images)
-            for name, metric in metrics.items():
-                target = tasks[name].weighed(batch.targets[name], batch.weights.get(name))
-                metric.update(predictions[name], target)
+            targets = {name: task.weighed(batch.targets[name], batch.weights.get(name)) for name, task in tasks.items()}
+            for key, network in networks.items():
+                with autocasting(device, autocast):
+                    predictions = network(batch.images)
+                for name, metric in sets[key].items():
+                    metric.update(predictions[name], targets[name])
             ids += batch.ids
             if progress is not None:
                 progress(done, total)
-    shares = [(ids, {name: metric.all_rows() for name, metric in metrics.items()})]
+    shares = [(ids, {key: {name: each.all_rows() for name, each in sets[key].items()} for key in networks})]
     if all_gather is not None:
         shares = all_gather(shares[0])  # type: ignore[assignment]
     ids = [name for share, _ in shares for name in share]
     first = {name: index for index, name in reversed(list(enumerate(ids)))}
     ids = sorted(first)
     order = torch.tensor([first[name] for name in ids], dtype=torch.long)
-    measured = {}
-    for name, metric in metrics.items():
-        parts = [rows[name] for _, rows in shares if len(rows[name])]
-        rows = torch.cat(parts)[order] if parts else torch.zeros(0, 0, dtype=torch.float64)
-        measured[name] = _results(tasks[name], metric, rows, ids, resamples, level, seed)
-    labelled = {name for task in measured.values() for name in task.scores}
-    return Results(measured, len(ids), level, dict(settings or {}), len(ids) - len(labelled))
+    results = {}
+    for key, metrics in sets.items():
+        measured = {}
+        for name, metric in metrics.items():
+            parts = [rows[key][name] for _, rows in shares if len(rows[key][name])]
+            rows = torch.cat(parts)[order] if parts else torch.zeros(0, 0, dtype=torch.float64)
+            measured[name] = _results(tasks[name], metric, rows, ids, resamples, level, seed)
+        labelled = {name for task in measured.values() for name in task.scores}
+        said = dict(settings.get(key, {}))
+        results[key] = Results(measured, len(ids), level, said, len(ids) - len(labelled))
+    return results
 
 
 def autocasting(device: torch.device | str, dtype: torch.dtype | None) -> AbstractContextManager[object]:

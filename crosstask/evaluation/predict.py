@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
-from crosstask.data.decode.files import load_image
-from crosstask.data.decode.writing import label_suffix, write_label
 from crosstask.data.table.table import INTRINSICS, RESERVED, SOURCE, WEIGHT, Table, write_table
-from crosstask.errors import DataError, RunError, UserError
-from crosstask.evaluation.evaluate import Progress, autocasting, evaluating
-from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
+from crosstask.engine import Engine
+from crosstask.errors import RunError, UserError
+from crosstask.evaluation.evaluate import Progress, evaluating
+from crosstask.evaluation.predicting import PICTURES, Done, Image, predicting
 from crosstask.evaluation.sources import cameras, file_names, find_images
+from crosstask.finished import UNFINISHED, finished, finishing
 from crosstask.remote import url_of
 from crosstask.tasks.base import Task
-from crosstask.writing import whole, write
+from crosstask.writing import write
 
-PICTURES = "pictures"
 TABLE = "table.csv"
 VALUES = "predictions.jsonl"
-
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -42,10 +33,12 @@ class Predicted:
     Attributes:
         done: ids of the images that were predicted.
         broken: why the others could not be, one line each, by id.
+        before: how many of ``done`` an interrupted call had predicted.
     """
 
     done: list[str]
     broken: dict[str, str]
+    before: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -53,7 +46,17 @@ class Predicted:
         return int(bool(self.broken))
 
 
-@torch.inference_mode()
+@dataclass(frozen=True)
+class _Line:
+    """An image that is done: with which key, as which file, and what is to be said of it."""
+
+    key: str
+    id: str
+    stamp: list[int] | None
+    row: dict[str, str]
+    said: dict[str, Any]
+
+
 def predict(
     network: nn.Module,
     tasks: Mapping[str, Task],
@@ -65,6 +68,8 @@ def predict(
     overwrite: bool = False,
     pictures: bool = True,
     source: str | None = None,
+    key: str | None = None,
+    engine: Engine = Engine(workers=0),
     progress: Progress | None = None,
 ) -> Predicted:
     """Predict images of any size, each at its own, and write::
@@ -79,7 +84,8 @@ def predict(
     the table for others, as :meth:`~crosstask.tasks.base.Task.fuse` has it of the views of the image.
 
     A broken image is reported in the result, and the rest is finished. Everything that was predicted is in the table
-    even when the run is interrupted.
+    even when the run is interrupted; with ``key``, the same call then goes on where it was, and no image that is
+    finished (and has not changed) is predicted again.
 
     Args:
         network: images (B, 3, H, W) to raw predictions by task; an
@@ -87,17 +93,20 @@ def predict(
         tasks: the tasks to write.
         images: folders, tables, patterns or files, see :func:`~crosstask.evaluation.sources.find_images`.
         out: the folder to write into.
-        device: where to compute; the network is expected to be there.
+        device: where to compute; ``auto`` for the best device wherever an image is predicted.
         autocast: compute under autocast with this type.
         overwrite: write into a folder that is not empty, over what has the same name.
         pictures: also write side-by-side pictures.
         source: who predicts, for the columns ``TASK.source`` by which no prediction is taken for a label that was
             given; written with the weights. None for neither.
+        key: what predictions depend on beside the image: weights, views, tasks. A folder that was left unfinished
+            with the same key is continued; None to remember nothing.
+        engine: where images are predicted; by default in this process, which loads and saves others meanwhile.
         progress: called after each image with the images done and their number.
 
     Raises:
         UserError: no image is found, the folder is not empty, or a task has a name that is taken.
-        RunError: a file cannot be written.
+        RunError: a file cannot be written, or the engine cannot be used.
     """
     out = Path(out)
     sources = find_images(images)
@@ -105,171 +114,76 @@ def predict(
     taken = [name for name in tasks if name in RESERVED | {PICTURES}]
     if taken:
         raise UserError(f"a task is named {taken[0]!r}, a name the output uses itself: give the task another name")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not overwrite:
-        raise UserError(f"{out}: is there already and not empty: give another folder, or --overwrite")
-    writer = Writer(tasks, out, sources, pictures, source)
+    known = _begin(out, sources, key, overwrite)
+    names = file_names(list(sources))
+    left = [Image(name, path, names[name]) for name, path in sources.items() if name not in known]
+    done = {name: Done(line.row, line.said) for name, line in known.items()}
     broken: dict[str, str] = {}
-
-    def computed(pool: Executor) -> Iterator[tuple[str, Tensor, dict[str, Tensor], dict[str, Tensor]]]:
-        for (name, path), image in zip(sources.items(), _ahead(pool, load_image, sources.values()), strict=True):
-            try:
-                with autocasting(device, autocast):
-                    views = list(_views(network, image.result().as_subclass(Tensor)[None].to(device), source))
-                predictions = {key: torch.stack([view[key] for view in views]).mean(0) for key in tasks}
-                sure = {} if source is None else confidences(tasks, views)
-                yield name, image.result(), _values(tasks, predictions), sure
-            except (DataError, ArithmeticError) as error:
-                broken[name] = str(error)
-            except torch.OutOfMemoryError:
-                broken[name] = f"{path}: does not fit into the memory of {device}: cut it into tiles, --tile 1024 say"
-
-    rows: list[dict[str, str]] = []
-    said: list[dict[str, Any]] = []
+    if not engine.here:
+        network = network.cpu()  # it is sent to wherever images are predicted
+    work = predicting(network, tasks, out, str(device), autocast, pictures, source)
     try:
         out.mkdir(parents=True, exist_ok=True)
         try:
-            with evaluating(network), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-                for written in _ahead(pool, writer, computed(pool)):
-                    row, entry = written.result()
-                    row |= camera.get(sources[row["id"]].resolve(), {})
-                    rows.append(row)
-                    said.append({"id": row["id"], "image": row["image"], **entry})
+            with evaluating(network), finishing(out / UNFINISHED) as finish:
+                for ended in engine.map(work, left, gpu=True):
+                    name, value = ended.item.id, ended.value
+                    if isinstance(value, Done):
+                        value.row.update(camera.get(ended.item.path.resolve(), {}))
+                        done[name] = value
+                        finish(vars(_Line(key or "", name, _stamp(ended.item.path), value.row, value.said)))
+                    else:
+                        broken[name] = value or f"{ended.item.path}: its process {ended.reason} each time it was tried"
                     if progress is not None:
-                        progress(len(rows) + len(broken), len(sources))
+                        progress(len(done) + len(broken), len(sources))
         finally:
-            if rows:
-                columns = [key + end for key in tasks for end in ("", WEIGHT, SOURCE)[: 1 if source is None else 3]]
+            if done:
+                columns = [each + end for each in tasks for end in ("", WEIGHT, SOURCE)[: 1 if source is None else 3]]
                 columns += INTRINSICS if camera else ()
-                _write_tables(out, tasks, columns, rows, said)
+                _write_tables(out, tasks, columns, [done[name] for name in sources if name in done])
+            if key is None:
+                (out / UNFINISHED).unlink(missing_ok=True)
+        (out / UNFINISHED).unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{error.filename or out}: cannot be written ({error.strerror or error})") from error
-    return Predicted([row["id"] for row in rows], broken)
+    return Predicted([name for name in sources if name in done], broken, len(known))
 
 
-def _values(tasks: Mapping[str, Task], predictions: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The values of one image.
+def _begin(out: Path, sources: Mapping[str, Path], key: str | None, overwrite: bool) -> dict[str, _Line]:
+    """What an interrupted call with the same key has finished.
 
     Raises:
-        ArithmeticError: a prediction is not finite.
+        UserError: the folder holds something else.
     """
-    for name in tasks:
-        if not predictions[name].isfinite().all():
-            raise ArithmeticError(
-                f"the network predicts NaN or infinity for {name}: use other weights, or full precision"
-            )
-    return {name: task.decide(predictions[name].float())[0].cpu() for name, task in tasks.items()}
+    unfinished = out / UNFINISHED
+    if overwrite:
+        unfinished.unlink(missing_ok=True)
+        return {}
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return {}
+    if not unfinished.is_file():
+        raise UserError(f"{out}: is there already and not empty: give another folder, or --overwrite")
+    lines = finished(unfinished, _Line)
+    if key is None or any(line.key != key for line in lines):
+        raise UserError(
+            f"{out}: holds unfinished predictions of other weights or options: give another folder, or --overwrite"
+        )
+    return {line.id: line for line in lines if line.id in sources and line.stamp == _stamp(sources[line.id])}
 
 
-def _views(network: nn.Module, images: Tensor, source: str | None) -> Iterator[Mapping[str, Tensor]]:
-    """What is averaged, view by view, where somebody asks how much the views agree."""
-    if source is None or not hasattr(network, "views"):
-        return iter([network(images)])
-    return network.views(images)  # type: ignore[operator]
+def _stamp(path: Path) -> list[int] | None:
+    """Size and time of change of an image; None where nobody can know."""
+    if url_of(path) is not None:
+        return None
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
 
 
-def confidences(tasks: Mapping[str, Task], views: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """How sure raw predictions (1, C, ...) of several views of one image are together: in [0, 1], (H, W) for dense
-    tasks, one number for others."""
-    sure = {}
-    for name, task in tasks.items():
-        confidence = task.fuse(torch.cat([task.activate(view[name].float()) for view in views])).confidence
-        sure[name] = (confidence if task.dense else confidence.mean()).cpu()
-    return sure
-
-
-def stored_weight(confidence: Tensor) -> np.ndarray:
-    """Confidence (H, W) in [0, 1] as a file of weights, uint8."""
-    return (confidence * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
-
-
-def _write_tables(
-    out: Path,
-    tasks: Mapping[str, Task],
-    columns: Sequence[str],
-    rows: list[dict[str, str]],
-    said: list[dict[str, Any]],
-) -> None:
+def _write_tables(out: Path, tasks: Mapping[str, Task], columns: Sequence[str], done: Sequence[Done]) -> None:
     if not all(task.dense for task in tasks.values()):
+        said = ({"id": each.row["id"], "image": each.row["image"], **each.said} for each in done)
         write(out / VALUES, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in said))
-    write_table(Table(out / TABLE, ("id", "image", *columns), rows))
-
-
-class Writer:
-    """Writes what was predicted of one image; called from several threads.
-
-    Args:
-        tasks: the tasks.
-        out: the folder.
-        sources: the images by id.
-        pictures: whether to write side-by-side pictures.
-        source: who predicts; None to write no confidence.
-    """
-
-    def __init__(
-        self,
-        tasks: Mapping[str, Task],
-        out: Path,
-        sources: Mapping[str, Path],
-        pictures: bool,
-        source: str | None = None,
-    ) -> None:
-        self.tasks = tasks
-        self.out = out
-        self.sources = sources
-        self.pictures = pictures
-        self.source = source
-        self.names = file_names(list(sources))
-
-    @torch.inference_mode()
-    def __call__(
-        self, item: tuple[str, Tensor, dict[str, Tensor], dict[str, Tensor]]
-    ) -> tuple[dict[str, str], dict[str, Any]]:
-        """The row of the table and what there is to say of the image-level tasks."""
-        name, image, values, sure = item
-        row = {"id": name, "image": self._cell(self.sources[name])}
-        said: dict[str, Any] = {}
-        for key, task in self.tasks.items():
-            encoded = task.encode(values[key])
-            if isinstance(encoded, dict):
-                row[key] = encoded["cell"]
-                said[key] = encoded
-            else:
-                row[key] = f"{key}/{self.names[name]}{label_suffix(encoded)}"
-                write_label(self.out / row[key], encoded)
-        for key, confidence in sure.items():
-            weight, row[key + SOURCE] = key + WEIGHT, self.source or ""
-            if confidence.ndim:
-                row[weight] = self._save(Image.fromarray(stored_weight(confidence)), f"{weight}/{self.names[name]}.png")
-            else:
-                row[weight] = f"{float(confidence):.4f}"
-        if self.pictures:
-            self._save(self._sheet(image, values), f"{PICTURES}/{self.names[name]}.png")
-        return row, said
-
-    def _cell(self, path: Path) -> str:
-        return url_of(path) or Path(os.path.relpath(path, self.out)).as_posix()
-
-    def _save(self, image: Image.Image, name: str) -> str:
-        with whole(self.out / name) as part:
-            image.save(part)
-        return name
-
-    def _sheet(self, image: Tensor, values: Mapping[str, Tensor]) -> Image.Image:
-        size = fit((image.shape[-2], image.shape[-1]))
-        panels = [("image", shrunk(image, size))]
-        panels += [(name, task.picture(values[name], size)) for name, task in self.tasks.items()]
-        row = sheet(panels)
-        legends = {name: task.legend([values[name]]) for name, task in self.tasks.items()}
-        return stacked([row, legend_strip(legends, row.width)])
-
-
-def _ahead(
-    pool: Executor, function: Callable[[_Item], _Result], items: Iterable[_Item], depth: int = 4
-) -> Iterator[Future[_Result]]:
-    """``function`` of each item, in order, at most ``depth`` of them ahead of what is asked for."""
-    waiting: deque[Future[_Result]] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > depth:
-            yield waiting.popleft()
-    yield from waiting
+    write_table(Table(out / TABLE, ("id", "image", *columns), [each.row for each in done]))

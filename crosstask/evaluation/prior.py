@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from crosstask.data.labels.subsets import Subset
+from crosstask.data.loading.dataset import Dataset
 from crosstask.data.sample import Batch
 from crosstask.tasks.base import Task
+
+SAMPLE = 100
+"""Labels of each task that a prior is made of where nobody asked for one."""
+
+
+def sample(dataset: Dataset, count: int = SAMPLE) -> Dataset:
+    """Some samples of a data set, at most ``count`` with a label of each task; always the same."""
+    order = list(range(len(dataset)))
+    random.Random(0).shuffle(order)
+    labelled = dataset.labelled()[order]
+    wanted = labelled & (labelled.cumsum(0) <= count)
+    return Subset(dataset, sorted(order[index] for index in wanted.any(1).nonzero()[:, 0].tolist()))
 
 
 class Prior(nn.Module):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from crosstask.evaluation.results import Results, TaskResults, show
 
@@ -31,6 +33,38 @@ def doubts(results: Results, prior: Results | None = None) -> list[str]:
                 "predictor that never looks at the image: check its labels (crosstask check), or train longer"
             )
     return said
+
+
+def lacks(records: Iterable[Mapping[str, Any]], objectives: Mapping[str, Any]) -> list[str]:
+    """A line for each task that a run never validated, and for each term that was nothing from its begin to its end.
+
+    Args:
+        records: what the run wrote, see :class:`~crosstask.training.journal.Journal`.
+        objectives: the options of its objectives; those that weigh 0 are passed over.
+    """
+    told: list[str] = []
+    records = list(records)
+    seen = [record for record in records if record.get("kind") == "validation"]
+    for name, metric in (seen[-1]["primary"] if seen else {}).items():
+        if all(record["metrics"].get(metric) is None for record in seen):
+            told.append(f"{name}: never validated, the other tasks alone chose the checkpoint: {_HOLD_OUT}")
+    trained = [record for record in records if record.get("kind") == "train"]
+    if trained and not seen:
+        told.append(f"nothing was ever validated, no checkpoint was chosen: {_HOLD_OUT}")
+    terms = dict.fromkeys(term for record in trained for term in record["terms"])
+    for term in terms:
+        objective, name = term.split("/", 1)
+        given = objectives.get(objective)
+        weighs = given.get("weight", 1) if isinstance(given, Mapping) else 1
+        if weighs != 0 and not any(record["terms"].get(term) for record in trained):
+            told.append(
+                f"objectives.{objective}: {name} was nothing in the whole run: no image has what it learns from "
+                "(crosstask check says what is labelled), or leave it out"
+            )
+    return told
+
+
+_HOLD_OUT = "label rows of the validation split, or raise data.validation_fraction"
 
 
 def _labelled(task: TaskResults) -> int:

@@ -110,7 +110,7 @@ class MappingNetwork(nn.Module):
     ) -> None:
         super().__init__()
         if len(widths) != len(layers):
-            raise ValueError(f"{len(widths)} widths and {len(layers)} layers: give one of each per stage")
+            raise ValueError(f"widths are {list(widths)} and layers {list(layers)}: give one of each per stage")
         self.tasks, self.pool = len(channels), pool
         slots = self.tasks * (self.tasks - 1)
         self.stems = nn.ModuleList(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import yaml
 from crosstask.balancing import BALANCERS
 from crosstask.construct import build, construct, look_up
 from crosstask.data.options import DataOptions
-from crosstask.errors import RecipeError
+from crosstask.errors import RecipeError, UserError
 from crosstask.learner.learner import Learner
 from crosstask.learner.weighting import Weighting
 from crosstask.networks import NETWORKS, MultiTaskNetwork
@@ -23,7 +24,7 @@ from crosstask.objectives import OBJECTIVES
 from crosstask.recipe.refine import RefineOptions
 from crosstask.recipe.sections import BASES, checked, split_weighting
 from crosstask.recipe.training import TrainingOptions
-from crosstask.recipe.written import read_recipe
+from crosstask.recipe.written import SECTIONS, read_recipe
 from crosstask.seeding import derive
 from crosstask.tasks import KINDS, Task
 
@@ -35,10 +36,12 @@ class Recipe:
     Attributes:
         sections: plain values by section, as they would stand in a YAML file.
         trust: whether code that the recipe names by ``class_path`` may run. Reading a recipe runs none otherwise.
+        origin: the file in a run it was read from, which errors name.
     """
 
     sections: dict[str, Any]
     trust: bool = field(default=False, compare=False)
+    origin: Path | None = field(default=None, compare=False)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -64,7 +67,7 @@ class Recipe:
             RecipeError: it is missing, broken or not valid; names the file, then the key.
         """
         try:
-            return cls.load(path, trust=trust)
+            return replace(cls.load(path, trust=trust), origin=path)
         except RecipeError as error:
             text = str(error)
             raise RecipeError(text if text.startswith(str(path)) else f"{path}: {text}") from error
@@ -84,20 +87,33 @@ class Recipe:
 
     # -- building --------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """A context whose errors name the file of the recipe before the key, where it was read from a run."""
+        try:
+            yield
+        except UserError as error:
+            if self.origin is None or str(error).partition(".")[0].partition(":")[0] not in SECTIONS:
+                raise
+            raise type(error)(f"{self.origin}: {error}") from error
+
     @cached_property
     def data(self) -> DataOptions:
         """The section `data`, checked."""
-        return construct(DataOptions, self.sections["data"], "data")
+        with self.named():
+            return construct(DataOptions, self.sections["data"], "data")
 
     @cached_property
     def training(self) -> TrainingOptions:
         """The section `training`, checked."""
-        return construct(TrainingOptions, self.sections["training"], "training")
+        with self.named():
+            return construct(TrainingOptions, self.sections["training"], "training")
 
     @property
     def refine(self) -> RefineOptions:
         """What only ``crosstask refine`` looks at; defaults where the recipe does not say."""
-        return construct(RefineOptions, self.sections.get("refine"), "refine")
+        with self.named():
+            return construct(RefineOptions, self.sections.get("refine"), "refine")
 
     def tasks(self) -> dict[str, Task]:
         """The tasks by name, in the recipe's order."""
@@ -129,7 +145,8 @@ class Recipe:
         for name, entry in self.sections["objectives"].items():
             where = f"objectives.{name}"
             schedule, rest = split_weighting(entry)
-            weightings[name] = construct(Weighting, schedule, where)
+            with self.named():
+                weightings[name] = construct(Weighting, schedule, where)
             torch.manual_seed(derive(seed, "objectives", name))
             objectives[name] = self._build(OBJECTIVES, rest, where, tasks=tasks, network=network)
         balancer = self._build(BALANCERS, self.sections["balancing"], "balancing")
@@ -139,5 +156,6 @@ class Recipe:
 
     def _build(self, registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
         cls: type
-        cls, rest = look_up(registry, options, where, self.trust, BASES[where.partition(".")[0]])
-        return build(cls, rest, where, provided)
+        with self.named():
+            cls, rest = look_up(registry, options, where, self.trust, BASES[where.partition(".")[0]])
+            return build(cls, rest, where, provided)

@@ -73,6 +73,8 @@ class RefineOptions:
             raise ValueError("refine.folds is 1: give 2 or more, or 0 for none")
         if not self.scales:
             raise ValueError("refine.scales is empty: give at least one, [1.0] say")
+        if self.tasks is not None and not self.tasks:
+            raise ValueError("refine.tasks is empty: name some, or set it to null for all of the recipe")
         if not self.keep or not all(self.keep):
             raise ValueError(f"refine.keep must be shares above 0, found {self.keep}")
         for name, share in (("stop", self.stop), ("cam", self.cam), ("salient", self.salient)):

@@ -30,7 +30,9 @@ class TrainingOptions:
         cycles: equal parts of the run after the warm-up, in each of which a cosine starts anew.
         warmup: iterations over which the learning rate rises linearly from 0.
         clip: largest gradient norm; none where null.
-        precision: arithmetic of the forward pass; weights stay in 32 bits with bf16 and fp16.
+        precision: arithmetic of the forward pass; weights stay in 32 bits with bf16 and fp16. ``auto`` measures a few
+            steps when a run begins and takes 32 or bf16 and the memory layout that are fastest; the recipe of the run
+            says which, so that it goes on alike elsewhere.
         channels_last: memory layout of images and convolutions; much faster with bf16 on CPUs and GPUs.
         compile: compile the network with torch.compile.
         ema: decay of an exponential moving average of the weights; evaluation and prediction then use it.
@@ -67,7 +69,7 @@ class TrainingOptions:
     cycles: Steps = 1
     warmup: Count = 0
     clip: Positive | None = None
-    precision: Literal["32", "bf16", "fp16"] = "32"
+    precision: Literal["32", "bf16", "fp16", "auto"] = "32"
     channels_last: bool = True
     compile: bool = False
     ema: Share | None = None

@@ -24,20 +24,15 @@ from typing import Any
 import torch
 
 from crosstask.data.table.formats import format_of
-from crosstask.errors import DataError, UserError, nearest
+from crosstask.errors import DataError, UserError
 from crosstask.reading import read_text
 from crosstask.relatedness.table import Relatedness
+from crosstask.shipped_tables import find_relatedness
 from crosstask.strict_yaml import parse_yaml
 from crosstask.typed import plain
 from crosstask.writing import write
 
-SHIPPED = Path(__file__).parent / "tables"
 YAML = (".yaml", ".yml")
-
-
-def shipped_tables() -> list[str]:
-    """Names of the tables that ship with the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.csv"))
 
 
 def read_relatedness(source: str | Path, probabilities: bool = True) -> Relatedness:
@@ -50,14 +45,7 @@ def read_relatedness(source: str | Path, probabilities: bool = True) -> Relatedn
     Raises:
         DataError: the file is missing or broken, a row or column is there twice, or a cell is not valid; one line.
     """
-    path = Path(source)
-    if not path.is_file():
-        path = SHIPPED / f"{source}.csv"
-        if not path.is_file():
-            raise DataError(
-                f"there is no table of relatedness {str(source)!r}: give a CSV or YAML file, or a shipped one; "
-                f"{nearest(str(source), shipped_tables())}"
-            )
+    path = find_relatedness(source)
     table = _read_yaml(path) if path.suffix.lower() in YAML else _read_rows(path)
     return table.require_probabilities() if probabilities else table
 

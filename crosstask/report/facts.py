@@ -11,9 +11,11 @@ from crosstask.compare.cells import Cells, gain_cells, overview, score_cells
 from crosstask.compare.comparison import Comparison
 from crosstask.compare.markdown import protocols
 from crosstask.evaluation.results import ARROWS, NOT_MEASURED, Results, show
-from crosstask.evaluation.watchdog import doubts
+from crosstask.evaluation.watchdog import doubts, lacks
+from crosstask.report.history import change_cells, history_cells
 from crosstask.report.subject import Subject
 from crosstask.rounds.record import Record
+from crosstask.training.run import Run
 
 
 class Facts(NamedTuple):
@@ -48,8 +50,10 @@ def _of_run(subject: Subject) -> Facts:
     command = f"crosstask train {name}/recipe.yaml --out again && crosstask eval again"
     results = subject.results
     aligned = _alignment(subject)
+    lacking = lacks(Run(subject.path).records(), subject.recipe.sections["objectives"])
+    remarks = [*(f"Watch out: {each}." for each in lacking), *([EXPLANATION] if aligned else [])]
     if results is None:
-        return Facts({}, aligned, [EXPLANATION] if aligned else [], command)
+        return Facts({}, aligned, remarks, command)
     header, rows = results.cells()
     level = f"{results.level:.0%} intervals: bootstrap over the images of this one network."
     return Facts(
@@ -59,14 +63,14 @@ def _of_run(subject: Subject) -> Facts:
             *(f"{name}: {task.protocol}." for name, task in results.tasks.items()),
             level,
             *(f"Watch out: {doubt}." for doubt in doubts(results, _prior(subject, results))),
-            *([EXPLANATION] if aligned else []),
+            *remarks,
         ],
         command,
     )
 
 
 def _prior(subject: Subject, results: Results) -> Results | None:
-    """What ``crosstask eval --prior`` measured on the same split, where it was asked."""
+    """What ``crosstask eval`` measured of the prior on the same split."""
     file = subject.path / f"prior_{results.settings.get('split') or 'all'}.json"
     return Results.load(file) if file.exists() else None
 
@@ -97,7 +101,10 @@ def _of_several(subject: Subject) -> Facts:
     )
     command = shlex.join(["crosstask", "report", *(str(source.runs[0]) for source in subject.sources)])
     table = (subject.labels[0], "All metrics", (["task", "metric", *subject.methods], rows))
-    return Facts({"runs": str(len(subject.sources))}, [table] if rows else [], list(protocols), command)
+    grown = (subject.labels[0], "Training labels and scores", history_cells(subject))
+    changed = change_cells(subject)
+    paired = [(subject.labels[0], "Change, image by image", changed)] if changed[1] else []
+    return Facts({"runs": str(len(subject.sources))}, [grown, *paired, table] if rows else [], list(protocols), command)
 
 
 def _of_rounds(subject: Subject, record: Record) -> Facts:

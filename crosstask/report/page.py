@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from crosstask import __version__
 from crosstask.compare.cells import point_cells
 from crosstask.compare.statements import cautions, findings
 from crosstask.data.labels.subsets import Subset
@@ -24,10 +22,12 @@ from crosstask.report.coverage import coverage_tables
 from crosstask.report.curves import curve_charts, efficiency_charts
 from crosstask.report.facts import facts_of
 from crosstask.report.failures import failure_tables, hardest
+from crosstask.report.history import history_charts
 from crosstask.report.per_class import class_tables
 from crosstask.report.pictures import Gallery, gallery, jpeg
-from crosstask.report.sentences import sentences
+from crosstask.report.sentences import opening
 from crosstask.report.subject import Subject, read_subject, side_by_side
+from crosstask.report.templating import render as filled
 from crosstask.splits import load_splits
 from crosstask.writing import write
 
@@ -57,12 +57,7 @@ def write_report(path: str | Path | Sequence[str | Path], out: str | Path | None
 
 def render(subject: Subject) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("crosstask.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters["trusted"] = Markup
-    return environment.get_template("page.html").render(context(subject))
+    return filled("page.html", **context(subject))
 
 
 def context(subject: Subject) -> dict[str, Any]:
@@ -76,16 +71,15 @@ def context(subject: Subject) -> dict[str, Any]:
     facts = facts_of(subject)
     return {
         "title": ", ".join(subject.methods) if subject.several else _title(subject.path.resolve()),
-        "version": __version__,
         "subject": subject,
         "styles": styles,
         "split": split,
         "findings": findings(subject.comparison) if subject.comparison else {},
         "cautions": cautions(subject.comparison) if subject.comparison else [],
-        "sentences": said.sections() if (said := sentences(subject)) else [],
+        "sentences": opening(subject),
         "settings": facts.settings,
         "tables": facts.tables,
-        "efficiency": efficiency_charts(subject.comparison, styles) if subject.comparison else [],
+        "efficiency": _over_labels(subject, styles),
         "efficiency_table": point_cells(subject.comparison) if subject.comparison else None,
         "curves": curve_charts(subject),
         "coverage": coverage_tables(subject),
@@ -103,6 +97,13 @@ def context(subject: Subject) -> dict[str, Any]:
     }
 
 
+def _over_labels(subject: Subject, styles: Mapping[str, int]) -> list[str]:
+    """Charts of scores over the number of training labels."""
+    if subject.comparison:
+        return efficiency_charts(subject.comparison, styles)
+    return history_charts(subject) if subject.several else []
+
+
 def _title(path: Path) -> str:
     """The name of the folder; of a cell of a comparison, which is called after its seed, those above it too."""
     return "/".join(path.parts[-3:]) if path.name.startswith("seed") else path.name
@@ -111,7 +112,8 @@ def _title(path: Path) -> str:
 def _images(subject: Subject) -> tuple[Dataset, str]:
     """The images to show: the test split, or the best there is."""
     data, tasks = subject.recipe.data, subject.recipe.tasks()
-    splits = load_splits(data, tasks)
+    with subject.recipe.named():
+        splits = load_splits(data, tasks)
     for split, dataset in ((data.test_split, splits.test), (data.validation_split, splits.validation)):
         if dataset is not None:
             return dataset, split
@@ -159,7 +161,6 @@ def _data_for_script(shown: Gallery, subject: Subject) -> Markup:
         "views": {name: {task: asdict(view) for task, view in each.views.items()} for name, each in images},
         "scores": {source.key: {task: _known(results.scores, shown.images) for task, results in source.tasks.items()}
                    for source in subject.firsts()},
-        "scales": shown.scales,
         "better": {task: results.numbers[results.primary].better for source in subject.sources
                    for task, results in source.tasks.items()},
         "primary": {task: results.primary for source in subject.sources for task, results in source.tasks.items()},

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from crosstask import __version__
-from crosstask.evaluation.predict import PICTURES
+from crosstask.evaluation.predicting import PICTURES
 from crosstask.evaluation.sources import file_names
+from crosstask.report.templating import render
 from crosstask.writing import write
 
 PAGE = "index.html"
@@ -28,13 +26,7 @@ def write_photos(folder: str | Path, ids: Sequence[str], run: Path, seen: str) -
     """
     names = file_names(ids)
     shown = [(name, quote(f"{PICTURES}/{names[name]}.png")) for name in ids[:_MOST]]
-    environment = Environment(
-        loader=PackageLoader("crosstask.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    page = environment.get_template("photos.html").render(
-        pictures=shown, count=len(ids), run=str(run), seen=seen, version=__version__
-    )
+    page = render("photos.html", pictures=shown, count=len(ids), run=str(run), seen=seen)
     file = Path(folder) / PAGE
     write(file, page.encode())
     return file

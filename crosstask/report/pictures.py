@@ -17,7 +17,7 @@ from crosstask.evaluation.sheet import fit, shrunk
 from crosstask.report.subject import Source
 from crosstask.tasks.base import Task
 from crosstask.tasks.legend import Legend, Range
-from crosstask.tasks.pictures import Chip, ramped
+from crosstask.tasks.pictures import Chip, linear_legend, ramped
 from crosstask.trained import load_run
 
 LIMIT = 256
@@ -64,13 +64,13 @@ class Gallery:
 
     Attributes:
         images: by id.
-        scales: per task the error that is shown as the brightest, see :func:`error_map`.
         legends: per task what colours mean.
+        errors: per dense task what the colours of its error maps mean, on one scale for all sources.
     """
 
     images: dict[str, Shown]
-    scales: dict[str, float]
     legends: dict[str, Legend]
+    errors: dict[str, Legend]
 
 
 @torch.inference_mode()
@@ -84,7 +84,9 @@ def gallery(
         tasks: the tasks, of all or some of which a source has predictions.
         sources: what predicts; loaded one after the other.
     """
+    sources = list(sources)
     ranges = {name: task.range_of([batch.targets[name] for batch in batches]) for name, task in tasks.items()}
+    ranges |= _predicted_ranges([name for name in tasks if ranges[name] is None], batches, tasks, sources[:1], trust)
     shown = {each.id: each for batch in batches for each in _shown(batch, tasks, ranges)}
     legends = {
         name: [task.legend([each.targets[name] for each in batches], ranges[name])] for name, task in tasks.items()
@@ -102,22 +104,40 @@ def gallery(
                     view.predictions[source.key] = _seen(tasks[name], values[index], _size(batch.images), ranges[name])
                     if distances is not None and view.label is not None:
                         errors[name].append((view, source.key, distances[index]))
-    scales = {name: _scale([distance for _, _, distance in parts]) for name, parts in errors.items()}
+    scales = {name: error_scale([distance for _, _, distance in parts]) for name, parts in errors.items()}
     for name, parts in errors.items():
         for view, key, distance in parts:
             view.errors[key] = jpeg(shrink(ramped(distance / scales[name])))
-    return Gallery(shown, scales, {name: _joined(tasks[name], parts) for name, parts in legends.items()})
+    return Gallery(
+        shown,
+        {name: _joined(tasks[name], parts) for name, parts in legends.items()},
+        {name: error_legend(tasks[name], scales[name]) for name, parts in errors.items() if parts},
+    )
+
+
+def error_legend(task: Task, scale: float) -> Legend:
+    """What the colours of error maps mean whose yellow is ``scale``."""
+    return linear_legend(scale, task.error_unit, task.error_name)
+
+
+def _predicted_ranges(
+    names: Sequence[str], batches: Sequence[Batch], tasks: Mapping[str, Task], sources: Sequence[Source], trust: bool
+) -> dict[str, Range | None]:
+    """The ranges of tasks that no image has a label of, from what is predicted."""
+    values: dict[str, list[Tensor]] = {name: [] for name in names if type(tasks[name]).range_of is not Task.range_of}
+    for source in sources if values else ():
+        predict = _predictor(source, trust)
+        for batch in batches:
+            predictions = predict(batch.images)
+            for name, found in values.items():
+                found += list(tasks[name].decide(predictions[name]))
+    return {name: tasks[name].range_of(found) for name, found in values.items()}
 
 
 def error_map(task: Task, prediction: Tensor, target: Tensor) -> Tensor | None:
-    """How far a prediction is from its label at each pixel, (B, H, W); NaN where there is no label.
-
-    It is the Euclidean distance between natural values: probabilities and 0 or 1, metres, unit vectors. None for
-    image-level tasks.
-    """
-    if not task.dense:
-        return None
-    return (task.activate(prediction) - task.values(target)).square().sum(1).sqrt()
+    """How far a prediction is from its label, see :meth:`~crosstask.tasks.base.Task.error`; None for image-level
+    tasks."""
+    return task.error(prediction, target) if task.dense else None
 
 
 def jpeg(picture: Tensor) -> str:
@@ -182,8 +202,8 @@ def _size(images: Tensor) -> tuple[int, int]:
     return fit((images.shape[-2], images.shape[-1]), LIMIT)
 
 
-def _scale(distances: Sequence[Tensor]) -> float:
-    """The error below which 95 % of the shown pixels are, to two digits; 1 where there is none."""
+def error_scale(distances: Sequence[Tensor]) -> float:
+    """The error that is shown as yellow: 95 % of the known pixels are below, to two digits; 1 where none is known."""
     known = [each[~each.isnan()] for each in distances]
     values = torch.cat(known) if known else torch.empty(0)
     if not len(values):

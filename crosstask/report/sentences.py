@@ -1,4 +1,4 @@
-"""What a run's page says first, in sentences: what was trained on what, how good it is, what fails, what to do next."""
+"""What a page says first, in sentences: what was trained on what, how good it is, what fails, what to do next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from crosstask.compare.statements import listed
 from crosstask.entries import FULL
 from crosstask.evaluation.results import Results, TaskResults, show
 from crosstask.evaluation.words import worded
+from crosstask.report.sentences_of_several import sentences_of_several
 from crosstask.report.subject import Subject
+from crosstask.rounds.record import Record
 from crosstask.training.run import Run
 
 _NEVER = 1.0
@@ -44,10 +46,17 @@ class Sentences:
         return [(heading, lines) for heading, lines in named if lines]
 
 
-def sentences(subject: Subject) -> Sentences | None:
-    """The sentences about a single run; None for anything else."""
-    if subject.comparison is not None or subject.rounds is not None or len(subject.sources) != 1:
-        return None
+def opening(subject: Subject) -> list[tuple[str, list[str]]]:
+    """Headings, and the sentences under each, with which the page begins; a comparison has its findings instead."""
+    if subject.comparison is not None:
+        return []
+    if subject.rounds is not None:
+        return _of_rounds(subject, subject.rounds)
+    return sentences_of_several(subject) if subject.several else sentences(subject).sections()
+
+
+def sentences(subject: Subject) -> Sentences:
+    """The sentences about a single run."""
     path = subject.sources[0].runs[0]
     prior = _prior(path, subject.results)
     good, failing, missed = [], [], []
@@ -62,6 +71,27 @@ def sentences(subject: Subject) -> Sentences | None:
             missed.append(name)
     environment = next(iter(subject.environments()), {})
     return Sentences(_trained(subject, environment), good, failing, _next(subject, path, prior, missed))
+
+
+def _of_rounds(subject: Subject, record: Record) -> list[tuple[str, list[str]]]:
+    measured = [entry for entry in record.rounds if entry.get("network")]
+    good = []
+    for task, numbers in (measured[-1]["network"] if measured else {}).items():
+        metric = next(iter(numbers))
+        unit = worded(metric)[1]
+        found = [entry["network"].get(task, {}).get(metric) for entry in measured]
+        values = [show(math.nan if value is None else value) for value in found]
+        course = f" (round by round: {', '.join(values)})" if len(values) > 1 else ""
+        good.append(f"{task}: the network of the last round has {worded(metric)[0]} {values[-1]}{unit}{course}.")
+    following = []
+    if record.status == "running":
+        following.append(f"It is not finished; go on with: crosstask refine --resume {subject.path}")
+    if not measured:
+        following.append(f"Measure the last network: crosstask eval {subject.sources[-1].runs[0]}")
+    following.append("Take the last network: " + f"crosstask predict {subject.sources[-1].runs[0]} IMAGES --out FOLDER")
+    what = f"{len(record.rounds)} rounds for {listed(subject.tasks)}, {record.total_steps:,} steps of training in all."
+    parts = (("What it is", [what]), ("How good it is", good), ("What to do next", following))
+    return [(heading, lines) for heading, lines in parts if lines]
 
 
 def _trained(subject: Subject, environment: dict[str, Any]) -> list[str]:
@@ -101,9 +131,9 @@ def _quality(name: str, task: TaskResults, prior: TaskResults | None) -> str:
 def _next(subject: Subject, path: Path, prior: Results | None, missed: Sequence[str]) -> list[str]:
     recipe, steps = subject.recipe, []
     if subject.results is None:
-        return [f"Measure it: crosstask eval {path} --prior, then report again."]
+        return [f"Measure it: crosstask eval {path}, then report again."]
     if prior is None:
-        steps.append(f"See what looking at images is worth: crosstask eval {path} --prior.")
+        steps.append(f"See what looking at images is worth: crosstask eval {path}, which measures the prior too.")
     if _still_improving(path):
         steps.append(
             "The best validation score is the last one: train longer (training.iterations or training.epochs)."

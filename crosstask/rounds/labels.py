@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,9 @@ from torch import Tensor
 
 from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.options import DataOptions
+from crosstask.data.sample import Sample
 from crosstask.data.table.table import SOURCE, Table, write_table
+from crosstask.engine import Engine
 from crosstask.rounds.files import FAULT, Progress, make_files
 from crosstask.rounds.labeller import Labeller
 from crosstask.rounds.roles import Roles
@@ -32,6 +34,7 @@ def write_labels(
     labeller: Labeller,
     folder: Path,
     progress: Progress | None = None,
+    engine: Engine = Engine(workers=0),
 ) -> dict[str, str]:
     """Label the training rows of a table and write ``folder/table.csv``: the table with these labels.
 
@@ -45,6 +48,7 @@ def write_labels(
         labeller: labels one image.
         folder: where to write; files of images that are finished are kept.
         progress: called with (images done, images in all).
+        engine: where images are labelled.
 
     Returns:
         By id why a row could not be labelled.
@@ -55,7 +59,7 @@ def write_labels(
         wanted[source] = roles.saliency if own and roles.saliency is not None else Saliency(source)
     dataset = TableDataset(base, wanted, confined=data.confined)
     indices = training_rows(base, data)
-    made = make_files(dataset, indices, lambda sample: _encoded(labeller(sample), roles), folder, progress)
+    made = make_files(dataset, indices, _Labels(labeller, roles), folder, progress, engine)
     table = base.rebased(folder / "table.csv")
     names = [roles.segmentation.name, *([roles.saliency.name] if roles.saliency is not None else [])]
     rows = [dict(row) for row in table.rows]
@@ -69,6 +73,15 @@ def write_labels(
     columns = dict.fromkeys([*table.columns, *(name + ending for name in names for ending in ("", SOURCE))])
     write_table(replace(table, columns=tuple(columns), rows=rows))
     return {name: cells[FAULT] for name, cells in made.items() if FAULT in cells}
+
+
+@dataclass(frozen=True)
+class _Labels:
+    labeller: Labeller
+    roles: Roles
+
+    def __call__(self, sample: Sample) -> Mapping[str, np.ndarray]:
+        return _encoded(self.labeller(sample), self.roles)
 
 
 def _encoded(labels: tuple[Tensor, Tensor | None], roles: Roles) -> Mapping[str, np.ndarray]:

@@ -6,7 +6,7 @@ Two passes: the teachers label image after image, then of each class the surest 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +19,9 @@ from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.options import DataOptions
 from crosstask.data.sample import Sample
 from crosstask.data.table.table import SOURCE, WEIGHT, Table, write_table
+from crosstask.engine import Engine
 from crosstask.errors import DataError
-from crosstask.evaluation.predict import stored_weight
+from crosstask.evaluation.confidence import stored_weight
 from crosstask.rounds.files import FAULT, Progress, make_files
 from crosstask.rounds.labels import label_array, training_rows
 from crosstask.rounds.selection import LEVELS, Surest
@@ -53,6 +54,7 @@ def write_pseudo_labels(
     folder: Path,
     share: float,
     progress: Progress | None = None,
+    engine: Engine = Engine(workers=0),
 ) -> Made:
     """Label the training rows of a table and write ``folder/table.csv``: the table with these labels.
 
@@ -64,20 +66,13 @@ def write_pseudo_labels(
         folder: where to write; images that are finished are not labelled again.
         share: of each class (and tag) this part of its entries is kept; all other kinds of labels are only weighed.
         progress: called with (images done, images in all).
+        engine: where images are labelled.
     """
     dataset = TableDataset(base, tasks, confined=data.confined)
     indices = training_rows(base, data)
     asked = {name: list(each) for name, each in teachers.items() if each}
 
-    def make(sample: Sample) -> dict[str, np.ndarray | str]:
-        made: dict[str, np.ndarray | str] = {}
-        seen: dict[int, dict[str, Tensor]] = {}
-        for name, each in asked.items():
-            if not bool(sample.targets[name].known().any()):
-                made |= _stored(tasks[name], *opinion(tasks[name], sample, each, seen))
-        return made
-
-    cells = make_files(dataset, indices, make, folder, progress)
+    cells = make_files(dataset, indices, _Opinions(tasks, asked), folder, progress, engine)
     table = base.rebased(folder / "table.csv")
     rows = [dict(row) for row in table.rows]
     counts: dict[str, Any] = {}
@@ -88,6 +83,20 @@ def write_pseudo_labels(
     columns = dict.fromkeys([*table.columns, *(name + ending for name in asked for ending in endings)])
     faults = {name: found[FAULT] for name, found in cells.items() if FAULT in found}
     return Made(write_table(replace(table, columns=tuple(columns), rows=rows)), counts, faults)
+
+
+@dataclass(frozen=True)
+class _Opinions:
+    tasks: Mapping[str, Task]
+    teachers: Mapping[str, list[Trusted]]
+
+    def __call__(self, sample: Sample) -> dict[str, np.ndarray | str]:
+        made: dict[str, np.ndarray | str] = {}
+        seen: dict[int, dict[str, Tensor]] = {}
+        for name, each in self.teachers.items():
+            if not bool(sample.targets[name].known().any()):
+                made |= _stored(self.tasks[name], *opinion(self.tasks[name], sample, each, seen))
+        return made
 
 
 def _stored(task: Task, value: Tensor, confidence: Tensor) -> dict[str, np.ndarray | str]:

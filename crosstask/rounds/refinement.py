@@ -10,6 +10,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from crosstask.data.table.table import read_table, write_table
+from crosstask.engine import Engine
 from crosstask.recipe import Recipe
 from crosstask.rounds.intake import HIDDEN, take_in
 from crosstask.rounds.labeller import Labeller
@@ -28,12 +29,25 @@ from crosstask.writing import write
 class Refinement(Rounds):
     """Rounds from tags to a segmentation; arguments and errors as those of :class:`~crosstask.rounds.steps.Rounds`."""
 
-    def __init__(self, recipe: Recipe, layout: Layout, device: str, quiet: bool, progress: Progress, say: Say) -> None:
-        super().__init__(recipe, layout, device, quiet, progress, say)
+    def __init__(
+        self,
+        recipe: Recipe,
+        layout: Layout,
+        device: str,
+        quiet: bool,
+        progress: Progress,
+        say: Say,
+        engine: Engine = Engine(workers=0),
+    ) -> None:
+        super().__init__(recipe, layout, device, quiet, progress, say, engine)
         self.roles = Roles.of(recipe.tasks())
         classifier_recipe(recipe, self.roles, layout.table)
         round_recipe(recipe, self.roles, layout.labels(0), self._before(0))
         self.source = self._source()
+        if self.options.saliency_from is not None and "saliency" not in self.record.done:
+            saliency_model(self.options.saliency_from, self.device, recipe.trust)
+        if self.options.classifier is not None and "labels_0" not in self.record.done:
+            self._labeller(0)
 
     @override
     def take(self) -> str:
@@ -73,11 +87,12 @@ class Refinement(Rounds):
         self.fit(classifier_recipe(self.recipe, self.roles, self.layout.table), self.layout.classifier)
 
     def _label(self, number: int) -> None:
-        run = load_run(self._before(number), trust=self.recipe.trust)
-        labeller = Labeller(run, self.roles, self.source, self.options, self.device)
+        labeller = self._labeller(number)
         folder = self.layout.labels(number).parent
         with self.progress(f"labels of round {number}") as report:
-            faults = write_labels(self.base(), self.recipe.data, self.roles, self.source, labeller, folder, report)
+            faults = write_labels(
+                self.base(), self.recipe.data, self.roles, self.source, labeller, folder, report, self.engine
+            )
         for name, fault in faults.items():
             self.say(f"row {name!r} is left without pseudo-labels: {fault}")
         self.record.labelled(number, self.layout.relative(self.layout.labels(number)), self._quality(number))
@@ -87,6 +102,10 @@ class Refinement(Rounds):
         path = self.layout.round(number)
         self.fit(round_recipe(self.recipe, self.roles, self.layout.labels(number), self._before(number)), path)
         self.measure(number, path)
+
+    def _labeller(self, number: int) -> Labeller:
+        run = load_run(self._before(number), trust=self.recipe.trust)
+        return Labeller(run, self.roles, self.source, self.options, self.device)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

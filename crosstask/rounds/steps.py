@@ -10,6 +10,7 @@ from pathlib import Path
 from crosstask.claims import claimed
 from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table, read_table
+from crosstask.engine import Engine
 from crosstask.errors import RecipeError, UserError
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
@@ -37,14 +38,24 @@ class Rounds(abc.ABC):
         quiet: show no progress of trainings.
         progress: shows that of everything else.
         say: called with a line of text, for people.
+        engine: where images are labelled.
 
     Raises:
         RecipeError: the recipe cannot be refined.
     """
 
-    def __init__(self, recipe: Recipe, layout: Layout, device: str, quiet: bool, progress: Progress, say: Say) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        layout: Layout,
+        device: str,
+        quiet: bool,
+        progress: Progress,
+        say: Say,
+        engine: Engine = Engine(workers=0),
+    ) -> None:
         self.recipe, self.options, self.layout = recipe, recipe.refine, layout
-        self.device, self.quiet, self.progress, self.say = device, quiet, progress, say
+        self.device, self.quiet, self.progress, self.say, self.engine = device, quiet, progress, say, engine
         if recipe.data.table is None:
             raise RecipeError("data.rooms: refine works on a table: write the rooms to files with 'crosstask rooms'")
         special = next((source for source in sources(recipe.data.table) if source.conventions), None)

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from crosstask.data.labels.protocols import assign
 from crosstask.data.table.table import Table, read_table, write_table
+from crosstask.engine import Engine
 from crosstask.recipe import Recipe
 from crosstask.rounds.crossfit import folds, joined, without_fold
 from crosstask.rounds.labels import training_rows
@@ -31,8 +32,17 @@ from crosstask.trained import load_run
 class TeacherRounds(Rounds):
     """Arguments and errors as those of :class:`~crosstask.rounds.steps.Rounds`."""
 
-    def __init__(self, recipe: Recipe, layout: Layout, device: str, quiet: bool, progress: Progress, say: Say) -> None:
-        super().__init__(recipe, layout, device, quiet, progress, say)
+    def __init__(
+        self,
+        recipe: Recipe,
+        layout: Layout,
+        device: str,
+        quiet: bool,
+        progress: Progress,
+        say: Say,
+        engine: Engine = Engine(workers=0),
+    ) -> None:
+        super().__init__(recipe, layout, device, quiet, progress, say, engine)
         self.tasks = recipe.tasks()
         self.choice = Choice.of(recipe, self.tasks)
         given_recipe(recipe, layout.table)
@@ -90,7 +100,9 @@ class TeacherRounds(Rounds):
         teacher = NetworkTeacher(run, list(self.tasks.values()), (1.0,), False, self.device)
         teachers = {name: [Trusted(teacher)] for name in self.tasks}
         with self.progress(f"labels out of fold {number + 1}") as report:
-            write_pseudo_labels(part, data, self.tasks, teachers, path.with_name(f"labels_{number}"), 1.0, report)
+            write_pseudo_labels(
+                part, data, self.tasks, teachers, path.with_name(f"labels_{number}"), 1.0, report, self.engine
+            )
 
     def _train_reader(self) -> None:
         self.say("a network that reads the labels an image has")
@@ -112,7 +124,7 @@ class TeacherRounds(Rounds):
             self.say(line)
         share = share_of_round(self.options.keep, number)
         with self.progress(f"labels of round {number}") as report:
-            made = write_pseudo_labels(base, data, self.tasks, teachers, folder, share, report)
+            made = write_pseudo_labels(base, data, self.tasks, teachers, folder, share, report, self.engine)
         for name, fault in made.faults.items():
             self.say(f"row {name!r} is left without pseudo-labels: {fault}")
         self.record.labelled(number, self.layout.relative(self.layout.labels(number)), made.counts)

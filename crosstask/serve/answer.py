@@ -13,7 +13,7 @@ from PIL import Image
 
 from crosstask.api.prediction import Prediction, Value
 from crosstask.data.decode.writing import label_suffix
-from crosstask.evaluation.predict import stored_weight
+from crosstask.evaluation.confidence import stored_weight
 from crosstask.serve.asked import JSON, NPY, PNG, ZIP, Asked
 from crosstask.serve.refusal import Refusal
 

@@ -70,7 +70,7 @@ class Survey:
 def survey(
     table: Table, workers: int = 0, confined: bool = False, progress: Callable[[int, int], None] | None = None
 ) -> Survey:
-    """Open every file of a table and sum up what a recipe needs.
+    """Open every label of a table and sum up what a recipe needs; of the images no more than their sizes.
 
     Raises:
         DataError: no column is known to be a task, no image can be read, or a file is broken.
@@ -87,10 +87,16 @@ def survey(
         engine=Engine(workers=workers),
         confined=confined,
         progress=progress,
+        images=False,
     )
     trained = [row for row in table.rows if not splits or row.get("split") == splits["train"]]
     counts = {name: torch.stack(list(parts.values())).sum(0) for name, parts in found.classes.items()}
-    tasks = {name: _narrow(task, counts.get(name)) for name, task in wide.items()}
+    tasks = {name: _narrow(task, counts.get(name)) for name, task in guessed.items()}
+    misfits = [
+        f"{name}: ids go up to {task.channels - 1}, beyond the {guessed[name].channels} names listed beside the table"
+        for name, task in tasks.items()
+        if named(guessed[name]) and not named(task)
+    ]
     own = {name: parts.get(splits.get("train", ""), counts[name]) for name, parts in found.classes.items()}
     names = list(tasks)
     return Survey(
@@ -109,7 +115,8 @@ def survey(
         camera=sum(all(row.get(column) for column in INTRINSICS) for row in trained),
         meet={(a, b): sum(bool(row.get(a) and row.get(b)) for row in trained) for a in names for b in names if a < b},
         options=_options(found.findings, tasks),
-        warnings=[
+        warnings=misfits
+        + [
             f"{f.where}: {f.message}" if f.where else f.message
             for f in found.findings
             if f.severity != "info" and not (f.where in wide and "never in any label" in f.message)
@@ -119,13 +126,24 @@ def survey(
 
 def _wide(task: Task) -> Task:
     """A task of as many classes as files of 8 bits can hold: how many there are is counted in all files."""
-    return Segmentation(task.name, classes=_IDS) if isinstance(task, Segmentation) else task
-
-
-def _narrow(task: Task, counts: Tensor | None) -> Task:
-    if not isinstance(task, Segmentation) or counts is None or not counts.any():
+    if not isinstance(task, Segmentation):
         return task
-    return Segmentation(task.name, classes=max(int(counts.nonzero().max()) + 1, 2))
+    return Segmentation(task.name, classes=max(_IDS, task.channels))
+
+
+def _narrow(guessed: Task, counts: Tensor | None) -> Task:
+    """The guessed task, with its names, or as many classes as there are where these are more."""
+    if not isinstance(guessed, Segmentation) or counts is None or not counts.any():
+        return guessed
+    highest = int(counts.nonzero().max()) + 1
+    if named(guessed) and highest <= guessed.channels:
+        return guessed
+    return Segmentation(guessed.name, classes=max(highest, 2))
+
+
+def named(task: Task) -> bool:
+    """Whether the classes of a task have names of their own."""
+    return not all(map(str.isdecimal, task.classes))
 
 
 def _splits(table: Table) -> dict[str, str]:

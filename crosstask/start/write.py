@@ -19,6 +19,7 @@ def write(found: Survey, table: str) -> str:
     lines = [
         f"# A first recipe for {table}: {found.rows:,} training rows, labelled: {_labelled(found)}",
         "# Train it as it is: crosstask train mine.yaml --out runs/mine, then crosstask eval runs/mine --prior",
+        f"# (crosstask check {table} opens the images too, and finds broken ones and those that are there twice)",
     ]
     lines += [f"# check warns: {warning}" for warning in found.warnings[:8]]
     lines += ["", *_data(found, table), "", *_tasks(found), "", *_network(), "", *_objectives(found), ""]
@@ -90,6 +91,7 @@ def _training(found: Survey) -> list[str]:
         ("warmup", Choice(100, "steps: pretrained weights are not shaken at once")),
         ("clip", Choice(5.0, "largest norm of a gradient")),
         ("ema", Choice(0.99, "evaluate a moving average of the weights")),
+        ("precision", Choice("auto", "32 or bf16, whichever is faster here: measured when the run begins")),
     ]
     return ["training:", *(_line(2, *entry) for entry in entries)]
 

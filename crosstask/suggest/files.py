@@ -10,26 +10,30 @@ from pathlib import Path
 
 from crosstask.data.table.table import Table, write_table
 from crosstask.errors import RunError
+from crosstask.evaluation.row_images import image_cell
 from crosstask.suggest.calibration import Calibration
 from crosstask.suggest.suggest import Scores, Suggestion
 from crosstask.training.run import plain
 from crosstask.writing import whole, write
 
 RANKED, ALL, SAID = "suggestions.csv", "scores.csv", "suggest.json"
-PACKAGE, IMAGES = "package", "images.csv"
+PACKAGE, IMAGES, PREDICTIONS = "package", "images.csv", "predictions"
 COLUMNS = ("id", "image", "task", "value", "uncertainty", "disagreement", "expected_error", "cost")
 
 
 def write_files(folder: Path, scores: Scores, found: Sequence[Suggestion], settings: dict[str, object]) -> None:
     """``suggestions.csv``, best first; ``scores.csv``, every pair without a label; ``suggest.json``, how it was done.
 
+    Images are named as a table in the folder names them.
+
     Raises:
         RunError: a file cannot be written.
     """
     try:
-        _table(folder / RANKED, (("rank", *COLUMNS), *((place, *_cells(each)) for place, each in enumerate(found, 1))))
+        ranked = ((place, *_cells(each, folder)) for place, each in enumerate(found, 1))
+        _table(folder / RANKED, (("rank", *COLUMNS), *ranked))
         rest = tuple(name for name in COLUMNS if name != "value")
-        _table(folder / ALL, _all(scores, rest))
+        _table(folder / ALL, _all(scores, rest, folder))
         said = {"settings": settings, "calibration": {name: facts(each) for name, each in scores.calibrations.items()}}
         write(folder / SAID, json.dumps(plain(said), indent=1))
     except OSError as error:
@@ -60,7 +64,8 @@ def images_table(folder: Path, found: Sequence[Suggestion]) -> Table:
     for each in found:
         tasks.setdefault(each.id, []).append(each.task)
     files = {each.id: each.image for each in found}
-    rows = [{"id": name, "image": files[name], "label": ";".join(asked)} for name, asked in tasks.items()]
+    cells = {name: image_cell(file, folder) for name, file in files.items()}
+    rows = [{"id": name, "image": cells[name], "label": ";".join(asked)} for name, asked in tasks.items()]
     return write_table(Table(folder / IMAGES, ("id", "image", "label"), rows))
 
 
@@ -69,17 +74,18 @@ def as_json(found: Iterable[Suggestion]) -> list[dict[str, object]]:
     return [asdict(each) for each in found]
 
 
-def _all(scores: Scores, columns: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
+def _all(scores: Scores, columns: tuple[str, ...], folder: Path) -> Iterator[tuple[object, ...]]:
     yield columns
     for image, asked in enumerate(scores.open):
         for task in asked.nonzero()[0].tolist():
-            name, file, of, _, *others = _cells(scores.suggestion(image, task, 0.0))
+            name, file, of, _, *others = _cells(scores.suggestion(image, task, 0.0), folder)
             yield name, file, of, *others
 
 
-def _cells(each: Suggestion) -> tuple[object, ...]:
+def _cells(each: Suggestion, folder: Path) -> tuple[object, ...]:
     numbers = (each.value, each.uncertainty, each.disagreement, each.expected, each.cost)
-    return each.id, each.image, each.task, *("" if number != number else f"{number:.6g}" for number in numbers)
+    image = image_cell(each.image, folder)
+    return each.id, image, each.task, *("" if number != number else f"{number:.6g}" for number in numbers)
 
 
 def _table(path: Path, rows: Iterable[tuple[object, ...]]) -> None:

@@ -49,12 +49,16 @@ class Task(abc.ABC):
             each other.
         unit: the unit of the values, for people ("m", "unit vector", ...).
         options: the options the constructor was given.
+        error_name: what :meth:`error` is, in a few words for people.
+        error_unit: its unit.
         conventions: the options that say how labels are stored; several tables may differ in them.
     """
 
     kind: ClassVar[str]
     target_type: ClassVar[type[Target]]
     unit: ClassVar[str] = ""
+    error_name: ClassVar[str] = "difference"
+    error_unit: ClassVar[str] = ""
     conventions: ClassVar[tuple[str, ...]] = ()
 
     name: str
@@ -169,6 +173,11 @@ class Task(abc.ABC):
             size: (H, W) of the picture, needed for image-level tasks, which draw a card of chips.
             within: the range of values that colours stand for, see :meth:`range_of`; the value's own by default.
         """
+
+    def error(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """How far a raw prediction of a dense task is from its label at each pixel, (B, H, W), for people to look at;
+        NaN where there is no label. :attr:`error_name` says what it is, in :attr:`error_unit`."""
+        return (self.activate(prediction) - self.values(target)).square().sum(1).sqrt()
 
     def range_of(self, values: Sequence[Tensor]) -> Range | None:
         """The range that pictures of these values should share; None for kinds whose colours stand for no range."""

@@ -139,7 +139,9 @@ def _balance(class_weights: list[float] | None, count: int) -> Tensor | None:
     if class_weights is None:
         return None
     if len(class_weights) != count:
-        raise ValueError(f"class_weights holds {len(class_weights)} numbers for {count} classes: give one for each")
+        raise ValueError(
+            f"class_weights holds {len(class_weights)} numbers for {count} classes, {class_weights}: give one for each"
+        )
     if not all(0 <= weight < float("inf") for weight in class_weights):
         raise ValueError(f"class_weights is {class_weights}: weights are finite and not negative")
     return torch.tensor(class_weights, dtype=torch.float32)

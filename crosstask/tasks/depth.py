@@ -116,6 +116,7 @@ class Depth(Task):
     target_type: ClassVar = DepthMap
     conventions = ("unit", "invalid", "orientation")
     unit = "m"
+    error_unit = "m"
 
     def __init__(
         self,

@@ -65,6 +65,7 @@ class Disparity(Task):
     target_type: ClassVar = DisparityMap
     conventions = ("unit", "offset", "invalid", "orientation")
     unit = "px"
+    error_unit = "px"
 
     def __init__(
         self,

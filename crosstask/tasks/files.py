@@ -153,6 +153,11 @@ def quantity(
         )
     if lowest < 0:
         found = float(stored[values == lowest][0])
+        if 2 * int((values < 0).sum()) > int((~np.isnan(values)).sum()):
+            raise ValueError(
+                f"{what} is negative at most pixels (down to {found:.4g}): store it with the other sign, distances in "
+                "front of the camera are positive"
+            )
         raise ValueError(
             f"{what} is negative (stored {found:.12g}) at {(values < 0).sum()} pixels: set invalid: [{found:.12g}] "
             "where that stands for no reading, or store 0 or NaN there"

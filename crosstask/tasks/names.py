@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
 from crosstask.tasks.cells import number
 
 SEPARATOR = ";"
+MARKS = frozenset(
+    ("unknown", "missing", "undefined", "unlabeled", "unlabelled", "not available", "not annotated", "no label", "n.a.",
+     "n.a", "n/k", "tbd", "todo", "?", "??", ".", "--", "#value!", "#div/0!", "#ref!", "#name?", "#null!", "#num!")
+)  # fmt: skip
+"""Words that people write where there is no label, in lower case."""
 
 
 def class_names(classes: int | Sequence[str], what: str = "classes") -> list[str]:
@@ -44,6 +50,9 @@ def index_of(value: Any, names: Sequence[str], what: str) -> int:
     text = value.strip() if isinstance(value, str) else str(value)
     if text in names:
         return list(names).index(text)
+    composed = [index for index, name in enumerate(names) if _composed(name) == _composed(text)]
+    if len(composed) == 1:  # accents as characters of their own
+        return composed[0]
     if text.lower() in ("true", "false"):
         alike = [index for index, name in enumerate(names) if name.lower() == text.lower()]
         if len(alike) == 1:
@@ -53,7 +62,9 @@ def index_of(value: Any, names: Sequence[str], what: str) -> int:
         raise ValueError(f"{what} {text} is a truth value, but there are {len(names)} ({_shown(names)}): name one")
     given = number(value)
     if given is None or given != given:
-        raise ValueError(f"{what} {text!r} is not one of the {len(names)} ({_shown(names)}): {_remedy(text, names)}")
+        raise ValueError(
+            f"{what} {text!r} is not one of the {len(names)} ({_shown(names)}): {_remedy(text, names, what)}"
+        )
     numeric = named_by_numbers(names)
     if numeric:
         alike = [index for index, name in numeric.items() if name == given]
@@ -81,6 +92,19 @@ def _shown(names: Sequence[str]) -> str:
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
 
 
-def _remedy(text: str, names: Sequence[str]) -> str:
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _remedy(text: str, names: Sequence[str], what: str) -> str:
     alike = [name for name in names if name.lower().replace(" ", "_") == text.lower().replace(" ", "_")]
-    return f"did you mean {alike[0]!r}?" if alike else "correct the cell or add the name"
+    if alike:
+        return f"did you mean {alike[0]!r}?"
+    several = next((mark for mark in ",|/+ " if mark in text and {p.strip() for p in text.split(mark)} <= {*names}), "")
+    if several and what == "tag":
+        return f"join several by {SEPARATOR!r}, not by {several!r}"
+    if what == "tag" and text.lower() in ("none", "no tags", "nothing"):
+        return "write '-' for an image that is known to have no tag"
+    if text.lower() in MARKS:
+        return f"set unknown: ['{text}'] if it stands for no label"
+    return "correct the cell or add the name"

@@ -16,7 +16,7 @@ from crosstask.tasks.base import Orientation, Task
 from crosstask.tasks.files import vectors
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.maps import SmoothMap
-from crosstask.tasks.metrics.normals import NormalsMetric
+from crosstask.tasks.metrics.normals import NormalsMetric, angles
 from crosstask.tasks.pictures import directions, fitted, shaded
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import as_target
@@ -24,7 +24,9 @@ from crosstask.tasks.term import Term
 
 _SOFTENING = 1e-8
 _ZERO = 0.05
-_TOLERANCE = 0.2
+_TOLERANCE = 0.15
+_ODD = 0.3
+_FEW = 0.02
 _AXES = "xyz"
 
 
@@ -80,6 +82,8 @@ class Normals(Task):
     kind = "normals"
     target_type: ClassVar = NormalMap
     unit = "unit vector"
+    error_name = "angle"
+    error_unit = "°"
     conventions = ("negate", "orientation")
 
     def __init__(self, name: str, *, negate: str = "", orientation: Orientation = "auto") -> None:
@@ -143,6 +147,10 @@ class Normals(Task):
         return fitted(shaded((value.as_subclass(Tensor) + 1) / 2), size)
 
     @override
+    def error(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return angles(prediction, target.nan_to_num(0)).where(self.known(target), torch.nan)
+
+    @override
     def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
         return Legend(picture=directions(48), note="a ball seen from the camera")
 
@@ -160,7 +168,7 @@ class Normals(Task):
         known = length >= _ZERO
         if whole:
             known &= np.bitwise_or.reduce(held, axis=0) != 0
-        self._check_lengths(length[known])
+        self._check_lengths(length, known, held)
         values /= np.where(known, length, np.nan)
         values *= self.signs
         return as_target(NormalMap, values)
@@ -175,10 +183,23 @@ class Normals(Task):
         return 3, *size
 
     @staticmethod
-    def _check_lengths(lengths: np.ndarray) -> None:
-        """Rounding and JPEG change lengths a little; a wrong coding changes them a lot."""
-        if lengths.size and abs(lengths.mean() - 1) > _TOLERANCE:
+    def _check_lengths(length: np.ndarray, known: np.ndarray, held: np.ndarray) -> None:
+        """Rounding and JPEG change lengths a little; a wrong coding changes them a lot, and a mark of "unknown" a part
+        of them."""
+        lengths = length[known]
+        off = np.abs(lengths - 1)
+        if lengths.size and off.mean() > _TOLERANCE:
+            if held.dtype.kind == "f" and np.nanmin(held) >= 0 and np.nanmax(held) <= 1:
+                raise ValueError("normals lie in [0, 1], as colours do: store n = 2 * v - 1, in [-1, 1]")
             raise ValueError(
-                f"normals have length {lengths.mean():.3g} on average: store unit vectors as floats in [-1, 1], or as "
-                "8-bit colours (n + 1) * 127.5"
+                f"normals have length {lengths.mean():.3g} on average, {off.mean():.2g} off 1: store unit vectors as "
+                "floats in [-1, 1], or as 8-bit colours (n + 1) * 127.5"
+            )
+        if (off > _ODD).mean() > _FEW if lengths.size else False:
+            odd = held[:, known & (np.abs(length - 1) > _ODD)]
+            stored, counts = np.unique(odd, axis=1, return_counts=True)
+            most = ", ".join(f"{value:g}" for value in stored[:, counts.argmax()])
+            raise ValueError(
+                f"{100 * odd.shape[1] / lengths.size:.2g}% of the normals are no unit vectors, most of them {most} in "
+                "the file: where that stands for unknown store black (or zero vectors, NaN) instead"
             )

@@ -76,12 +76,19 @@ def shaded(values: Tensor) -> Tensor:
 
 
 def percentiles(values: Sequence[Tensor]) -> Range | None:
-    """The range of known positive values but for the lowest and the highest hundredth; None where there are none."""
+    """The range that colours stand for: of the known positive values all but the lowest and the highest hundredth, and
+    no outliers; None where no value is known.
+
+    An outlier is farther from the middle half of the values than one and a half times the length of that half (Tukey,
+    1977), of logarithms, where the half is at least from 1 to 1.5.
+    """
     known = [value[value.isfinite() & (value > 0)].flatten().float() for value in values]
     found = torch.cat([each[:: max(each.numel() // 20_000, 1)] for each in known]) if known else torch.empty(0)
     if not found.numel():
         return None
-    low, high = (float(found[: 1 << 24].quantile(share)) for share in (0.01, 0.99))
+    low, lower, upper, high = (float(found[: 1 << 24].log().quantile(share)) for share in (0.01, 0.25, 0.75, 0.99))
+    reach = 1.5 * max(upper - lower, math.log(1.5))
+    low, high = math.exp(max(low, lower - reach)), math.exp(min(high, upper + reach))
     return Range(low, high if high > low else low * 2)
 
 
@@ -104,11 +111,20 @@ def measured_legend(values: Sequence[Tensor], within: Range | None, unit: str, n
     within = within or percentiles([value.as_subclass(Tensor) for value in values])
     if within is None:
         return Legend()
+    low, high = (f"{end:.2g} {unit}" for end in (within.low, within.high))
+    return Legend(bar=_bar(near_bright), low=low, high=high, note="logarithmic")
+
+
+def linear_legend(high: float, unit: str, note: str) -> Legend:
+    """The legend of values from 0 to ``high`` and above, shown by :func:`ramped` after division by it."""
+    after = unit if unit in ("", "°") else f" {unit}"
+    return Legend(bar=_bar(False), low=f"0{after}", high=f"{high:g}{after} and more", note=note)
+
+
+def _bar(near_bright: bool) -> tuple[Colour, ...]:
     steps = torch.linspace(0, 1, _STEPS)
     row = ramped(1 - steps if near_bright else steps)
-    bar = tuple((int(r), int(g), int(b)) for r, g, b in row.T.tolist())
-    low, high = (f"{end:.2g} {unit}" for end in (within.low, within.high))
-    return Legend(bar=bar, low=low, high=high, note="logarithmic")
+    return tuple((int(r), int(g), int(b)) for r, g, b in row.T.tolist())
 
 
 def directions(side: int) -> Tensor:

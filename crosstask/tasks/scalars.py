@@ -20,7 +20,7 @@ from crosstask.tasks.cells import Marks, is_blank, number, value_of
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.scalars import ScalarsMetric, concordance
-from crosstask.tasks.names import SEPARATOR, class_names
+from crosstask.tasks.names import MARKS, SEPARATOR, class_names
 from crosstask.tasks.pictures import Chip, card
 from crosstask.tasks.selection import Selected, full_precision, select
 from crosstask.tasks.targets import Target, as_target
@@ -204,7 +204,7 @@ class Regression(Task):
         given = None if isinstance(part, (list, tuple, dict)) else number(part)
         if given is None:
             text = part.strip() if isinstance(part, str) else part
-            raise ValueError(f"{text!r} is not a number: correct the cell, or leave the component blank")
+            raise ValueError(f"{text!r} is not a number: {_remedy(text)}")
         return given
 
     def encode(self, value: Tensor) -> dict[str, Any]:
@@ -227,3 +227,17 @@ class Regression(Task):
 
     def _ranges(self) -> list[tuple[float, float]]:
         return self.ranges or [(-math.inf, math.inf)] * self.channels
+
+
+def _remedy(text: object) -> str:
+    """What to write instead of a text that is no number."""
+    usual = "correct the cell, or leave the component blank"
+    if not isinstance(text, str):
+        return usual
+    if text.lower() in MARKS or not any(map(str.isdigit, text)):
+        return f"leave it blank, or set unknown: ['{text}']"
+    plain = text.replace(",", ".", 1).replace("\u2212", "-")
+    if plain != text and number(plain) is not None:
+        return f"write {plain}"
+    share = number(text.removesuffix("%").strip()) if text.endswith("%") else None
+    return usual if share is None else f"write {share:g} or {share / 100:g}"

@@ -65,6 +65,8 @@ class Segmentation(Classification):
     kind = "segmentation"
     target_type: ClassVar = SemanticMap
     conventions = ("ignore", "offset", "remap", "colours", "orientation")
+    error_name = "probability given to other classes"
+    error_unit = ""
 
     def __init__(
         self,
@@ -105,6 +107,10 @@ class Segmentation(Classification):
     @override
     def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
         return fitted(coloured(value.as_subclass(Tensor), class_colours(self._classes)), size)
+
+    @override
+    def error(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return 1 - (self.activate(prediction) * self.values(target)).sum(1)
 
     def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
         """The classes that occur in the values, in the recipe's order."""

@@ -42,7 +42,7 @@ class Tagging(Task):
 
     A cell names the tags that are present, joined by ``;``; all others are absent. ``-`` is an image known to have
     none, ``?dog`` says that dog is unknown. One value for each tag (0 or 1, true or false, a probability, null for
-    unknown), as a list, a mapping or text (``1;0;1``), says presence of each; other numbers are positions.
+    unknown), as a list, a mapping or text (``1;0;1``), says presence of each; fewer numbers than tags are positions.
 
     >>> task = Tagging("tags", classes=["cat", "dog", "sofa"])
     >>> task.parse("sofa;?dog").tolist()
@@ -186,6 +186,11 @@ class Tagging(Task):
         if all(given is not None or part in self.absent_marks or part in self.unknown_marks
                for part, given in zip(parts, numeric, strict=True)):  # fmt: skip
             return self._of_values(parts, numeric)
+        words = {part.strip().lower() for part in parts if isinstance(part, str)}
+        if len(parts) == self.channels > 1 and words <= {"yes", "no", "y", "n"} and words:
+            raise ValueError(
+                f"{parts!r:.80} says yes and no: write 1 for a tag that is present and 0 for one that is not"
+            )
         if any(not isinstance(part, str) for part in parts):
             odd = next(part for part in parts if not isinstance(part, str))
             raise ValueError(
@@ -204,7 +209,7 @@ class Tagging(Task):
             return [float(share) for share in shares if share is not None]
         whole = [int(given) for given in numeric if given is not None and math.isfinite(given) and given == int(given)]
         plain = len(whole) == len(parts) == len(set(whole)) and not any(isinstance(part, bool) for part in parts)
-        if plain and parts and min(whole) >= 0:
+        if plain and parts and min(whole) >= 0 and not 1 < len(parts) == self.channels:
             values = [0.0] * self.channels
             for part in parts:
                 values[index_of(part, self._classes, "tag")] = 1.0

@@ -54,6 +54,13 @@ class Evaluator(Protocol):
         """Measures the network on the validation split; `alive` is called as it goes."""
 
 
+class Reference(Protocol):
+    """What the training labels' mean or mode reaches on the validation split."""
+
+    def __call__(self, fabric: Fabric, alive: Callable[[], None]) -> Results:
+        """Measures it."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a run ended: ``finished``, ``stopped early`` or ``interrupted``, at which iteration, and the best one;
@@ -75,6 +82,7 @@ class Trainer:
         learner: network, objectives and balancer.
         loader: gives this rank's micro-batches.
         evaluator: measures on the validation split; None when there is none.
+        prior: measures the prior there, once, when the run ends.
         iterations: length of the run.
         options: see :class:`TrainingOptions`.
         run: where everything is written.
@@ -94,7 +102,10 @@ class Trainer:
         fabric: Fabric,
         quiet: bool = False,
         trackers: Sequence[Tracker] = (),
+        prior: Reference | None = None,
     ) -> None:
+        self.prior = prior
+        self.last_results: Results | None = None
         self.options, self.run, self.fabric = options, run, fabric
         self.loader, self.evaluator, self.iterations = loader, evaluator, iterations
         self.evaluate_every = options.evaluate_every or max(iterations // 10, 1)
@@ -161,6 +172,8 @@ class Trainer:
                     if (stop or tired) and not last:
                         status = "interrupted" if stop else "stopped early"
                         break
+            if status != "interrupted":
+                self._doubt(interrupt)
         self.journal.close("aborted" if status == "interrupted" else "success")
         selection = state.selection
         best_iteration = selection.best_iteration if selection.best is not None else None
@@ -254,10 +267,18 @@ class Trainer:
         score = self.state.selection.score(results)
         best = self.state.selection.update(score, self.state.iteration)
         self.journal.validation(self.state.iteration, results, score, best, self.bar)
-        if self.state.iteration == self.iterations and self.fabric.global_rank == 0:
-            for doubt in doubts(results):
-                log.warning("watch out: %s", doubt)
+        self.last_results = results
         return best
+
+    def _doubt(self, interrupt: Interrupt) -> None:
+        """Say what the last numbers show that nobody asks."""
+        results = self.last_results
+        if results is None:
+            return
+        prior = None if self.prior is None else self.prior(self.fabric, interrupt.alive)
+        if self.fabric.global_rank == 0:
+            for doubt in doubts(results, prior):
+                log.warning("watch out: %s", doubt)
 
     def _save(self, best: bool) -> None:
         state = self.state.capture()

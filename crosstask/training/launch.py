@@ -85,6 +85,7 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
                 fabric=fabric,
                 quiet=quiet,
                 trackers=trackers,
+                prior=None if plan.splits.validation is None else plan.prior_results,
             )
             try:
                 outcome = trainer.fit(resume=resumed)

@@ -16,6 +16,7 @@ from crosstask.data.loading.loader import evaluation_loader, training_loader
 from crosstask.data.sample import Batch
 from crosstask.data.transforms.chains import Compose, augmentation, evaluation
 from crosstask.evaluation.evaluate import evaluate
+from crosstask.evaluation.prior import Prior, sample
 from crosstask.evaluation.results import Results
 from crosstask.evaluation.scale import AtScale
 from crosstask.recipe import Recipe
@@ -113,3 +114,11 @@ class Plan:
             progress=lambda done, total: alive(),
             resamples=0,
         )
+
+    def prior_results(self, fabric: Fabric, alive: Callable[[], None]) -> Results:
+        """What the mean or mode of a sample of the training labels reaches on the validation split."""
+        data = self.recipe.data
+        batches = evaluation_loader(
+            sample(self.splits.train), evaluation(), batch_size=self.recipe.training.batch_size, timeout=data.timeout
+        )
+        return self.validation_results(Prior.fit(batches, self.tasks, data.size), fabric, alive)

@@ -22,6 +22,7 @@ def compile_network(network: nn.Module) -> None:
 
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+"""What Fabric calls them; ``auto`` is one of them by then."""
 
 
 def make_fabric(options: TrainingOptions) -> Fabric:

@@ -72,7 +72,6 @@ def test_the_network_is_left_as_it_was(runs):
         ("one", ["--objectives", "geometri"], "geometry"),
         ("one", ["--objectives", "supervised"], "name another"),
         ("one", ["--objectives", "single"], "leave it out"),
-        ("one", ["--objectives", "geometry", "--batches", "1"], "2 batches or more"),
     ],
 )
 def test_what_cannot_be_aligned_is_said_in_one_line(runs, capsys, run, typed, said):

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from crosstask.audit import variants
-from crosstask.audit.evidence import SIDE, coarse
+from crosstask.audit.evidence import SIDE, coarse, edges, together
+from crosstask.audit.faults import UNITS, faults_of
 from crosstask.audit.kinds import KINDS, kind_of
-from crosstask.audit.look import CLUES, DOUBTS, WIDTH
-from crosstask.audit.suspicion import gaussian, improbable, outlying
+from crosstask.audit.look import CLUES, FAULTS
+from crosstask.audit.surfaces import CONSTANTS, bent
+from crosstask.audit.suspicion import Usual, improbable, judged
 from crosstask.tasks import KINDS as TASKS
 from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
 from tests.tasks.cases import make
@@ -33,8 +35,12 @@ def _one_hot(ids: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.one_hot(ids, 4).movedim(-1, 0).float()
 
 
+GAINS = ("mirrored", "upside_down", "shifted", "swapped", "renamed", "frame", "inverted")
+BLANK = torch.zeros(3, 32, 48)
+
+
 def _strongest(clues) -> str:
-    gains = {name: clue.value for name, clue in clues.items() if name not in ("loss", "scale")}
+    gains = {name: clue.value for name, clue in clues.items() if name in GAINS}
     best = max(gains, key=lambda name: -math.inf if math.isnan(gains[name]) else gains[name])
     return best if gains[best] > 0 else "none"
 
@@ -49,7 +55,7 @@ def _exchanged(ids):
         (lambda ids: ids, "none", ""),
         (lambda ids: ids.flip(-1), "mirrored", ""),
         (lambda ids: ids.flip(-2), "upside_down", ""),
-        (lambda ids: ids.roll((4, -6), (0, 1)), "shifted", "12.5% down and 12.5% left"),
+        (lambda ids: ids.roll((8, -12), (0, 1)), "shifted", "24.0% down and 24.0% left"),
         (_exchanged, "swapped", "road and tree"),
         (lambda ids: torch.where(ids == 3, 2, ids), "renamed", "car is rather tree"),
     ],
@@ -59,7 +65,7 @@ def test_masks(spoil, reason, words):
     probabilities = (
         _one_hot(_scene()) * 3 + torch.rand(4, 32, 48, generator=torch.Generator().manual_seed(0))
     ).softmax(0)
-    clues = kind_of(task).examine(task, probabilities, _one_hot(spoil(_scene())))
+    clues = kind_of(task).examine(task, probabilities, _one_hot(spoil(_scene())), BLANK)
     assert _strongest(clues) == reason
     if words:
         assert clues[reason].words == words
@@ -69,7 +75,7 @@ def test_what_exchanging_two_classes_gains_is_the_difference_of_the_losses():
     task = Segmentation("mask", classes=NAMES)
     probabilities = torch.rand(4, 32, 48, generator=torch.Generator().manual_seed(0)).softmax(0)
     ids = _scene()
-    clues = kind_of(task).examine(task, probabilities, _one_hot(ids))
+    clues = kind_of(task).examine(task, probabilities, _one_hot(ids), BLANK)
 
     def loss(labels):
         return float(-probabilities.gather(0, labels[None]).log().mean())
@@ -87,8 +93,8 @@ def test_what_exchanging_two_classes_gains_is_the_difference_of_the_losses():
     [
         (lambda depth: depth, "none"),
         (lambda depth: depth.flip(-1), "mirrored"),
-        (lambda depth: depth.roll((4, -6), (1, 2)), "shifted"),
-        (lambda depth: depth + 2, "offset"),
+        (lambda depth: depth.roll((8, -12), (1, 2)), "shifted"),
+        (lambda depth: depth + 2, "none"),
         (lambda depth: depth * 3.28, "none"),
     ],
 )
@@ -98,7 +104,7 @@ def test_depth(spoil, reason):
     prediction = true * (1 + 0.02 * torch.rand(1, 32, 48, generator=torch.Generator().manual_seed(0)))
     label = spoil(true)
     label[:, :3] = torch.nan
-    clues = kind_of(task).examine(task, prediction, label)
+    clues = kind_of(task).examine(task, prediction, label, BLANK)
     assert _strongest(clues) == reason
     factor = math.exp(clues["scale"].value)
     assert factor == pytest.approx(float((label / prediction).nanmedian()), rel=1e-3)
@@ -111,7 +117,7 @@ def test_normals(spoil):
     true = true.repeat_interleave(8, 1).repeat_interleave(8, 2)
     forms = dict(variants.turned_axes(true))
     label = true.flip(-1) if spoil == "mirrored" else forms[spoil]
-    clues = kind_of(task).examine(task, true, label)
+    clues = kind_of(task).examine(task, true, label, BLANK)
     assert _strongest(clues) == ("mirrored" if spoil == "mirrored" else "frame")
     if spoil != "mirrored":
         assert clues["frame"].words == spoil
@@ -120,18 +126,18 @@ def test_normals(spoil):
 def test_figure_and_ground_tags_categories_and_numbers():
     salient = Saliency("s")
     true = (_scene() == 2).float()[None]
-    assert _strongest(kind_of(salient).examine(salient, true * 0.8 + 0.1, 1 - true)) == "inverted"
+    assert _strongest(kind_of(salient).examine(salient, true * 0.8 + 0.1, 1 - true, BLANK)) == "inverted"
     tags = Tagging("t", classes=["cat", "dog"])
-    clue = kind_of(tags).examine(tags, torch.tensor([0.9, 0.2]), torch.tensor([0.0, math.nan]))["contradicted"]
+    clue = kind_of(tags).examine(tags, torch.tensor([0.9, 0.2]), torch.tensor([0.0, math.nan]), BLANK)["contradicted"]
     assert clue.value == pytest.approx(math.log(9), rel=1e-4)
     assert clue.words == "cat is rather present"
     place = Category("p", classes=["in", "out"])
-    clue = kind_of(place).examine(place, torch.tensor([0.8, 0.2]), torch.tensor([0.0, 1.0]))["contradicted"]
+    clue = kind_of(place).examine(place, torch.tensor([0.8, 0.2]), torch.tensor([0.0, 1.0]), BLANK)["contradicted"]
     assert clue.value == pytest.approx(math.log(4), rel=1e-4)
     assert clue.words == "out is rather in"
     numbers = make("scalars")
     label = torch.zeros(numbers.channels)
-    assert kind_of(numbers).examine(numbers, label + 2, label)["contradicted"].value == 2
+    assert kind_of(numbers).examine(numbers, label + 2, label, BLANK)["contradicted"].value == 2
 
 
 @pytest.mark.parametrize("kind", sorted(TASKS))
@@ -140,19 +146,20 @@ def test_every_kind_is_examined_and_fits_its_row(kind):
     raw = torch.randn(1, task.channels, *((8, 12) if task.dense else ()), generator=torch.Generator().manual_seed(0))
     values = task.activate(raw)[0]
     label = task.values(task.decide(raw))[0].float()
-    clues = kind_of(task).examine(task, values, label)
+    clues = kind_of(task).examine(task, values, label, torch.rand(3, 8, 12))
     assert kind in KINDS
     assert set(kind_of(task).clues) == set(clues)
     assert len(clues) <= CLUES
-    assert WIDTH == DOUBTS + CLUES + 1
+    assert len(faults_of(task)) <= FAULTS
 
 
-def test_moving_back_what_was_moved():
-    maps = torch.rand(2, 10, 12)
-    back = variants.moved(variants.moved(maps, 3, -2), -3, 2)
+def test_a_label_that_was_moved_is_moved_back_and_nothing_is_made_up():
+    maps = torch.rand(2, 25, 50)
+    forms = dict(variants.shifted(maps.roll((4, -8), (1, 2))))
+    back = forms["16.0% down and 16.0% left"]
     known = ~back.isnan()
-    assert int(known[0].sum()) == 7 * 10
-    assert torch.equal(back[known], maps[known])
+    assert int(known[0].sum()) == 21 * 42
+    assert torch.equal(back[known].reshape(2, 21, 42), maps[:, :21, 8:])
 
 
 def test_large_maps_are_compared_coarsely():
@@ -171,20 +178,82 @@ def test_about_one_right_label_in_a_hundred_passes_four_whatever_the_tail(tail):
     assert np.isnan(improbable(np.array([1.0, math.nan]))[1])
 
 
-def test_a_wrong_unit_stands_out_of_a_network_that_errs_by_a_constant_factor():
-    shifts = np.random.default_rng(0).normal(0.3, 0.15, 200)
-    shifts[5] = 0.3 + math.log(0.3048)
-    found = gaussian(shifts)
-    assert found.argmax() == 5
-    assert found[5] > 2 * np.sort(found)[-2]
+@pytest.mark.parametrize("kind", sorted(TASKS))
+def test_faults_spoil_labels_of_every_kind_and_keep_their_form(kind):
+    task = make(kind)
+    raw = torch.randn(2, task.channels, *((8, 12) if task.dense else ()), generator=torch.Generator().manual_seed(0))
+    label, other = task.values(task.decide(raw)).float()
+    for name, fault in faults_of(task).items():
+        before = label.clone()
+        spoilt = fault(label, other, np.random.default_rng(0))
+        assert torch.equal(label, before)
+        assert spoilt is None or (spoilt.shape == label.shape and not torch.equal(spoilt, label)), name
+    assert faults_of(task)["foreign"](label, None, np.random.default_rng(0)) is None
+    assert faults_of(task)["foreign"](label, label, np.random.default_rng(0)) is None
+    assert 1.0 not in UNITS
 
 
-def test_a_hard_image_is_not_outlying_for_being_hard():
+def test_what_exchanges_classes_needs_two_of_them():
+    faults, alone = faults_of(Segmentation("mask", classes=NAMES)), _one_hot(torch.ones(8, 8, dtype=torch.long))
+    assert faults["swapped"](alone, None, np.random.default_rng(0)) is None
+    assert faults["swapped"](_one_hot(_scene()), None, np.random.default_rng(0)).sum() == 32 * 48
+
+
+def test_outlines_lie_on_those_of_the_image():
+    image = torch.stack([_scene().float()] * 3) / 3 + 0.02 * torch.rand(3, 32, 48)
+    lines = torch.stack([edges(_one_hot(_scene())), edges(_one_hot(_scene()).flip(-1))])
+    lines[:, 3:5] = math.nan
+    seen = edges(image)
+    right, wrong = together(lines, seen).tolist()
+    assert right > 0.5 > wrong + 0.2
+    known = ~lines[0].isnan()
+    assert right == pytest.approx(np.corrcoef(lines[0][known].numpy(), seen[known].numpy())[0, 1], abs=1e-5)
+    nothing = torch.stack([edges(torch.zeros(1, 32, 48)), edges(torch.full((1, 32, 48), math.nan))])
+    assert together(nothing, seen).isnan().all()
+
+
+def test_a_constant_bends_what_is_flat_and_a_factor_does_not():
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 48), torch.linspace(-1, 1, 64), indexing="ij")
+    room = 1 / torch.maximum(torch.maximum(0.15 + 0.3 * y, 0.2 + 0.25 * x), 0.25 - 0.2 * x)  # floor and two walls
+    room = room[None] * (1 + 0.001 * torch.randn(1, 48, 64, generator=torch.Generator().manual_seed(0)))
+    assert bent(room)[1] == 0
+    assert bent(3 * room) == bent(room)
+    added = 0.5 * float(room.median())
+    gain, by = bent(room + added)
+    assert gain > 0.1
+    assert by == min(CONSTANTS, key=lambda each: abs(each - added / float((room + added).median())))
+    assert all(map(math.isnan, bent(torch.full((1, 48, 64), math.nan))))
+    assert all(map(math.isnan, bent(torch.ones(1, 4, 4))))
+
+
+def _readings(wrong: int, count: int = 400):
+    """Numbers of labels of which the first few have the second fault; the third number says nothing."""
     rng = np.random.default_rng(0)
-    doubts = rng.uniform(0, 1, (200, 2))
-    losses = 0.2 + doubts[:, 0] + rng.normal(0, 0.02, 200)
-    losses[7] = 0.2 + doubts[7, 0] + 1
-    found = outlying(doubts, losses)
-    assert found.argmax() == 7
-    hardest = int(np.delete(losses, 7).argmax())
-    assert found[hardest] < 0.3
+    own = rng.normal(size=(count, 3)) * (1, 5, 2) + np.array([0, 10, 0])
+    spoilt = np.stack([own + np.array([9, 0, 0]), own - np.array([0, 60, 0])], 1)
+    own[:wrong] = spoilt[:wrong, 1]
+    return np.concatenate([own[:, None], spoilt], 1)
+
+
+def test_spoilt_labels_teach_what_wrong_ones_look_like():
+    found = judged(_readings(20))
+    assert np.allclose(np.exp(found).sum(1), 1)
+    suspicion = np.log1p(-np.exp(found[:, 0]).clip(max=1 - 1e-12)) - found[:, 0]
+    assert set(np.argsort(-suspicion)[:20]) == set(range(20))
+    assert (found[:20, 1:].argmax(1) == 1).all()
+    assert (suspicion[20:] > 0).mean() < 0.05
+
+
+def test_a_sample_of_spoilt_labels_is_enough():
+    readings = _readings(20)
+    part = readings.copy()
+    part[100:, 1:] = np.nan  # only the first hundred were spoilt
+    assert set(np.argsort(judged(part)[:, 0])[:20]) == set(range(20))
+
+
+def test_numbers_that_nobody_knows_say_nothing():
+    readings = _readings(20)
+    readings[..., 2] = np.nan
+    readings[3, 0, 0] = np.inf
+    assert np.isfinite(judged(readings)).all()
+    assert (Usual(np.full((4, 2), np.nan))(np.full((4, 2), np.nan)) == 0).all()

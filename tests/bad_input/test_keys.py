@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crosstask.cli import main
+from crosstask.commands.paths import TABLES
+from crosstask.data.table.formats import FORMATS
 from crosstask.errors import RecipeError
 from crosstask.recipe import Recipe
 from tests.bad_input.commands import failing
@@ -96,3 +98,7 @@ def test_regions_by_a_task_that_ignores_nothing(capsys, data):
     recipe.write_text(recipe.read_text().replace("classes: [floor, wall, box]", "classes: 3, ignore: []"))
     words = ["regions", data / "data.csv", "--by", "given", "--column", "semantic", "--recipe", recipe]
     assert main([str(word) for word in words]) == 0
+
+
+def test_endings_of_tables_that_are_written_are_those_that_can_be():
+    assert set(FORMATS) == set(TABLES)

@@ -70,7 +70,7 @@ def test_recipe_that_is_not_there_or_not_yaml(capsys, tmp_path):
     assert "cannot be read as YAML" in failing(capsys, ["train", tmp_path / "broken.yaml"])
     (tmp_path / "list.yaml").write_text("- 1\n")
     assert "expected sections" in failing(capsys, ["train", tmp_path / "list.yaml"])
-    (tmp_path / "none.yaml").write_text("data: {table: a.csv}\n")
+    (tmp_path / "none.yaml").write_text("data: {rooms: {}}\n")
     assert "tasks: missing" in failing(capsys, ["train", tmp_path / "none.yaml"])
 
 

@@ -1,11 +1,13 @@
 """What is printed for programs, the list of runs, and a comparison that is only looked at."""
 
+import importlib
 import json
+from pathlib import Path
 
 import pytest
 
 from crosstask.claims import claimed
-from crosstask.cli import main
+from crosstask.cli import COMMANDS, main, parser
 from crosstask.training.listing import find_runs
 from tests.tiny import write_recipe, write_tiny
 
@@ -63,6 +65,21 @@ def test_the_states_of_runs(place, tmp_path, monkeypatch):
     assert "depth abs" in killed.scores
     assert failed.reason == "ZeroDivisionError: division by zero"
     assert failed.iteration == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_whoever_prints_a_table_prints_it_for_programs_too(name):
+    module = importlib.import_module(f"crosstask.commands.{name}")
+    if "rich.table" in Path(module.__file__).read_text() or hasattr(module, "show"):
+        _, each = parser()
+        assert "--json" in each[name]._option_string_actions
+
+
+def test_the_shipped_recipes_for_programs(capsys):
+    printed = json.loads(said(capsys, "recipes", "--json"))
+    assert list(printed) == ["recipes", "patches"]
+    assert printed["recipes"]["demo"]
+    assert "geometry_mutual" in said(capsys, "recipes")
 
 
 def test_a_folder_without_runs_and_no_folder(capsys, tmp_path):

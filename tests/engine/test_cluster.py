@@ -101,3 +101,21 @@ def test_check_finds_the_same(cluster, tmp_path: Path):
 
     table = read_table(write_tiny(tmp_path))
     assert check(table, engine=Engine("auto")).plain() == check(table).plain()
+
+
+@pytest.mark.slow
+@ignored
+def test_predictions_are_the_same_files(cluster, tmp_path: Path):
+    from crosstask.evaluation.predict import predict
+    from tests.evaluation.toys import Pixelwise, every_kind
+    from tests.regions.made import images
+
+    tasks = every_kind()
+    folder = images(tmp_path, 5)[0].source.parent
+    predict(Pixelwise(tasks), tasks, [folder], tmp_path / "here")
+    predict(Pixelwise(tasks), tasks, [folder], tmp_path / "there", engine=Engine("auto"))
+    here, there = (
+        {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        for out in (tmp_path / "here", tmp_path / "there")
+    )
+    assert here == there

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from torch import nn
 from crosstask.data.decode.files import load_image, load_label
 from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.table.table import read_table
+from crosstask.engine import Engine
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.evaluation.inference import Inference
 from crosstask.evaluation.predict import predict
@@ -240,3 +243,66 @@ def test_kinds_that_are_not_read_are_named_with_what_is(tmp_path, name, start, w
         load_label(tmp_path / name)
     with pytest.raises(UserError, match=f"no image found but 1 .{name.partition('.')[2]} files, which are not read"):
         predict(NETWORK, TASKS, [tmp_path], tmp_path / "other", pictures=False)
+
+
+def contents(out):
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def test_processes_write_the_same_files(folder, tmp_path):
+    (folder / "empty.png").write_bytes(b"")
+    here = predict(NETWORK, TASKS, [folder], tmp_path / "here", source="one")
+    there = predict(NETWORK, TASKS, [folder], tmp_path / "there", source="one", engine=Engine(workers=2))
+    assert there == here
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
+    assert ".unfinished.jsonl" not in contents(tmp_path / "here")
+
+
+def test_an_interrupted_call_is_continued_by_the_same_one(folder, tmp_path):
+    out, seen = tmp_path / "out", []
+
+    def stop(done, _):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict(NETWORK, TASKS, [folder], out, key="one", progress=stop)
+    with open(out / ".unfinished.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"key": "one", "id": ')  # cut off
+    first, second = [row["id"] for row in read_table(out / "table.csv").rows]
+    changed = folder / f"{second}.png"
+    Image.fromarray(np.zeros((7, 5, 3), np.uint8)).save(changed)
+
+    class Watched(nn.Module):
+        def forward(self, images):
+            seen.append(tuple(images.shape[-2:]))
+            return NETWORK(images)
+
+    with pytest.raises(UserError, match="unfinished predictions of other weights or options"):
+        predict(NETWORK, TASKS, [folder], out, key="another")
+    with pytest.raises(UserError, match="unfinished predictions"):
+        predict(NETWORK, TASKS, [folder], out)
+    done = predict(Watched(), TASKS, [folder], out, key="one")
+    assert done.before == 1
+    assert sorted(done.done) == sorted(SIZES)
+    assert SIZES[first] not in seen
+    assert (7, 5) in seen
+    assert len(seen) == 3
+    predict(NETWORK, TASKS, [folder], tmp_path / "whole")
+    assert contents(out).items() >= contents(tmp_path / "whole").items()
+
+
+def test_an_image_that_takes_down_its_process_costs_itself(folder, tmp_path):
+    tasks = {"semantic": TASKS["semantic"]}
+    done = predict(Deadly(), tasks, [folder], tmp_path / "out", engine=Engine(workers=2), pictures=False)
+    assert sorted(done.done) == ["a", "b", "deep/ü x"]
+    assert "its process killed by SIGKILL each time it was tried" in done.broken["big"]
+
+
+class Deadly(nn.Module):
+    """Ends the process that predicts the largest image."""
+
+    def forward(self, images):
+        if images.shape[-1] == SIZES["big"][1]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return NETWORK(images)

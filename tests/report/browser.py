@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,13 @@ def requests(browser: Any) -> list[str]:
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     asked = [each["params"]["request"]["url"] for each in events if each["method"] == "Network.requestWillBeSent"]
     return [url for url in asked if not url.startswith("data:")]
+
+
+def serious(browser: Any) -> list[tuple[str, str]]:
+    """What axe-core finds of serious and critical on the page: the rule and the first element."""
+    axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python: pip install 'crosstask[dev]'")
+    browser.execute_script((files(axe) / "axe.min.js").read_text(encoding="utf-8"))
+    found = browser.execute_async_script("axe.run(document, {resultTypes: ['violations']}).then(arguments[0])")
+    assert found["testEngine"]["name"] == "axe-core"
+    grave = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
+    return [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in grave]

@@ -16,7 +16,7 @@ from crosstask.errors import UserError
 from crosstask.evaluation.results import Results, show
 from crosstask.report.failures import failure_tables, hardest
 from crosstask.report.page import write_report
-from crosstask.report.sentences import sentences
+from crosstask.report.sentences import opening, sentences
 from crosstask.report.subject import read_subject
 from tests.report.conftest import BLANK
 
@@ -123,7 +123,7 @@ def test_the_page_of_a_run_begins_with_sentences(comparison, tmp_path):
     assert "label setting one" in said.trained[1]
     assert len(said.good) == len(results.tasks)
     assert f"mean IoU {show(results.tasks['semantic'].score)} %" in said.good[0]
-    assert any("--prior" in line for line in said.next)
+    assert any("the prior too" in line for line in said.next)
     results.save(run / "prior_test.json")  # a prior that is as good as the network
     again = sentences(read_subject(run))
     assert "never looks at the image has" in again.good[0]
@@ -132,7 +132,7 @@ def test_the_page_of_a_run_begins_with_sentences(comparison, tmp_path):
     assert all(any(name in line for line in again.failing) for name in lost)
     text = write_report(run).read_text()
     assert text.index("In short") < text.index("Numbers")
-    assert sentences(read_subject(comparison)) is None
+    assert opening(read_subject(comparison)) == []  # its findings stand there
 
 
 def test_runs_side_by_side(comparison, tmp_path, capsys):
@@ -157,8 +157,13 @@ def test_image_level_tasks_are_chips_and_dense_ones_have_legends(page):
             for said in views[task]["predictions"].values():
                 assert all(len(chip) == 3 for chip in said)
                 assert {chip[0] for chip in said} <= {"cat", "sofa", "indoor", "outdoor"}
-    keys = re.findall(r'<div class="key" data-task="(\w+)">(.*?)</div>', page.read_text(), re.DOTALL)
-    legends = dict(keys)
+    key = r'<div class="key" data-task="(\w+)" data-what="(\w+)">(.*?)</div>'
+    keys = re.findall(key, page.read_text(), re.DOTALL)
+    legends = {task: text for task, what, text in keys if what == "predictions"}
+    errors = {task: text for task, what, text in keys if what == "errors"}
+    assert set(errors) == {"semantic", "depth", "normals"}
+    assert re.search(r"0 m .*[\d.]+ m and more", errors["depth"], re.DOTALL)
+    assert "° and more" in errors["normals"]
     assert "floor" in legends["semantic"]
     assert re.search(r"\d m ", legends["depth"])
     assert "<img" in legends["normals"]

@@ -15,22 +15,23 @@ from crosstask.tasks import KINDS
 NAN = float("nan")
 
 
-def test_error_of_classes_is_the_distance_of_probabilities():
+def test_error_of_classes_is_the_probability_given_to_others():
     task = KINDS["segmentation"]("semantic", classes=2)
     prediction = torch.tensor([0.75, 0.25]).log().reshape(1, 2, 1, 1).expand(1, 2, 1, 3)
     found = error_map(task, prediction, torch.tensor([[[0, 1, -1]]]))
-    expected = [2**0.5 * 0.25, 2**0.5 * 0.75, NAN]
+    expected = [0.25, 0.75, NAN]
     assert found[0, 0].tolist() == pytest.approx(expected, nan_ok=True)
 
 
-def test_error_of_depth_is_in_metres_and_that_of_normals_a_chord():
+def test_error_of_depth_is_in_metres_and_that_of_normals_in_degrees():
     depth = KINDS["depth"]("depth")
     target = torch.tensor([2.0, NAN]).reshape(1, 1, 1, 2)
     raw = depth.invert(torch.full((1, 1, 1, 2), 3.0))
     assert error_map(depth, raw, target)[0, 0].tolist() == pytest.approx([1.0, NAN], nan_ok=True)
     normals = KINDS["normals"]("normals")
     right, up = torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1), torch.tensor([0, 1.0, 0]).reshape(1, 3, 1, 1)
-    assert error_map(normals, 5 * right, up).item() == pytest.approx(2**0.5, abs=1e-4)
+    assert error_map(normals, 5 * right, up).item() == pytest.approx(90, abs=1e-3)
+    assert error_map(normals, up, up * NAN).isnan().all()
 
 
 def test_image_level_tasks_have_no_error_map():

@@ -190,6 +190,8 @@ def test_it_stops_when_the_labels_no_longer_change_enough(folder, tmp_path, caps
         (("--refine.tasks", "[semantic, sky]"), "refine.tasks: there is no task 'sky'"),
         (("--refine.tasks", "[semantic]"), "refine.tasks: without tags nothing can be labelled anew"),
         (("--training.devices", "2"), "training.devices: refine trains on one device, found 2"),
+        (("--refine.tasks", "[]"), "refine.tasks is empty: name some"),
+        (("--refine.saliency_from", "nowhere"), "nowhere is not a run"),
         (("--refine.masks", "mask"), "has no column 'mask': valid"),
         (("--refine.classifier", "nowhere"), "nowhere is not a run"),
         (("--refine.classifier_recipe", "{training: {lr: x}}"), "refine.classifier_recipe: training.lr: expected"),

@@ -75,7 +75,7 @@ def test_nothing_made_is_measured_on(folder):
 
 
 def test_labels_go_on_where_they_were_left(folder):
-    out = folder / "again"
+    out = folder / "in_processes"
     shutil.copytree(folder / "out", out)
     shutil.rmtree(out / "round_2")
     table = (out / "labels_2" / "table.csv").read_bytes()
@@ -100,3 +100,20 @@ def test_what_cannot_be_is_said(folder, tmp_path, capsys):
     ):
         assert run("refine", recipe, "--out", tmp_path / "x", "--quiet", "--training.iterations", 1, *typed) == 2
         assert said in capsys.readouterr().err
+
+
+def test_processes_label_the_same(folder):
+    copy = folder / "again"  # beside the first, for the paths of tables are relative
+    shutil.copytree(folder / "out", copy)
+    record = json.loads((copy / "rounds.json").read_text())
+    record |= {
+        "status": "running",
+        "done": [step for step in record["done"] if step not in ("end", "labels_2", "round_2")],
+    }
+    (copy / "rounds.json").write_text(json.dumps(record))
+    shutil.rmtree(copy / "labels_2")
+    assert run("refine", "--resume", copy, "--quiet", "--device", "cpu", "--workers", 2, "--anyway") == 0
+    files = list((folder / "out" / "labels_2").rglob("*.png"))
+    assert len(files) > 10
+    for path in files:
+        assert (copy / "labels_2" / path.relative_to(folder / "out" / "labels_2")).read_bytes() == path.read_bytes()

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 import crosstask
-from crosstask.evaluation.predict import stored_weight
+from crosstask.evaluation.confidence import stored_weight
 from tests.serve.conftest import httpx, picture
 
 

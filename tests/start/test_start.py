@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import yaml
 from PIL import Image
 
 from crosstask.cli import main
+from crosstask.data.check.check import check
 from crosstask.data.labels.balance import balance_classes
 from crosstask.data.table.table import Table, read_table, write_table
+from crosstask.errors import DataError
 from crosstask.recipe import Recipe
 from crosstask.splits import load_splits
 from crosstask.start.survey import survey
@@ -62,9 +65,48 @@ def test_the_last_ids_are_found_in_whichever_file_they_are(tiny, tmp_path):
     assert (task["classes"], task["class_weights"]) == (8, "balanced")
 
 
+@pytest.mark.parametrize("form", ["json", "list", "ids", "txt", "files"])
+def test_names_of_classes_that_lie_beside_the_table(form, tiny, tmp_path):
+    table = read_table(tiny)
+    columns = ("id", "image", "split", "semantic", "place")
+    rows = [{column: row[column] for column in columns} for row in table.rows]
+    written = write_table(replace(table, columns=columns, rows=rows), tmp_path / "t.csv")
+    names = ["floor", "wall", "box", "lamp"]
+    if form == "txt":
+        (tmp_path / "classes.txt").write_text("\n".join(names) + "\n")
+    else:
+        folder = tmp_path / ("t_files" if form == "files" else "")
+        folder.mkdir(exist_ok=True)
+        content = {"list": names, "ids": dict(enumerate(names))}.get(form, {"semantic": names, "place": ["a", "b"]})
+        (folder / "classes.json").write_text(json.dumps(content))
+    text, recipe = started(written.path)
+    assert recipe.sections["tasks"]["semantic"]["classes"] == names  # also what no label holds
+    assert recipe.sections["tasks"]["place"]["classes"] == ["indoor", "outdoor"]
+    if form in ("json", "files"):
+        assert "the 2 names listed beside the table do not fit its labels" in check(read_table(written.path)).__repr__()
+    assert "as listed beside the table" in text
+
+
+def test_names_that_are_too_few_are_told_of(tiny, tmp_path):
+    written = write_table(read_table(tiny), tmp_path / "t.csv")
+    (tmp_path / "classes.json").write_text(json.dumps({"semantic": ["floor", "wall"]}))
+    _, recipe = started(written.path)
+    assert recipe.sections["tasks"]["semantic"]["classes"] == 3
+    (tmp_path / "classes.json").write_text(json.dumps({"semantic": "floor"}))
+    with pytest.raises(DataError, match=r"classes\.json: is no list of names"):
+        started(written.path)
+
+
 def test_a_camera_brings_geometry_and_sets_of_labels_are_mixed(tiny, tmp_path):
     table = read_table(tiny)
     camera = {"fx": "50", "fy": "50", "cx": "48", "cy": "32"}
+    write_table(
+        replace(table, columns=(*table.columns, *camera), rows=[row | camera for row in table.rows]),
+        tmp_path / "both.csv",
+    )
+    text, recipe = started(tmp_path / "both.csv")
+    assert list(recipe.sections["objectives"]) == ["supervised"]  # geometry would count nothing
+    assert "# geometry: nothing to do where depth and normals are known of the same images" in text
     rows = [row | camera | ({"depth": ""} if index % 2 else {}) for index, row in enumerate(table.rows)]
     write_table(replace(table, columns=(*table.columns, *camera), rows=rows), tmp_path / "camera.csv")
     _, recipe = started(tmp_path / "camera.csv")

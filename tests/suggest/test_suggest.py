@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +81,42 @@ def test_other_images_and_tasks_are_chosen_from(run, tmp_path):
     assert not (out / "package").exists()
 
 
+def test_a_package_for_the_annotation_tool_whose_images_are_found_wherever_it_is_read_from(run, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    typed = ["suggest", str(run), "--budget", "4", "--out", str(out), "--quiet", "--as", "coco"]
+    assert main(typed) == 0
+    for name in ("suggestions.csv", "scores.csv", "package/images.csv"):
+        for row in _read(out / name):
+            assert not Path(row["image"]).is_absolute()
+            assert (out / name).parent.joinpath(row["image"]).is_file()
+    asked = _read(out / "package/images.csv")
+    said = json.loads(next((out / "package/coco").rglob("*.json")).read_text())
+    assert len(said["images"]) == len(asked)
+    assert said["categories"]
+    monkeypatch.chdir(tmp_path.parent)
+    predicted = ["predict", str(run), str(out / "package/images.csv"), "--out", str(tmp_path / "p"), "--quiet"]
+    assert main(predicted) == 0
+    assert [row["id"] for row in _read(tmp_path / "p/table.csv")] == [row["id"] for row in asked]
+
+
+@pytest.mark.parametrize("command", ["suggest", "audit"])
+def test_every_image_is_decoded_once(run, tmp_path, monkeypatch, command):
+    from crosstask.data.loading import dataset
+
+    read = Counter()
+    load = dataset.load_image
+
+    def counted(path, *rest, **options):
+        read[str(path)] += 1
+        return load(path, *rest, **options)
+
+    monkeypatch.setattr(dataset, "load_image", counted)
+    typed = {"suggest": ["--budget", "3", "--no-package"], "audit": ["--show", "0"]}[command]
+    assert main([command, str(run), *typed, "--out", str(tmp_path / "out"), "--quiet"]) == 0
+    assert read
+    assert set(read.values()) == {1}
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
@@ -88,6 +126,8 @@ def test_other_images_and_tasks_are_chosen_from(run, tmp_path):
         (["--budget", "3", "--tasks", "dept"], "did you mean 'depth'"),
         (["--budget", "3", "--scales", "0"], "between 1/16 and 16"),
         (["--budget", "0.5"], "no label is that cheap"),
+        (["--budget", "3", "--as", "coko"], "did you mean 'coco'"),
+        (["--budget", "3", "--as", "coco", "--no-package"], "leave out --no-package"),
         (["--budget", "3", "--images", "/nowhere"], "no such file"),
     ],
 )

@@ -15,6 +15,8 @@ from crosstask.tasks import Category, Depth, Disparity, Normals, Saliency, Segme
 from crosstask.tasks.base import Task as Base
 
 _SEVERAL = 3
+_FEW = 4
+_SOME, _MANY, _FAR = 2000, 16, 5.0
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Label:
         flat: whether all that is known of a map is the same.
         away: the share of known normals that point away from the camera.
         digest: of a map that is not flat; 0 for others.
+        top: the share of the known pixels that have the greatest value, where that stands apart; 0 elsewhere.
+        levels: the stored values of a map of saliency that has few; None for more.
     """
 
     entries: int
@@ -48,6 +52,8 @@ class Label:
     flat: bool = False
     away: float = 0.0
     digest: int = 0
+    top: float = 0.0
+    levels: frozenset[float] | None = frozenset()
 
 
 def account_of(task: Base, stored: object, target: Tensor, turned: bool = False) -> Label:
@@ -66,6 +72,10 @@ def account_of(task: Base, stored: object, target: Tensor, turned: bool = False)
     elif isinstance(task, (Depth, Disparity, Saliency)) and known.any():
         seen = plain[~plain.isnan()]
         label.values = (float(seen.min()), float(seen.median()), float(seen.max()))
+        label.top = _top(seen)
+        if isinstance(task, Saliency):
+            held = np.unique(np.asarray(stored))
+            label.levels = frozenset(held.tolist()) if len(held) <= _FEW else None
     elif isinstance(task, Normals) and known.any():
         label.away = float((plain[2][known] < 0).float().mean())
     elif not task.dense:
@@ -75,6 +85,17 @@ def account_of(task: Base, stored: object, target: Tensor, turned: bool = False)
         label.flat = bool((seen == seen[:, :1]).all())
         label.digest = 0 if label.flat else zlib.crc32(plain.contiguous().numpy().tobytes())
     return label
+
+
+def _top(values: Tensor) -> float:
+    """The share of the greatest value among many, or where it is far beyond all others; 0 elsewhere."""
+    highest = values.max()
+    below = values[values < highest]
+    if not len(below):
+        return 0.0
+    some = values[:: max(len(values) // _SOME, 1)]
+    apart = len(some.unique()) > _MANY or float(highest) > _FAR * float(below.max())
+    return 1 - len(below) / len(values) if apart else 0.0
 
 
 @dataclass
@@ -91,6 +112,9 @@ class Account:
         low: the least value in the set.
         high: the greatest.
         medians: the median of each label.
+        highs: the greatest value of each label.
+        tops: the shares of pixels that have it, of all labels.
+        levels: the stored values, where all labels have few; None for more.
         numbers: image-level numbers of each row.
         bits: bits of stored integers that occur.
         readings: how many cells or files were read in each way.
@@ -109,6 +133,9 @@ class Account:
     low: float = float("nan")
     high: float = float("nan")
     medians: list[float] = field(default_factory=list)
+    highs: list[float] = field(default_factory=list)
+    tops: list[float] = field(default_factory=list)
+    levels: frozenset[float] | None = frozenset()
     numbers: list[tuple[float, ...]] = field(default_factory=list)
     bits: set[int] = field(default_factory=set)
     readings: Counter[str] = field(default_factory=Counter)
@@ -138,6 +165,9 @@ class Account:
             self.low = float(np.fmin(self.low, label.values[0]))
             self.high = float(np.fmax(self.high, label.values[2]))
             self.medians.append(label.values[1])
+            self.highs.append(label.values[2])
+            self.tops.append(label.top)
+            self.levels = None if self.levels is None or label.levels is None else self.levels | label.levels
             self.bits.add(label.bits)
         if label.numbers:
             self.numbers.append(label.numbers)

@@ -35,6 +35,7 @@ def check(
     confined: bool = False,
     readers: Readers = MappingProxyType({}),
     progress: Callable[[int, int], None] | None = None,
+    images: bool = True,
 ) -> Report:
     """Open every file of a table and say what is in it.
 
@@ -48,13 +49,14 @@ def check(
         confined: refuse paths that leave the table's folder.
         readers: the tasks of rows whose column ``origin`` says so.
         progress: called with (rows done, rows in all).
+        images: decode the images too, to find broken and equal ones.
     """
     findings: list[Finding] = []
     if tasks is None:
         tasks, notes = infer_tasks(table)
         findings += [Finding("info", "", note) for note in notes]
     tally = Tally(table, tasks, readers)
-    for index, facts in enumerate(inspect(table, tasks, engine, confined, readers)):
+    for index, facts in enumerate(inspect(table, tasks, engine, confined, readers, images)):
         tally.add(index, facts)
         if progress is not None:
             progress(index + 1, len(table))

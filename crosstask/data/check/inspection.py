@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -17,7 +18,16 @@ from torch import Tensor
 
 from crosstask.data.check.account import Label, account_of
 from crosstask.data.check.frames import agreement, pinhole_guess
-from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of, more_bands, orientation
+from crosstask.data.decode.files import (
+    image_size,
+    load_image,
+    load_label,
+    load_regions,
+    loader_of,
+    more_bands,
+    orientation,
+    palette,
+)
 from crosstask.data.decode.labels import Read, ambiguous, load_beside, weights_of
 from crosstask.data.table.blanks import says_nothing
 from crosstask.data.table.sources import Readers
@@ -26,10 +36,12 @@ from crosstask.engine import Engine
 from crosstask.engine.engine import cpus
 from crosstask.errors import DataError, RunError
 from crosstask.ops.geometry import normals_from_depth
-from crosstask.tasks import DepthMap, NormalMap, Target, Task
+from crosstask.tasks import DepthMap, NormalMap, Segmentation, Target, Task
 
 Size = tuple[int, int]
 _ENOUGH = 96
+_WIDEST = 0.1
+"""The shortest focal length that a camera has, of the longer side: 157 degrees across."""
 _PART = 8
 
 
@@ -62,6 +74,7 @@ class Facts:
         blanks: per task, a cell that says nothing though it is not empty.
         turned: columns whose label fits an image that EXIF turns both ways.
         frames: per task of normals, their agreement with those that the depth implies.
+        palettes: per class map that is a palette picture, the colours of the ids in it.
     """
 
     size: Size | None = None
@@ -72,10 +85,16 @@ class Facts:
     blanks: dict[str, str] = field(default_factory=dict)
     turned: list[str] = field(default_factory=list)
     frames: dict[str, Tensor] = field(default_factory=dict)
+    palettes: dict[str, dict[int, tuple[int, ...]]] = field(default_factory=dict)
 
 
 def inspect_row(
-    table: Table, tasks: Mapping[str, Task], index: int, confined: bool = False, readers: Readers = MappingProxyType({})
+    table: Table,
+    tasks: Mapping[str, Task],
+    index: int,
+    confined: bool = False,
+    readers: Readers = MappingProxyType({}),
+    images: bool = True,
 ) -> Facts:
     """Open all files of a row and look at what they hold.
 
@@ -85,22 +104,22 @@ def inspect_row(
         index: the row.
         confined: refuse paths that leave the table's folder.
         readers: the tasks of rows whose column ``origin`` says so.
+        images: decode the image too; otherwise no more than its size is read, beside labels of pixels.
     """
-    return _Row(table, index, confined).inspect(readers.get(table.rows[index].get(ORIGIN, ""), tasks), tasks)
+    return _Row(table, index, confined, images).inspect(readers.get(table.rows[index].get(ORIGIN, ""), tasks), tasks)
 
 
 class _Row:
-    def __init__(self, table: Table, index: int, confined: bool) -> None:
-        self.table, self.index, self.confined = table, index, confined
+    def __init__(self, table: Table, index: int, confined: bool, images: bool) -> None:
+        self.table, self.index, self.confined, self.images = table, index, confined, images
         self.row = table.rows[index]
         self.facts = Facts()
 
     def inspect(self, reading: Mapping[str, Task], tasks: Mapping[str, Task]) -> Facts:
-        image = self.load("image", load_image)
-        if image is not None:
-            self.facts.size = (image.shape[-2], image.shape[-1])
-            self.facts.digest = hashlib.blake2b((image * 255).byte().numpy().tobytes(), digest_size=16).digest()
-            self.facts.banded = more_bands(self.table.resolve(self.index, "image", self.confined))
+        if self.images:
+            self.image()
+        elif any(task.dense and self.row.get(name) for name, task in reading.items()):
+            self.facts.size = self.load("image", image_size)
         if self.row.get("regions"):
             self.same_size("regions", self.load("regions", load_regions))
         targets: dict[str, Target] = {}
@@ -118,6 +137,14 @@ class _Row:
         self.camera()
         return self.facts
 
+    def image(self) -> None:
+        """Decode the image."""
+        image = self.load("image", load_image)
+        if image is not None:
+            self.facts.size = (image.shape[-2], image.shape[-1])
+            self.facts.digest = hashlib.blake2b((image * 255).byte().numpy().tobytes(), digest_size=16).digest()
+            self.facts.banded = more_bands(self.table.resolve(self.index, "image", self.confined))
+
     def camera(self) -> None:
         """Intrinsics that are none, or those of another image."""
         try:
@@ -126,6 +153,14 @@ class _Row:
             return  # told where it is used
         if min(fx, fy) <= 0 or math.inf in (fx, fy, abs(cx), abs(cy)):
             self.fault("fx", "focal", f"the focal length is {fx:g}, {fy:g}: give pixels, or blank the four cells")
+        elif self.facts.size and max(fx, fy) < _WIDEST * max(self.facts.size):
+            self.fault(
+                "fx",
+                "focal",
+                f"the focal length is {fx:g}, {fy:g} for an image of {'x'.join(map(str, self.facts.size))} (height x "
+                "width), in millimetres or as shares perhaps: give it in pixels (fx and cx times the image's width, fy "
+                "and cy times its height, where they are shares)",
+            )
         elif self.facts.size and not (-1 < cx < self.facts.size[1] and -1 < cy < self.facts.size[0]) and cx == cx:
             shown = "x".join(map(str, self.facts.size))
             self.fault(
@@ -157,9 +192,13 @@ class _Row:
             )
 
     def label(self, column: str, task: Task) -> Target | None:
+        if task.dense and self.row[column] == self.row["image"]:
+            self.fault(column, "image", f"{self.row[column]} is the image itself: name the label's file")
+            return None
         stored = self.stored(column, task, loader_of(task)) if task.dense else self.row[column]
         if stored is None:
             return None
+        self.palette(column, task, stored)
         try:
             target = task.parse(stored)
         except ValueError as error:
@@ -185,11 +224,23 @@ class _Row:
         self.facts.labels[column] = label
         return target
 
+    def palette(self, column: str, task: Task, stored: object) -> None:
+        """The colours that a palette picture gives the ids it holds."""
+        if not isinstance(task, Segmentation) or task.colours is not None or not isinstance(stored, np.ndarray):
+            return
+        colours = palette(self.table.resolve(self.index, column, self.confined)) if stored.dtype == np.uint8 else None
+        if colours is not None:
+            held = [index for index in np.unique(stored).tolist() if index < len(colours)]
+            self.facts.palettes[column] = {index: tuple(colours[index].tolist()) for index in held}
+
     def is_turned(self, task: Task) -> bool:
         """Whether EXIF turns the image; where a convention is about that."""
-        if task.orientation == "auto" or not self.facts.size:
-            return False
-        return orientation(self.table.resolve(self.index, "image", self.confined)) != 1
+        return task.orientation != "auto" and bool(self.facts.size) and self.turn != 1
+
+    @cached_property
+    def turn(self) -> int:
+        """How EXIF turns the image."""
+        return orientation(self.table.resolve(self.index, "image", self.confined))
 
     def stored(self, column: str, task: Task, read: Read = load_label) -> np.ndarray | None:
         """The array of a label file, turned as its image is."""
@@ -199,7 +250,7 @@ class _Row:
             if size is None:
                 return read(path)
             image = self.table.resolve(self.index, "image", self.confined)
-            if task.orientation == "auto" and ambiguous(path, image) != 1:
+            if task.orientation == "auto" and self.turn != 1 and ambiguous(path, image) != 1:
                 self.facts.turned.append(column)
             return load_beside(path, image, size, task.orientation, read)
 
@@ -231,11 +282,14 @@ class _Row:
         depth = next((target for target in targets.values() if isinstance(target, DepthMap)), None)
         if depth is None:
             return
+        facing = {name: target for name, target in targets.items() if isinstance(target, NormalMap)}
         cells = [self.row.get(column) for column in INTRINSICS]
         try:
             intrinsics = torch.tensor([float(cell or "nan") for cell in cells])
         except ValueError:
             self.fault("fx", "invalid", f"the intrinsics {cells} are not numbers of pixels")
+            return
+        if not facing:
             return
         size = (depth.shape[-2], depth.shape[-1])
         if not intrinsics.isfinite().all():
@@ -243,8 +297,8 @@ class _Row:
         stride = max(min(size) // _ENOUGH, 1)
         thin = (slice(None), slice(None, None, stride), slice(None, None, stride))
         derived = normals_from_depth(depth.as_subclass(Tensor)[thin], intrinsics / stride, window=5, passes=1)
-        for name, target in targets.items():
-            if isinstance(target, NormalMap) and target.shape[-2:] == size:
+        for name, target in facing.items():
+            if target.shape[-2:] == size:
                 self.facts.frames[name] = agreement(target.as_subclass(Tensor)[thin], derived)
 
 
@@ -255,9 +309,11 @@ class _Inspect:
     tasks: Mapping[str, Task]
     confined: bool
     readers: Readers
+    images: bool
 
     def __call__(self, part: Table) -> list[Facts]:
-        return [inspect_row(part, self.tasks, index, self.confined, self.readers) for index in range(len(part))]
+        options = self.confined, self.readers, self.images
+        return [inspect_row(part, self.tasks, index, *options) for index in range(len(part))]
 
 
 class _Parts(Sequence[Table]):
@@ -281,8 +337,9 @@ def inspect(
     engine: Engine = Engine(workers=0),
     confined: bool = False,
     readers: Readers = MappingProxyType({}),
+    images: bool = True,
 ) -> Iterator[Facts]:
-    """The facts of all rows, in order.
+    """The facts of all rows, in order; see :func:`inspect_row`.
 
     Rows are handed out in parts, and no part far before those ahead of it are taken: what is in memory does not grow
     with the table.
@@ -291,7 +348,7 @@ def inspect(
         RunError: a part takes down every process that tries it.
     """
     parts = _Parts(table, 1 if engine.here else min(_PART, -(-len(table) // (2 * (engine.workers or cpus())))))
-    for ended in engine.map(_Inspect(dict(tasks), confined, dict(readers)), parts, ordered=True):
+    for ended in engine.map(_Inspect(dict(tasks), confined, dict(readers), images), parts, ordered=True):
         if ended.value is None:
             first, last = ended.item.ids[0], ended.item.ids[-1]
             raise RunError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -14,12 +14,18 @@ from crosstask.data.check.account import Account
 from crosstask.data.check.finding import Finding
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.matching import first_few
+from crosstask.data.table.split_names import SPELLINGS
 from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT
-from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Tagging, Task
+from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Segmentation, Tagging, Task
 
 _APART = 10.0
 _ENOUGH = 6
-_AWAY = 0.5
+_SEVERAL = 12
+_AWAY = 0.3
+_PART = 0.2
+_NEARLY_ALL = 0.8
+_SHARE = 0.02
+_STEP = 4.0
 _CLOSE = 0.8
 
 Told = Iterator[tuple[str, str]]
@@ -34,13 +40,15 @@ def oddities(tasks: Mapping[str, Task], tally: Tally, training: Sequence[str]) -
         training: the splits that are trained on.
     """
     found = [Finding("warning", column, text) for column, text in _columns(tally, tasks)]
+    found += [Finding("warning", column, text) for column, text in _split_like(tally)]
     for name, task in tasks.items():
         found += [Finding("warning", name, text) for text in _spellings(task)]
         whole = tally.account(name)
         if not whole.rows:
             continue
         trained = tally.account(name, training)
-        for rule in (_never_known, _constant, _alike, _types, _positions):
+        found += [Finding(severity, name, text) for severity, text in _palettes(tally, name)]
+        for rule in (_never_known, _constant, _alike, _types, _ends, _groups, _positions, _from_one):
             found += [
                 Finding(severity, name, text) for severity, text in rule(task, trained if trained.rows else whole)
             ]
@@ -102,11 +110,56 @@ def _types(task: Task, account: Account) -> Told:
             f"unit {task.file_unit:g} is used for files of integers and of floats alike, and both are there: make two "
             f"tables, each with its unit, data.table: [a.csv, {{path: b.csv, {task.name}: {{unit: 1}}}}]",
         )
+    elif isinstance(task, (Depth, Disparity)) and 8 in account.bits and account.bits - {0, 8}:
+        yield "warning", "files of 8 bits and of more are there: are they in one unit?"
+
+
+def _ends(task: Task, account: Account) -> Told:
+    """A greatest value that many labels share."""
+    if not isinstance(task, (Depth, Disparity)) or account.rows < _ENOUGH or account.low == account.high:
+        return
+    ends = [top for high, top in zip(account.highs, account.tops, strict=True) if high == account.high]
+    scale = task.scale if account.bits - {0} else (task.file_unit or 1.0)
+    stored = account.high / scale
+    if len(ends) < max(3, _PART * account.rows):
+        return
+    if len(ends) > _NEARLY_ALL * account.rows and (account.high == 1 or (account.bits == {8} and round(stored) == 255)):
+        yield (
+            "warning",
+            f"each label reaches {stored:.5g} exactly: were they normalised one by one? {task.kind} is in "
+            f"{'metres' if task.unit == 'm' else 'pixels'}, the same for all images",
+        )
+    elif float(np.mean(ends)) > _SHARE:
+        yield (
+            "warning",
+            f"{task.kind} ends at {account.high:.5g} {task.unit} exactly in {len(ends)} of {account.rows} labels, at "
+            f"{100 * float(np.mean(ends)):.2g}% of their pixels: if that stands for no reading, list {stored:.6g} "
+            "under invalid",
+        )
+
+
+def _groups(task: Task, account: Account) -> Told:
+    """Files in two units."""
+    if not isinstance(task, (Depth, Disparity)) or account.rows < _ENOUGH:
+        return
+    medians = np.sort(account.medians)
+    steps = medians[1:] / np.maximum(medians[:-1], 1e-12)
+    place = int(steps.argmax()) + 1
+    if steps.max() > _STEP and min(place, len(medians) - place) >= max(2, _PART * len(medians) / 2):
+        near, far = np.median(medians[:place]), np.median(medians[place:])
+        yield (
+            "warning",
+            f"labels are of two kinds, {place} around {near:.3g} {task.unit} and {len(medians) - place} around "
+            f"{far:.3g} {task.unit} in the median: are their files in another unit?",
+        )
 
 
 def _positions(task: Task, account: Account) -> Told:
     """Positions that seem to begin at 1."""
-    if not isinstance(task, (Category, Tagging)) or account.present is None or "positions" not in account.readings:
+    if not isinstance(task, (Category, Tagging)) or account.present is None:
+        return
+    numbered = task.classes == [str(index) for index in range(task.channels)]
+    if not (numbered or "positions" in account.readings):
         return
     if not account.present[0] and int((account.present > 0).sum()) == task.channels - 1 and task.channels > 2:
         yield (
@@ -114,6 +167,40 @@ def _positions(task: Task, account: Account) -> Told:
             f"cells are positions, which begin at 0, and 0 ({task.classes[0]!r}) never occurs: if yours begin at 1, "
             "write the names",
         )
+
+
+def _from_one(task: Task, account: Account) -> Told:
+    """Class maps whose ids seem to begin at 1."""
+    if not isinstance(task, Segmentation) or account.present is None or task.offset or task.remap or task.colours:
+        return
+    there = account.present > 0
+    last = int(there.nonzero().max()) if there.any() else 0
+    numbered = task.classes == [str(index) for index in range(task.channels)]
+    if not there[0] and last > 1 and there[1 : last + 1].all() and not numbered:
+        yield (
+            "warning",
+            f"id 0 ({task.classes[0]!r}) is in no label and 1 to {last} are: if ids begin at 1, that is offset: 1",
+        )
+
+
+def _palettes(tally: Tally, name: str) -> Told:
+    """Palette pictures in which an id has several colours: each was saved with numbers of its own."""
+    seen = tally.palettes.get(name, {})
+    several = {index: colours for index, colours in seen.items() if len(colours) > 1}
+    if not several:
+        return
+    index, colours = max(several.items(), key=lambda entry: sum(entry[1].values()))
+    places: dict[tuple[int, ...], set[int]] = defaultdict(set)
+    for each, counts in seen.items():
+        for colour in counts:
+            places[colour].add(each)
+    told = " and ".join(f"{list(colour)} in {count}" for colour, count in colours.most_common(2))
+    swapped = any(len(ids) > 1 and ids & set(several) for ids in places.values())
+    yield (
+        "error" if swapped else "warning",
+        f"palettes differ between files, id {index} is the colour {told} of them: ids mean other things there; give "
+        "colours, the RGB of each class, and masks are read by their colours",
+    )
 
 
 def _splits(task: Task, tally: Tally) -> Told:
@@ -139,15 +226,45 @@ def _spellings(task: Task) -> Iterator[str]:
     if twins:
         shown = "; ".join(" and ".join(map(repr, names[:3])) for names in twins[:4])
         yield f"classes that differ by their spelling alone are classes of their own: {shown}: write them in one way"
+    if isinstance(task, Tagging):
+        nothing = [name for name in task.classes if name.lower() in ("none", "no tags", "nothing")]
+        if nothing:
+            yield f"{nothing[0]!r} is a tag of its own: an image that is known to have none is '-'"
     if isinstance(task, Category):
-        names = set(task.classes)
         for mark in ",|/+":
-            joined = [name for name in task.classes if mark in name and {p.strip() for p in name.split(mark)} <= names]
+            joined = _joined(task.classes, mark)
             if joined:
                 yield (
                     f"{joined[0]!r} is a class of its own beside its parts: where images have several labels write "
                     "them joined by ';', and take kind: tags"
                 )
+
+
+def _joined(names: Sequence[str], mark: str) -> list[str]:
+    """The names that are several, joined by a mark: their parts are names of their own, or shared by several."""
+    parts = {name: [part.strip() for part in name.split(mark)] for name in names if mark in name}
+    uses = Counter(part for each in parts.values() for part in set(each))
+    return [
+        name
+        for name, each in parts.items()
+        if all(part and (part in names or uses[part] > 1) for part in each) and not any(p.isdecimal() for p in each)
+    ]
+
+
+def _split_like(tally: Tally) -> Iterator[tuple[str, str]]:
+    """A column that says what the column ``split`` would, which is not there."""
+    if "split" in tally.table.columns:
+        return
+    usual = {spelling for group in SPELLINGS for spelling in group}
+    for column in tally.table.columns:
+        cells = {str(row.get(column, "")).lower() for row in tally.table.rows} - {""}
+        if (
+            column not in RESERVED
+            and column not in tally.tasks
+            and 1 < len(cells) <= _SEVERAL
+            and len(cells & usual) > 1
+        ):
+            yield column, f"holds {', '.join(sorted(cells)[:4])}, and all rows are trained on: call the column split"
 
 
 def _columns(tally: Tally, tasks: Mapping[str, Task]) -> Iterator[tuple[str, str]]:

@@ -13,12 +13,14 @@ from crosstask.data.check.finding import Finding
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.matching import first_few
 from crosstask.tasks import Category, Depth, Disparity, Regression, Saliency, Segmentation, Tagging, Task
+from crosstask.tasks.cells import number
 
 _FAR, _NEAR = 100.0, 0.05
 _MUCH = 0.05
 _APART = 2.5
 _ALONE = 20
 _HALF = 0.5
+_NEARLY = 0.95
 _ENOUGH = 8
 
 
@@ -48,6 +50,8 @@ Told = Iterator[tuple[str, str]]
 def _ignored(task: Task, account: Account) -> str:
     """The value that makes much unknown, and what to do about it; empty where none does."""
     value, count = (account.unknown.most_common(1) or [("", 0)])[0]
+    if isinstance(task, Category) and number(value) is not None and count >= _MUCH * account.entries:
+        return f"; {value} makes {share(count, account.entries)} unknown: name it in classes if it is one"
     if not isinstance(task, Segmentation) or count < _MUCH * account.entries or value in ("nan", "-1"):
         return ""
     if value == "weight 0":
@@ -100,6 +104,19 @@ def _states(task: Task, whole: Account, trained: Account) -> Told:
                 "error",
                 f"saliency is {account.low:.3g} at least in all {where}, no pixel is ground: set scale or remap",
             )
+        elif account.high < _NEARLY and account.rows > 1:
+            yield (
+                "warning",
+                f"saliency is {account.high:.3g} at most in all {where}: where the largest stored value stands for 1, "
+                "give it as scale",
+            )
+        levels = sorted(account.levels or ())
+        if len(levels) == 3 and account.rows > 1:
+            yield (
+                "warning",
+                f"saliency has the levels {', '.join(f'{level:g}' for level in levels)} alone: if {levels[1]:g} stands "
+                f"for unknown, say so with ignore: {levels[1]:g}",
+            )
 
 
 def _classes(task: Task, whole: Account, trained: Account) -> Told:
@@ -116,6 +133,14 @@ def _classes(task: Task, whole: Account, trained: Account) -> Told:
         ignored = _ignored(task, whole)
         severity = "warning" if ignored or 2 * len(never) >= len(names) else "info"
         yield severity, f"never in any label: {first_few(never, 6)}{ignored}"
+    if isinstance(task, Segmentation) and task.colours is not None:
+        other = sum(count for value, count in whole.unknown.items() if value != "weight 0")
+        if other >= _MUCH * whole.entries and not _ignored(task, whole):
+            yield (
+                "warning",
+                f"{share(other, whole.entries)} of the pixels have other colours than those listed ({whole.why(3)}): "
+                "were the masks resized or smoothed?",
+            )
 
 
 def _readings(task: Task, whole: Account, trained: Account) -> Told:
@@ -165,6 +190,9 @@ def _scales(task: Task, whole: Account, trained: Account) -> Told:
         yield "warning", f"{spread}: looks like metres read as millimetres: set unit: {now * 1000:g}"
     elif whole.bits == {8} and whole.high < 1:
         yield "warning", f"{spread}, from 8-bit files: set unit, now {task.scale:g} m per step"
+    elif whole.bits == {16} and task.file_unit is None and whole.high < 1:
+        stored = round(whole.high / task.scale)
+        yield "warning", f"{spread}: files of 16 bits reach {stored} only: are they millimetres? (unit: 0.01 for cm)"
     else:
         yield "info", spread
 

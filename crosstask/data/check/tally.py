@@ -33,6 +33,7 @@ class Tally:
         turned: rows whose image EXIF turns while nothing says how the label lies, by column.
         banded: rows whose image has a fourth band.
         uses: which of the declared conventions have an effect.
+        palettes: per task, the colours that palette pictures give each id, and how many of them do.
         done: rows seen.
     """
 
@@ -47,6 +48,7 @@ class Tally:
         self.frames: dict[str, Tensor] = {}
         self.turned: Counter[str] = Counter()
         self.banded = 0
+        self.palettes: dict[str, dict[int, Counter[tuple[int, ...]]]] = defaultdict(lambda: defaultdict(Counter))
         self.uses = Uses()
         self.done = 0
 
@@ -77,6 +79,9 @@ class Tally:
             self.frames[name] = self.frames.get(name, torch.zeros(3, 4, dtype=torch.float64)) + products
         self.turned.update(facts.turned)
         self.banded += facts.banded
+        for name, colours in facts.palettes.items():
+            for index, colour in colours.items():
+                self.palettes[name][index][colour] += 1
 
     def account(self, task: str, splits: Iterable[str] | None = None) -> Account:
         """The account of a task over splits, over all for None."""
@@ -96,6 +101,9 @@ class Tally:
                 whole.low = min(whole.low, part.low) if whole.low == whole.low else part.low
                 whole.high = max(whole.high, part.high) if whole.high == whole.high else part.high
             whole.medians += part.medians
+            whole.highs += part.highs
+            whole.tops += part.tops
+            whole.levels = None if whole.levels is None or part.levels is None else whole.levels | part.levels
             whole.numbers += part.numbers
             whole.bits |= part.bits
             whole.readings += part.readings

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torchvision import tv_tensors
 
@@ -34,6 +35,9 @@ _MAGIC = {
     b"%PDF": "a PDF", b"8BPS": "a Photoshop", b"\x80\x04": "a pickle", b"DICM": "a DICOM", b"<svg": "an SVG",
 }  # fmt: skip
 _READ = "pictures (PNG, JPEG, TIFF, WebP, BMP, PPM, PGM, PFM, GIF, JPEG 2000) and NumPy arrays (.npy, .npz) are read"
+_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".pbm", ".pfm", ".gif"
+)  # fmt: skip
 _GREY = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -54,15 +58,16 @@ def load_image(path: Path) -> tv_tensors.Image:
             return tv_tensors.Image(rgb_of_picture(image))
 
 
-def load_label(path: Path, upright: bool = True) -> np.ndarray:
+def load_label(path: Path, upright: bool = True, colours: bool = False) -> np.ndarray:
     """A label file as it was stored: (H, W) or (H, W, 3) for pictures, any shape for arrays.
 
-    Palette pictures give their indices, grey ones of 1, 2 and 4 bits the numbers they hold; 16-bit values keep all
-    their bits. An alpha channel that is the same everywhere is dropped.
+    Palette pictures give their indices, grey ones of 1, 2 and 4 bits and PGM of any maximum the numbers they hold;
+    16-bit values keep all their bits. An alpha channel that is the same everywhere is dropped.
 
     Args:
         path: the file.
         upright: apply the orientation (EXIF) the label itself has, as it is to images; otherwise as it is stored.
+        colours: palette pictures give their colours.
 
     Raises:
         DataError: the file is missing, broken, too large or of a kind that holds no labels, or its alpha channel holds
@@ -76,13 +81,16 @@ def load_label(path: Path, upright: bool = True) -> np.ndarray:
             if pages > 1:
                 raise ValueError(f"it holds {pages} pages, a label is one: save the right one as a file of its own")
             step = _step(image)  # known until the file is read on
-            turn = image.getexif().get(_ORIENTATION, 1) if upright else 1
+            turn = _turn(image, path) if upright else 1
+            if colours and image.mode == "P":
+                return turned(_pixels(image.convert("RGB")), turn)
             return turned(_stored(path, image, step), turn)
 
 
-def _stored(path: Path, image: Image.Image, step: int) -> np.ndarray:
+def _stored(path: Path, image: Image.Image, step: float) -> np.ndarray:
     if image.mode in _GREY:
-        return _pixels(image) if step == 1 else _pixels(image) // np.uint8(step)
+        held = _pixels(image)
+        return held if step == 1 else np.rint(held / step).astype(held.dtype)
     if image.mode not in _COLOUR:
         raise ValueError(f"its pixels are {image.mode}: store labels as grey, palette or RGB")
     held = _deep_colour(path) if _is_deep_colour(path) else _pixels(image)
@@ -104,8 +112,30 @@ def orientation(path: Path) -> int:
     if _is_array(path):
         return 1
     with _reporting(path), _open(path) as image:
-        turn = image.getexif().get(_ORIENTATION, 1)
-        return turn if turn in _TURNS else 1
+        return _turn(image, path)
+
+
+def _turn(image: Image.Image, path: Path) -> int:
+    """How EXIF turns a picture, 1 to 8. Pillow decodes a PNG that does not say so before its pixels; here that is done
+    only where something behind them may."""
+    plain = image.format == "PNG" and "exif" not in image.info and not _says_more(path)
+    exif = Image.Image.getexif(image) if plain else image.getexif()
+    turn = exif.get(_ORIENTATION, 1)
+    return turn if turn in _TURNS else 1
+
+
+def _says_more(path: Path) -> bool:
+    """Whether anything but the end follows the pixels of a PNG."""
+    with opened(path) as file:
+        file.seek(8)
+        behind = False
+        while len(head := file.read(8)) == 8:
+            kind = head[4:]
+            if behind and kind not in (b"IDAT", b"IEND"):
+                return True
+            behind |= kind == b"IDAT"
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False
 
 
 def turned(array: np.ndarray, turn: int) -> np.ndarray:
@@ -130,7 +160,16 @@ def more_bands(path: Path) -> bool:
             return alpha[0] != alpha[1]
 
 
-def load_classes(path: Path) -> np.ndarray:
+def palette(path: Path) -> np.ndarray | None:
+    """The colours (n, 3) of a palette picture by index; None for other files."""
+    if _is_array(path):
+        return None
+    with _reporting(path), _open(path) as image:
+        colours = image.getpalette("RGB") if image.mode == "P" else None
+    return None if colours is None else np.array(colours, np.uint8).reshape(-1, 3)
+
+
+def load_classes(path: Path, upright: bool = True, colours: bool = False) -> np.ndarray:
     """A class map: as :func:`load_label`, from files that keep every id.
 
     JPEG and lossy WebP blur ids into their neighbours: of a map of 20 classes about a third of the pixels change.
@@ -144,11 +183,13 @@ def load_classes(path: Path) -> np.ndarray:
         if head[:2] == b"\xff\xd8" or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 "):
             kind = "JPEG" if head[:1] == b"\xff" else "lossy WebP"
             raise ValueError(f"is a {kind}, which changes class ids: take the lossless original (PNG)")
-    return load_label(path)
+    return load_label(path, upright, colours)
 
 
-def loader_of(task: Task) -> Callable[[Path], np.ndarray]:
+def loader_of(task: Task) -> Callable[..., np.ndarray]:
     """What reads the label files of a dense task."""
+    if getattr(task, "colours", None) is not None:
+        return partial(load_classes, colours=True)
     return load_classes if task.classes else load_label
 
 
@@ -179,8 +220,7 @@ def image_size(path: Path) -> tuple[int, int]:
             shape = array_shape(path) if path.suffix.lower() == ".npy" else load_array(path, _VALUE_LIMIT).shape
             return _plane(shape)
         with _open(path) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) >= 5
-            return (image.width, image.height) if turned else (image.height, image.width)
+            return (image.width, image.height) if _turn(image, path) >= 5 else (image.height, image.width)
 
 
 @contextmanager
@@ -202,6 +242,10 @@ def _reporting(path: Path) -> Iterator[None]:
         foreign = _foreign(path)
         if foreign:
             raise DataError(f"{shown(path)}: is {foreign} file; {_READ}: convert it, or blank the cell") from None
+        if isinstance(error, UnidentifiedImageError) and not empty and path.suffix.lower() not in _SUFFIXES:
+            raise DataError(f"{shown(path)}: is of no kind that is known; {_READ}: convert it") from None
+        if isinstance(error, UnidentifiedImageError) and path.suffix.lower() in (".tif", ".tiff") and not empty:
+            why = "a broken TIFF, or one of a kind that is not read (64-bit floats, say)"
         raise DataError(f"{shown(path)}: {why or type(error).__name__}: mend the file or blank the cell") from None
 
 
@@ -212,7 +256,7 @@ def _foreign(path: Path) -> str:
     try:
         with opened(path) as file:
             start = file.read(132)
-    except ValueError:  # a member of a tar that ends before it
+    except (ValueError, OSError):  # a member of a tar that ends before it, or what cannot be read at all
         return ""
     known = next((name for magic, name in _MAGIC.items() if start.startswith(magic)), "")
     brand = start[4:12]
@@ -238,7 +282,7 @@ def _open(path: Path) -> Image.Image:
 def _is_deep_colour(path: Path) -> bool:
     """Whether it is a PNG of 16 bits and several channels."""
     with _open(path) as image:
-        return image.format == "PNG" and "16" in str(getattr(image, "tile", ""))
+        return image.format == "PNG" and any("16" in str(tile.args) for tile in getattr(image, "tile", ()))
 
 
 def _deep_colour(path: Path) -> np.ndarray:
@@ -252,10 +296,15 @@ def _deep_colour(path: Path) -> np.ndarray:
     return halves[0] << 8 | halves[1]
 
 
-def _step(image: Image.Image) -> int:
-    """What one is in the pixels of a grey picture: Pillow spreads 2 and 4 bits over 0 to 255."""
+def _step(image: Image.Image) -> float:
+    """What one is in the pixels of a grey picture: Pillow spreads 2 and 4 bits over 0 to 255, and what is below the
+    maximum that a PGM names over 0 to 255 or 65535."""
     tile = getattr(image, "tile", None)
-    mode = tile[0].args if tile else ""
+    if not tile:
+        return 1
+    mode = tile[0].args
+    if tile[0].codec_name in ("ppm", "ppm_plain") and isinstance(mode, tuple):
+        return (65535 if image.mode == "I" else 255) / mode[1]
     mode = mode[0] if isinstance(mode, tuple) and mode else mode
     return {"L;2": 85, "L;4": 17}.get(str(mode), 1)
 
@@ -284,7 +333,8 @@ def rgb_of_picture(image: Image.Image) -> Tensor:
     if image.getexif().get(_ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode in _GREY[3:]:  # more than 8 bits, which convert() would clip
-        return rgb(_pixels(image))
+        held = _pixels(image)
+        return rgb(held.astype(np.uint16) if image.format == "PPM" and image.mode == "I" else held)
     pixels = torch.from_numpy(_pixels(image if image.mode == "RGB" else image.convert("RGB")))
     return pixels.permute(2, 0, 1).contiguous().float().div_(255)
 

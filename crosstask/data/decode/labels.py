@@ -11,7 +11,8 @@ from crosstask.data.decode.files import load_label, orientation, turned
 from crosstask.errors import DataError
 from crosstask.remote import shown
 
-Read = Callable[[Path], np.ndarray]
+Read = Callable[..., np.ndarray]
+"""Called with a path, and perhaps ``upright``."""
 
 
 def load_beside(
@@ -36,10 +37,10 @@ def load_beside(
     label = read(path)
     if convention == "stored":
         turn = orientation(image)
-        return turned(load_label(path, upright=False), turn)
+        return turned(read(path, upright=False), turn)
     if _fits(label, size):
         return label
-    plain = load_label(path, upright=False)
+    plain = read(path, upright=False)
     if convention == "upright":
         return plain if _fits(plain, size) else label
     if _fits(plain, size):

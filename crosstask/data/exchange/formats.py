@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 from crosstask.data.exchange.cityscapes import read_cityscapes
 from crosstask.data.exchange.coco import read_coco
+from crosstask.data.exchange.cvat import read_cvat
 from crosstask.data.exchange.items import Collection
 from crosstask.data.exchange.label_studio import read_label_studio
 from crosstask.data.exchange.labelme import read_labelme
@@ -18,6 +20,7 @@ Reader = Callable[[Path, Path | None, str | None], Collection]
 
 READERS: dict[str, Reader] = {
     "coco": read_coco,
+    "cvat": read_cvat,
     "label_studio": read_label_studio,
     "labelme": read_labelme,
     "yolo": read_yolo,
@@ -45,6 +48,8 @@ def read(name: str, root: Path, images: Path | None = None, annotations: str | N
     for path in (root, images):
         if path is not None and not path.exists():
             raise DataError(f"{path}: no such file or folder: check the path")
+    if root.is_file() and zipfile.is_zipfile(root):
+        raise DataError(f"{root}: is an archive: unpack it, and give the folder")
     if images is not None and not images.is_dir():
         raise DataError(f"{images}: is no folder of images: check --images")
     if plain in READERS:

@@ -30,14 +30,23 @@ def polygon_mask(polygons: Sequence[Points]) -> Callable[[Size], np.ndarray]:
     return mask
 
 
-def ellipse_mask(x: float, y: float, across: float, down: float) -> Callable[[Size], np.ndarray]:
-    """An upright ellipse around (x, y) with these two radii, as the ``mask`` of a shape."""
+def ellipse_mask(x: float, y: float, across: float, down: float, angle: float = 0.0) -> Callable[[Size], np.ndarray]:
+    """An ellipse around (x, y) with these two radii, turned clockwise by ``angle`` degrees, as the ``mask`` of a
+    shape."""
 
     def mask(size: Size) -> np.ndarray:
-        rows, columns = np.ogrid[: size[0], : size[1]]
-        return ((columns + 0.5 - x) / across) ** 2 + ((rows + 0.5 - y) / down) ** 2 <= 1
+        rows, columns = np.mgrid[: size[0], : size[1]]
+        centres = turned(np.stack((columns, rows), -1) + 0.5, x, y, -angle)
+        return ((centres[..., 0] - x) / across) ** 2 + ((centres[..., 1] - y) / down) ** 2 <= 1
 
     return mask
+
+
+def turned(points: np.ndarray, x: float, y: float, angle: float) -> np.ndarray:
+    """Points (..., 2) turned clockwise, as seen, by ``angle`` degrees around (x, y)."""
+    turn = np.deg2rad(angle)
+    turning = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    return (points - [x, y]) @ turning + [x, y]
 
 
 def box_corners(left: float, top: float, right: float, bottom: float, angle: float = 0.0) -> list[float]:

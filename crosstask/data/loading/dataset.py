@@ -94,7 +94,7 @@ class TableDataset:
                 raise DataError(f"{table.path}: no column {name!r} for the task of this name: {nearest(name, others)}")
         if regions and "regions" not in table.columns:
             raise DataError(f"{table.path}: no column 'regions': make one with crosstask regions")
-        self.readers = readers
+        self.readers = dict(readers)  # which, unlike a proxy, can be sent to other processes
         self.table, self.blanks = without_blanks(table.select(split), tasks, readers)
         self.tasks = dict(tasks)
         self.regions = regions

@@ -11,6 +11,7 @@ from crosstask.data.table.entries import is_entries, read_entries
 from crosstask.data.table.matching import Files, first_few, match_entries, match_files
 from crosstask.data.table.table import Table, concatenate, read_table, write_table
 from crosstask.errors import DataError
+from crosstask.names import require_name
 from crosstask.remote import is_url
 from crosstask.remote.urls import redacted
 
@@ -123,7 +124,14 @@ def table_from_folders(
             used = frozenset(entries) - set(left)
             columns[column] = cells
         else:
-            cells, left = match_files(column, images, Files.find(root, column, pattern))
+            files = Files.find(root, column, pattern)
+            both = sorted(set(files.paths) & set(images.paths))
+            if both:
+                raise DataError(
+                    f"--{column} {pattern}: {both[0]} ({len(both)} in all) is an image by --image {patterns['image']} "
+                    "too: give patterns that tell images from labels"
+                )
+            cells, left = match_files(column, images, files)
             columns[column] = relative(cells)
         blank = [name for name, cell in zip(columns["id"], cells, strict=True) if not cell]
         matches[column] = Match(len(cells) - len(blank), blank, left, used)
@@ -171,6 +179,11 @@ def make_table(
         DataError: ``out`` exists and ``append`` is not set, or the other way round; see :func:`table_from_folders`.
     """
     out = Path(out)
+    for split in splits:
+        try:
+            require_name(split, "--split", "name of a split that results can be named after")
+        except ValueError as error:
+            raise DataError(str(error)) from None
     if len(splits) > 1 and SPLIT not in patterns.get("image", ""):
         raise DataError(
             f"--split {','.join(splits)}: several splits need '{SPLIT}' in the patterns ('{SPLIT}/rgb/*.jpg')"

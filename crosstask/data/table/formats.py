@@ -73,6 +73,8 @@ def _read_csv(path: Path) -> tuple[list[str], Rows, int]:
             if not columns:
                 columns = _header(path, cells)
                 continue
+            while len(cells) > len(columns) and not cells[-1]:  # as spreadsheets write them
+                cells.pop()
             if len(cells) > len(columns):
                 raise DataError(
                     f"{path}, row {len(rows) + 2}: {len(cells)} cells for {len(columns)} columns "
@@ -96,7 +98,10 @@ def _header(path: Path, cells: list[str]) -> list[str]:
     while cells and not cells[-1]:
         cells = cells[:-1]
     if "" in cells:
-        raise DataError(f"{path}: column {cells.index('') + 1} has no name: give it one in the first row")
+        raise DataError(
+            f"{path}: column {cells.index('') + 1} has no name: give it one in the first row (or leave it out: "
+            "to_csv(index=False) of pandas)"
+        )
     return cells
 
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
 
 from crosstask.data.decode.files import load_label
+from crosstask.data.table.class_lists import ONLY, class_lists
 from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT, Table
 from crosstask.errors import DataError
 from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Segmentation, Tagging, Task
 from crosstask.tasks.cells import BLANKS, number, value_of
+from crosstask.tasks.names import MARKS
 
+_NEARLY_NUMBER = re.compile(r"[-+\u2212]?\d+(,\d+|(\.\d+)?\s*%)")
+_LEADING = re.compile(r"0\d+")
+"""Codes, 007 say: names, for they are not written as numbers are."""
 _FILES = 200
 _MANY = 50
 
 
 def infer_tasks(table: Table) -> tuple[dict[str, Task], list[str]]:
-    """Guess the kind of each column that is not reserved.
+    """Guess the kind of each column that is not reserved; names of classes are taken from lists beside the table.
 
     Returns:
         The tasks by column, and a line for each column that says what it was taken for and why, or that it could not be
@@ -30,6 +35,7 @@ def infer_tasks(table: Table) -> tuple[dict[str, Task], list[str]]:
     tasks: dict[str, Task] = {}
     notes = []
     files = set(table.file_columns())
+    listed = class_lists(table)
     for column in table.columns:
         if column in RESERVED or column.endswith((WEIGHT, SOURCE)):
             continue
@@ -43,7 +49,28 @@ def infer_tasks(table: Table) -> tuple[dict[str, Task], list[str]]:
         else:
             tasks[column] = task
             notes.append(f"column {column}: taken for {task.kind}, {why}")
+    _name(tasks, notes, listed)
     return tasks, notes
+
+
+def _name(tasks: dict[str, Task], notes: list[str], listed: dict[str, list[str]]) -> None:
+    """Give tasks the names that are listed for them; those of no named column are of the only segmentation there is."""
+    maps = [column for column, task in tasks.items() if isinstance(task, Segmentation)]
+    if ONLY in listed:
+        fits = len(maps) == 1 and 2 * tasks[maps[0]].channels >= len(listed[ONLY])  # not a list of other things
+        listed = {maps[0]: listed[ONLY]} if fits else {}
+    for column, names in listed.items():
+        task = tasks.get(column)
+        if not isinstance(task, (Segmentation, Category, Tagging)):
+            continue
+        numbered = all(map(str.isdecimal, task.classes))
+        if (numbered and task.channels > len(names)) or not (numbered or set(task.classes) <= set(names)):
+            notes.append(f"column {column}: the {len(names)} names listed beside the table do not fit its labels")
+            continue
+        try:
+            tasks[column] = type(task)(column, classes=names)
+        except ValueError as error:
+            notes.append(f"column {column}: the names listed beside the table cannot be used: {error}")
 
 
 def _spread(cells: Sequence[str], count: int) -> list[str]:
@@ -105,18 +132,33 @@ def _segmentation(table: Table, column: str, cells: Sequence[str]) -> tuple[Task
 
 
 def _from_text(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
-    cells = [cell for cell in cells if cell not in BLANKS]
+    marks = sorted({str(cell) for cell in cells if str(cell).lower() in MARKS})
+    cells = [cell for cell in cells if cell not in BLANKS and cell not in marks]
     if not cells:
         return None, "no cell says anything"
+    task, why = _from_words(column, cells)
+    if task is None or not marks:
+        return task, why
+    try:
+        task = type(task)(column, **{**task.options, "unknown": marks if isinstance(task, Tagging) else [-1, *marks]})
+    except ValueError as error:
+        return None, str(error)
+    return task, f"{why}; {', '.join(map(repr, marks))} taken for no label"
+
+
+def _from_words(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
     if any("/" in cell or os.path.splitext(cell)[1] in (".png", ".jpg", ".npy") for cell in map(str, cells[:20])):
         return None, f"{cells[0]!r} looks like a file but is not there"
-    say = f"{shorten(cells[0], 40)!r} say"
+    say = f"{cells[0][:40]!r} say"
     if all(isinstance(value_of(cell), dict) for cell in cells):
         return _from_mappings(column, [value_of(cell) for cell in cells], say)
     parts = [_parts(cell) for cell in cells]
     lengths = {len(part) for part in parts}
     words = {part for cell in parts for part in cell if part not in BLANKS}
-    numbers = {word: number(word) for word in words}
+    odd = next((word for word in words if _NEARLY_NUMBER.fullmatch(word)), None)
+    if odd is not None and all(_NEARLY_NUMBER.fullmatch(word) or number(word) is not None for word in words):
+        return None, f"{odd!r} is no number: write a decimal point, and no unit"
+    numbers = {word: None if _LEADING.fullmatch(word) else number(word) for word in words}
     plain = all(value is not None for value in numbers.values())
     if len(lengths) == 1 and max(lengths) > 1 and plain and set(numbers.values()) <= {0.0, 1.0}:
         count = lengths.pop()
@@ -132,7 +174,8 @@ def _from_text(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
     words = {word.removeprefix("?") for word in words} - {"-"}
     if not many and len(words) > max(_MANY, len(cells) // 2):
         return None, f"{len(words)} different texts, {say}"
-    classes = max(map(int, words), default=0) + 1 if all(map(str.isdecimal, words)) else sorted(words)
+    whole = all(map(str.isdecimal, words)) and not any(map(_LEADING.fullmatch, words))
+    classes = max(map(int, words), default=0) + 1 if whole else sorted(words)
     count = classes if isinstance(classes, int) else len(classes)
     try:
         task: Task = (Tagging if many else Category)(column, classes=classes)

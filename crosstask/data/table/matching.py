@@ -19,7 +19,14 @@ def first_few(names: Sequence[str], count: int = 3) -> str:
     return ", ".join(names[:count]) + (f", ... ({len(names)} in all)" if len(names) > count else "")
 
 
-def _wildcards(pattern: str) -> re.Pattern[str]:
+def _endings(pattern: str) -> set[str]:
+    """A pattern with its ending in lower and in upper case: cameras write .JPG."""
+    start, dot, ending = pattern.rpartition(".")
+    return {pattern} if not dot or not ending.isalnum() else {pattern, start + dot + ending.lower(),
+                                                              start + dot + ending.upper()}  # fmt: skip
+
+
+def _wildcards(pattern: str, flags: re.RegexFlag) -> re.Pattern[str]:
     """A regular expression for paths found by a glob, with a group per wildcard."""
     parts = {"**/": "(?:(.*)/)?", "**": "(.*)", "*": "([^/]*)", "?": "([^/])"}
 
@@ -30,7 +37,7 @@ def _wildcards(pattern: str) -> re.Pattern[str]:
             return f"({token.replace('[!', '[^', 1)})"
         return re.escape(token)
 
-    return re.compile("".join(map(translate, re.findall(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|.", pattern))))
+    return re.compile("".join(map(translate, re.findall(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|.", pattern))), flags)
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,13 @@ class Files:
         if isinstance(root, str):
             paths = list_files(root, pattern)
         else:
-            found = glob.glob(pattern, root_dir=root, recursive=True)
+            found = {each for same in _endings(pattern) for each in glob.glob(same, root_dir=root, recursive=True)}
             paths = sorted(Path(path).as_posix() for path in found if (root / path).is_file())
         if not paths:
             raise DataError(
                 f"--{column} {pattern}: no file in {shown(root)} is called so: give a pattern relative to it, in quotes"
             )
-        expression = _wildcards(os.path.normpath(pattern))
+        expression = _wildcards(os.path.normpath(pattern), re.IGNORECASE)
         matches = [expression.fullmatch(path) for path in paths]
         parts = [
             "/".join(filter(None, match.groups())) if match else path

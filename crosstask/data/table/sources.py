@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.construct import build, resolve
+from crosstask.data.table.formats import format_of
 from crosstask.data.table.table import ORIGIN, Table, concatenate, packed, read_table
-from crosstask.errors import RecipeError, nearest
+from crosstask.errors import DataError, RecipeError, nearest
 from crosstask.tasks.base import Task
 
 Readers = Mapping[str, Mapping[str, Task]]
@@ -94,6 +95,11 @@ def load_tables(given: Any) -> Table:
         RecipeError: see :func:`sources`.
     """
     named = sources(given)
+    for source in named:
+        try:
+            format_of(Path(source.path))
+        except DataError as error:
+            raise DataError(f"{source.where}: {error}") from None
     tables = [_stamped(read_table(source.path), source, len(named) > 1) for source in named]
     return tables[0] if len(tables) == 1 else concatenate(tables, Path(named[0].path).with_name("concatenated.csv"))
 

@@ -87,7 +87,8 @@
 
   function show() {
     const [task, what, left, right] = [chosen("task"), chosen("what"), one("#left").value, one("#right").value];
-    for (const part of all(".hard, .key")) part.hidden = part.dataset.task !== task;
+    for (const part of all(".hard")) part.hidden = part.dataset.task !== task;
+    for (const part of all(".key")) part.hidden = part.dataset.task !== task || part.dataset.what !== what;
     for (const card of all(".card")) {
       const name = card.dataset.image;
       const view = data.views[name][task];
@@ -107,9 +108,6 @@
       }
     }
     arrange(task);
-    const scale = one("#scale");
-    scale.hidden = what !== "errors";
-    one("span", scale).textContent = data.scales[task];
   }
 
   function slide(input) {

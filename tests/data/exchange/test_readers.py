@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,76 @@ def test_labelme(tmp_path, capsys):
     assert "1 shapes of the type point" in capsys.readouterr().out
 
 
+CVAT = """<?xml version="1.0" encoding="utf-8"?>
+<annotations><version>1.1</version>
+<meta><{kind}><id>7</id><mode>annotation</mode><subset>{subset}</subset><labels>
+  <label><name>dog</name><type>any</type><attributes/></label>
+  <label><name>cat</name></label><label><name>wet</name><type>tag</type></label>
+</labels></{kind}></meta>
+<image id="0" name="deep/a.png" width="10" height="8">
+  <polygon label="cat" points="2.00,1.00;6.00,1.00;6.00,5.00;2.00,5.00" z_order="1">
+    <attribute name="x">1</attribute></polygon>
+  <mask label="dog" rle="1, 1, 2" left="8" top="6" width="2" height="2" z_order="0"/>
+  <ellipse label="dog" cx="2" cy="7" rx="2" ry="1" rotation="90"/>
+  <box label="dog" xtl="8" ytl="0" xbr="10" ybr="2"/>
+  <polyline label="dog" points="0,0;1,1"/>
+  <tag label="wet" source="manual"/>
+</image>
+<image id="1" name="b.png" width="10" height="8"/>
+</annotations>"""
+
+
+@pytest.mark.parametrize("kind", ["task", "job", "project"])
+def test_cvat_of_tasks_jobs_and_projects(kind, tmp_path, capsys):
+    root = tmp_path / "set"
+    image(root / "images" / "deep" / "a.png")
+    image(root / "images" / "b.png")
+    (root / "annotations.xml").write_text(CVAT.format(kind=kind, subset="Train"))
+    table = convert(root, "cvat")
+    expected = np.full((8, 10), 2)
+    expected[1:5, 2:6] = 1
+    expected[6, 9] = 0
+    expected[5:8, 1:3] = 0  # the ellipse is turned: two wide, four high
+    expected[:2, 8:] = 255
+    assert (load_label(table.resolve(0, "semantic")) == expected).all()
+    assert [(row["id"], row["split"], row["labels" if "labels" in row else "category"]) for row in table.rows] == [
+        ("deep/a", "Train", "wet"), ("b", "Train", ""),
+    ]  # fmt: skip
+    said = capsys.readouterr().out
+    assert "1 polyline annotations, which no task can use" in said
+    assert "classes: [dog, cat, background]" in said
+    shown = convert(root, "cvat", "--empty", "background", "--overwrite")
+    assert (load_label(shown.resolve(1, "semantic")) == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('rle="1, 1, 2"', 'rle="1, 1, 9"', "mask 2: its runs cover 11 pixels, its box is 2x2"),
+        ("2.00,1.00;6.00,1.00;6.00,5.00;2.00,5.00", "2.00,1.00;6.00,1.00", "polygon 1: its points are no three pairs"),
+        ('cx="2"', 'cx="two"', "ellipse 3: cx is 'two', no number"),
+        ('width="10" height="8">', 'width="20" height="8">', "says 20x8 of a.png, which is 10x8"),
+        ("</annotations>", "", "is no valid XML"),
+        ("<image ", "<track ", "holds no XML file of CVAT with images"),
+    ],
+)
+def test_broken_files_of_cvat_are_refused(before, after, message, tmp_path, capsys):
+    root = tmp_path / "set"
+    image(root / "images" / "deep" / "a.png")
+    image(root / "images" / "b.png")
+    text = CVAT.format(kind="job", subset="default").replace(before, after)
+    if after == "<track ":
+        text, message = text.replace("</image>", "</track>"), "holds tracks of a video: export the task as"
+    (root / "annotations.xml").write_text(text)
+    assert message in refused(root, "cvat", capsys)
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "job.zip", "w") as archive:
+        archive.writestr("annotations.xml", CVAT)
+    assert "is an archive: unpack it" in refused(tmp_path / "job.zip", "cvat", capsys)
+
+
 def test_yolo(tmp_path, capsys):
     root = tmp_path / "set"
     image(root / "images" / "train" / "a.png")
@@ -219,7 +290,7 @@ def test_unknown_formats_and_folders(tmp_path, capsys):
     root = tmp_path / "set"
     root.mkdir()
     assert "did you mean 'cvat'" in refused(root, "cvatt", capsys)
-    assert "cannot be read as cvat" in refused(root, "cvat", capsys)
+    assert "holds no XML file of CVAT" in refused(root, "cvat", capsys)
     assert "no such file or folder" in refused(tmp_path / "nothing", "coco", capsys)
     assert "format: missing" in _missing(root, capsys)
 
@@ -232,7 +303,7 @@ def _missing(root: Path, capsys) -> str:
 def test_the_extra_is_named_where_it_is_missing(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "datumaro", None)
     (tmp_path / "set").mkdir()
-    assert "pip install 'crosstask[formats]'" in refused(tmp_path / "set", "cvat", capsys)
+    assert "pip install 'crosstask[formats]'" in refused(tmp_path / "set", "voc", capsys)
 
 
 def test_polygons_are_exact_around_centres():
