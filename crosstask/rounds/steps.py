@@ -45,7 +45,7 @@ class Means:
     quiet: bool
     progress: Progress
     say: Say
-    engine: Engine = Engine(workers=0)
+    engine: Engine
 
 
 class Rounds(abc.ABC):
