@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
-    from crosstask.rounds.steps import Interrupted
+    from crosstask.rounds.steps import Interrupted, Means
     from crosstask.training.arithmetic import settled
 
     folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
@@ -92,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     on = network_engine(arguments)
     bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say, on)
+    means = Means(device(arguments.device), arguments.quiet, bar, say, on)
+    refinement = plan(recipe)(recipe, layout, means)
     if arguments.resume is None:
         layout.begin(recipe)
     try:

@@ -11,6 +11,7 @@ import pytest
 
 from crosstask.cli import main
 from crosstask.compare.progress import advance
+from crosstask.rounds.record import Record
 from crosstask.training.listing import find_runs
 from tests.bad_input.commands import failing
 from tests.tiny import write_recipe
@@ -73,3 +74,12 @@ def test_a_recipe_that_is_none_is_not_read_before_a_run_is_begun(capsys, trained
     pipe(tmp_path / "new" / "recipe.yaml")
     typed = ["train", trained.parent / "recipe.yaml", "--out", tmp_path / "new", "--quiet"]
     assert "is a folder, a device or a pipe" in failing(capsys, typed)
+
+
+def test_no_report_of_rounds_whose_recipe_is_none(capsys, trained, tmp_path):
+    Record(tmp_path / "rounds.json", rounds=[
+        {"round": 0, "labels": "labels_0/table.csv", "pseudo_labels": {}, "run": "round_0"}
+    ]).finish("round_0")  # fmt: skip
+    shutil.copytree(trained, tmp_path / "round_0")
+    pipe(tmp_path / "recipe.yaml")
+    assert "recipe.yaml: is a folder, a device or a pipe" in failing(capsys, ["report", tmp_path])

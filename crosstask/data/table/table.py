@@ -267,7 +267,7 @@ def read_table(path: Path | str) -> Table:
     try:
         columns, rows, first = form.read(path)
     except OSError as error:
-        remedy = "check the path" if isinstance(error, FileNotFoundError) else "a table is a readable file"
+        remedy = "check the path" if isinstance(error, FileNotFoundError) else "give the path of a readable file"
         raise DataError(f"{path}: cannot read the table ({error.strerror or error}): {remedy}") from None
     return Table(path, tuple(columns), rows, first)
 
