@@ -143,11 +143,11 @@ def _regression(rows: Tensor, label: Tensor, classes: int) -> Tensor:
         optimiser.zero_grad()
         loss = (torch.nn.functional.cross_entropy(rows @ weights, label, reduction="none") * each).sum()
         loss = loss + _PENALTY * weights[:-1].square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     with torch.enable_grad():
-        optimiser.step(closure)  # type: ignore[no-untyped-call]
+        optimiser.step(closure)
     return weights.detach()
 
 

@@ -201,6 +201,15 @@ class Table:
         known = {"image", "regions"}
         return [name for name in self.columns if name in known or (name not in RESERVED and holds_files(name))]
 
+    def as_file(self, path: Path | str) -> bytes:
+        """What a file of the table holds at ``path``, whose ending says in which format.
+
+        Raises:
+            DataError: the ending is unknown.
+        """
+        moved = self.rebased(path)
+        return format_of(moved.path).write(moved.columns, moved.rows)
+
     def rebased(self, path: Path | str) -> Table:
         """The same table as a file elsewhere: relative paths are rewritten to be relative to the new folder."""
         path = Path(path)
@@ -258,7 +267,7 @@ def read_table(path: Path | str) -> Table:
     try:
         columns, rows, first = form.read(path)
     except OSError as error:
-        remedy = "check the path" if isinstance(error, FileNotFoundError) else "a table is a readable file"
+        remedy = "check the path" if isinstance(error, FileNotFoundError) else "give the path of a readable file"
         raise DataError(f"{path}: cannot read the table ({error.strerror or error}): {remedy}") from None
     return Table(path, tuple(columns), rows, first)
 
@@ -275,9 +284,8 @@ def write_table(table: Table, path: Path | str | None = None) -> Table:
         DataError: the ending of ``path`` is unknown, or the file cannot be written.
     """
     moved = table.rebased(table.path if path is None else path)
-    content = format_of(moved.path).write(moved.columns, moved.rows)
     try:
-        write(moved.path, content)
+        write(moved.path, moved.as_file(moved.path))
     except OSError as error:
         raise DataError(f"{moved.path}: cannot write the table ({error.strerror or error})") from None
     return moved
