@@ -37,8 +37,8 @@ def distances(first, second, vision: str) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("vision", "least"),
-    [("normal", {7: 20, 13: 17, 20: 13, 40: 8}), ("deuteranopia", {7: 11, 13: 11, 20: 7, 40: 4}),
-     ("protanopia", {7: 11, 13: 8, 20: 7, 40: 2.5})],
+    [("normal", {7: 20, 13: 18, 20: 13, 40: 9}), ("deuteranopia", {7: 11, 13: 10, 20: 8, 40: 4}),
+     ("protanopia", {7: 11, 13: 11, 20: 7, 40: 3})],
 )  # fmt: skip
 def test_colours_can_be_told_apart_by_everybody(vision, least):
     for count, distance in least.items():
