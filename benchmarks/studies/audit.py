@@ -6,33 +6,44 @@
 
 Of the training labels a share each is given one fault: masks mirrored, or the two largest classes of a mask exchanged;
 depth moved by 15 to 25 % of the picture, or a metre added, or in a wrong unit (feet for metres or the other way round,
-or a tenth). A network is trained on all labels, faults too, and judges them (no folds). Of each kind of fault: the
-precision among the first 5 % of the labels of the task that are right or have this fault. Baselines: the mean loss of a
-label, and chance. A seed that is finished is not done again.
+or a tenth). Heads on a frozen encoder (:mod:`benchmarks.studies.frozen`) are trained on all labels but those of a fold,
+faults too, and predict that fold; evidence, faults to learn from and suspicion are those of the command. Of each fault:
+the precision among the first 5 % of the labels of the task that are right or have this fault; *audit* by suspicion,
+*by reason* those whose reason is this fault first. Baselines: the mean loss of a label, and chance. A seed that is
+finished is not done again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-import crosstask
-from crosstask.audit.audit import audit
-from crosstask.data.table.table import Table, read_table, write_table
-from crosstask.suggest.look import error
-from crosstask.trained import TrainedRun, load_run
-from crosstask.training.run import STATE, Run
+from benchmarks.studies.frozen import Frozen, fit, frozen, predict
+from crosstask.audit.faults import faults_of
+from crosstask.audit.kinds import kind_of
+from crosstask.audit.look import unknown_apart
+from crosstask.audit.suspicion import judged
+from crosstask.data.table.table import Table, read_table
+from crosstask.tasks import Depth, Segmentation
+from crosstask.tasks.base import Task
 from crosstask.writing import write
 
 FAULTS = {"mirrored": "semantic", "exchanged": "semantic", "moved": "depth", "offset": "depth", "unit": "depth"}
-FIRST = 0.05
+KINDS = {"mirrored": ["mirrored"], "exchanged": ["swapped"], "moved": ["shifted"], "offset": ["added"],
+         "unit": ["too_large", "too_small"]}  # fmt: skip
+FIRST, FOLDS, CELLS = 0.05, 3, 32
+STEP = 4
+"""Labels are looked at at every so many pixels; predictions at half as many."""
+WAYS = ("audit", "by reason", "loss", "chance")
+INJECTED = "injected.json"
+Injected = dict[tuple[str, int], str]
 
 
 def main() -> None:
@@ -41,78 +52,116 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--share", type=float, default=0.05, help="of the labels of a task, of each fault")
-    parser.add_argument("--iterations", type=int, default=200)
+    parser.add_argument("--spoilt", type=int, default=200, help="labels of a task that are spoilt to learn from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    table = read_table(arguments.table).select("train")
+    images: Frozen | None = None
     found = []
     for seed in map(int, arguments.seeds.split(",")):
         file = arguments.out / f"seed_{seed}.json"
         if not file.is_file():
-            measured = one_seed(arguments.table, arguments.out / f"seed_{seed}", seed, arguments)
+            images = images or frozen(table, arguments.out / "train.pt", np.arange(len(table)))
+            part = arguments.out / f"seed_{seed}"
+            measured = one_seed(table, images, seed, arguments.share, arguments.spoilt, part)
             write(file, json.dumps(measured, indent=1))
         found.append(json.loads(file.read_text()))
         report(found)
 
 
-def one_seed(table: Path, folder: Path, seed: int, arguments: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """Precision by fault and ranking."""
-    faulty, faults = with_faults(read_table(table), folder, seed, arguments.share)
-    path = folder / "run"
-    if not Run(path).checkpoints.has("last"):
-        crosstask.train(recipe(faulty.path, seed, arguments.iterations), out=path, quiet=True)
-    elif (Run(path).read_json(STATE) or {}).get("status") != "finished":
-        crosstask.train({}, out=path, quiet=True, resume=True)
-    run = load_run(path, "last")
-    data = run.splits.train
-    audited = audit([run], data, np.zeros(len(data), int), path / "audit" / "pass")
-    ranks = {(each.id, each.task): each.suspicion for each in audited.suspects}
-    losses = plain_losses(run)
-    return {
-        fault: {
-            "audit": precision(ranks, faults, task, fault),
-            "loss": precision(losses, faults, task, fault),
-            "chance": sum(each == fault for (_, of), each in faults.items() if of == task)
-            / sum(of == task and faults.get((name, of), fault) == fault for name, of in ranks),
-        }
-        for fault, task in FAULTS.items()
-    }
+@torch.no_grad()
+def one_seed(
+    table: Table, images: Frozen, seed: int, share: float, spoilt: int, part: Path
+) -> dict[str, dict[str, float]]:
+    """Precision by fault and ranking; the evidence stays in the folder ``part``, where it is found again."""
+    tasks: dict[str, Task] = {"semantic": Segmentation("semantic", classes=13), "depth": Depth("depth", loss="log")}
+    if not (part / INJECTED).is_file():
+        labels, faults = with_faults(table, tasks, seed, share)
+        values = out_of_fold(images, {name: each[..., 1::2, 1::2] for name, each in labels.items()}, tasks, seed)
+        part.mkdir(parents=True, exist_ok=True)
+        for name, task in tasks.items():
+            readings, losses = examined(task, values[name], labels[name], images, spoilt, seed)
+            np.savez(part / f"{name}.npz", readings=readings, losses=losses)
+        write(part / INJECTED, json.dumps([[*key, fault] for key, fault in faults.items()]))
+    injected: Injected = {(name, row): fault for name, row, fault in json.loads((part / INJECTED).read_text())}
+    found = {}
+    for name, task in tasks.items():
+        evidence, names = np.load(part / f"{name}.npz"), list(faults_of(task))
+        logarithm = judged(evidence["readings"])
+        suspicion, reason = np.logaddexp.reduce(logarithm[:, 1:], 1) - logarithm[:, 0], logarithm[:, 1:].argmax(1)
+        for fault in [each for each, of in FAULTS.items() if of == name]:
+            own = np.isin(reason, [names.index(each) for each in KINDS[fault]])
+            scores = {"audit": suspicion, "by reason": suspicion + 1e3 * own, "loss": evidence["losses"]}
+            found[fault] = {way: precision(each, injected, name, fault) for way, each in scores.items()}
+            right = sum((name, row) not in injected for row in range(len(suspicion)))
+            wrong = sum(each == fault for (of, _), each in injected.items() if of == name)
+            found[fault]["chance"] = wrong / (right + wrong)
+    return found
 
 
-def recipe(table: Path, seed: int, iterations: int) -> dict[str, object]:
-    """A short training at a small size."""
-    classes = ["bed", "books", "ceiling", "chair", "floor", "furniture", "objects", "picture", "sofa", "table", "tv",
-               "wall", "window"]  # fmt: skip
-    return {
-        "data": {"table": str(table), "size": [64, 96], "evaluation_size": [64, 96], "cache": True, "workers": 0,
-                 "zoom": [1.0, 1.5], "validation_fraction": 0.0},
-        "tasks": {"semantic": {"kind": "segmentation", "classes": classes},
-                  "depth": {"kind": "depth", "loss": "log", "typical": 2.7}},
-        "network": {"encoder": "tf_efficientnet_lite0", "pretrained": True},
-        "training": {"iterations": iterations, "batch_size": 8, "lr": 2e-3, "warmup": 30, "clip": 5.0, "ema": 0.98,
-                     "accelerator": "cpu", "seed": seed, "log_every": 50},
-    }  # fmt: skip
-
-
-def with_faults(table: Table, folder: Path, seed: int, share: float) -> tuple[Table, dict[tuple[str, str], str]]:
-    """The training rows with faults in some of their files, and the fault of each (id, task) that has one."""
-    folder.mkdir(parents=True, exist_ok=True)
+def with_faults(
+    table: Table, tasks: dict[str, Task], seed: int, share: float
+) -> tuple[dict[str, Tensor], Injected]:  # fmt: skip
+    """The labels at every :data:`STEP` pixels with faults in some of them, and which (task, row) has which fault."""
     rng = np.random.default_rng(seed)
-    rows = [dict(row) for row in table.rebased(folder / "faulty.csv").rows if row["split"] == "train"]
-    faults: dict[tuple[str, str], str] = {}
-    for task in ("semantic", "depth"):
-        order = rng.permutation(len(rows))
-        for fault in [name for name, of in FAULTS.items() if of == task]:
-            count = round(share * len(rows))
-            chosen, order = order[:count], order[count:]
-            for index in chosen:
-                row = rows[index]
-                stored = np.asarray(Image.open(folder / row[task]))
-                file = folder / fault / f"{row['id']}.png"
-                file.parent.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(spoilt(stored, fault, rng)).save(file)
-                row[task] = f"{fault}/{row['id']}.png"
-                faults[row["id"], task] = fault
-    return write_table(replace(table, path=folder / "faulty.csv", rows=rows)), faults
+    injected: Injected = {}
+    labels = {}
+    for name, task in tasks.items():
+        order = rng.permutation(len(table))
+        for fault in [each for each, of in FAULTS.items() if of == name]:
+            count = round(share * len(table))
+            injected |= {(name, int(row)): fault for row in order[:count]}
+            order = order[count:]
+        maps = []
+        for row in range(len(table)):
+            stored = np.asarray(Image.open(table.resolve(row, name)))
+            if (name, row) in injected:
+                stored = spoilt(stored, injected[name, row], rng)
+            maps.append(task.parse(stored).as_subclass(Tensor)[..., STEP // 2 :: STEP, STEP // 2 :: STEP].clone())
+        labels[name] = torch.stack(maps)
+    return labels, injected
+
+
+def out_of_fold(
+    images: Frozen, labels: dict[str, Tensor], tasks: dict[str, Task], seed: int
+) -> dict[str, list[Tensor]]:  # fmt: skip
+    """Values (2, C, h, w) of both views of each image, by task, from heads that did not see its labels."""
+    count = len(images)
+    fold = np.random.default_rng(seed).permutation(count) % FOLDS
+    values: dict[str, list[Tensor]] = {name: [torch.empty(0)] * count for name in tasks}
+    for number in range(FOLDS):
+        others, own = np.where(fold != number)[0].tolist(), np.where(fold == number)[0].tolist()
+        with torch.enable_grad():
+            heads = fit(images, labels, tasks, dict.fromkeys(tasks, others), CELLS, seed)
+        for name, each in predict(heads, images, tasks, own).items():
+            for row, views in zip(own, each, strict=True):
+                values[name][row] = views
+    return values
+
+
+def examined(
+    task: Task, values: list[Tensor], labels: Tensor, images: Frozen, spoilt: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of each label as it is and with the faults to learn from, (N, 1 + F, K); and its mean loss, (N,)."""
+    given = [unknown_apart(task, task.values(label[None])[0], label) for label in labels]
+    faults, kind = faults_of(task), kind_of(task)
+    readings = np.full((len(given), 1 + len(faults), 2 + len(kind.clues)), np.nan, dtype=np.float32)
+    losses = np.full(len(given), np.nan)
+    learnt = set(np.random.default_rng(seed).permutation(len(given))[:spoilt].tolist())
+    for row, label in enumerate(given):
+        assert label is not None
+        views = F.interpolate(values[row], size=label.shape[-2:], mode="bilinear")
+        mean = views.mean(0) if task.kind == "segmentation" else views.log().mean(0).exp()
+        doubts = [float(each.mean()) for each in task.uncertainty(views).values()]
+        chance = np.random.default_rng([seed, row])
+        forms = [fault(label, given[row - 1], chance) for fault in faults.values()] if row in learnt else []
+        for place, form in enumerate([label, *forms]):
+            if form is not None:
+                clues = kind.examine(task, mean, form, images.pictures[row].float())
+                readings[row, place] = [*doubts, 0.0][:2] + [clues[name].value for name in kind.clues]
+        apart = -(label * mean.log()).sum(0) if task.kind == "segmentation" else (label.log() - mean.log()).abs()
+        losses[row] = float(apart.nanmean())
+    return readings, losses
 
 
 def spoilt(stored: np.ndarray, fault: str, rng: np.random.Generator) -> np.ndarray:
@@ -133,24 +182,11 @@ def spoilt(stored: np.ndarray, fault: str, rng: np.random.Generator) -> np.ndarr
     return np.clip(np.rint(1000 * changed), 1, 65534).astype(np.uint16)
 
 
-@torch.inference_mode()
-def plain_losses(run: TrainedRun) -> dict[tuple[str, str], float]:
-    """The mean loss of each training label."""
-    network, found = run.predictor(), {}
-    for batch in run.training_batches():
-        raw = network(batch.images)
-        for name, task in run.tasks.items():
-            target = batch.targets[name].as_subclass(Tensor)
-            for index, each in enumerate(batch.ids):
-                found[each, name] = error(task, raw[name][index : index + 1], target[index : index + 1])
-    return found
-
-
-def precision(scores: dict[tuple[str, str], float], faults: dict[tuple[str, str], str], task: str, fault: str) -> float:
+def precision(scores: np.ndarray, injected: Injected, task: str, fault: str) -> float:
     """The share of faults among the first 5 % of the labels of a task that are right or have this fault."""
-    own = {key: value for key, value in scores.items() if key[1] == task and faults.get(key, fault) == fault}
-    first = sorted(own, key=lambda key: -own[key])[: round(FIRST * len(own))]
-    return sum(key in faults for key in first) / len(first)
+    own = [row for row in range(len(scores)) if injected.get((task, row), fault) == fault]
+    first = sorted(own, key=lambda row: -scores[row])[: round(FIRST * len(own))]
+    return sum((task, row) in injected for row in first) / len(first)
 
 
 def report(found: list[dict[str, dict[str, float]]]) -> None:
@@ -158,7 +194,7 @@ def report(found: list[dict[str, dict[str, float]]]) -> None:
     print(f"{len(found)} seeds: precision in the first {FIRST:.0%}")
     for fault in FAULTS:
         said = []
-        for way in ("audit", "loss", "chance"):
+        for way in WAYS:
             values = np.array([each[fault][way] for each in found])
             said.append(f"{way} {values.mean():.3f} ± {values.std(ddof=1) if len(values) > 1 else float('nan'):.3f}")
         print(f"  {fault:10} {'  '.join(said)}", flush=True)

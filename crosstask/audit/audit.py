@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from crosstask.audit.duplicates import duplicates
-from crosstask.audit.evidence import LOSS
+from crosstask.audit.evidence import LOSS, SCALE
 from crosstask.audit.kinds import DUPLICATE
 from crosstask.audit.look import WIDTH, Examined, RowExamination
 from crosstask.audit.suspicion import suspicion
@@ -32,14 +32,18 @@ NAMES = {
     "shifted": "looks shifted",
     "swapped": "two classes look exchanged",
     "renamed": "a class looks like another",
-    "offset": "looks offset",
-    "scale": "looks like another unit or scale",
+    "added": "looks as if a constant were added",
+    "taken_off": "looks as if a constant were taken off",
+    "too_large": "looks like another unit or scale, too large",
+    "too_small": "looks like another unit or scale, too small",
     "frame": "looks like another frame of axes",
     "inverted": "looks inverted",
     "contradicted": "contradicted",
     DUPLICATE: "a near-duplicate has another label",
 }
 """What a label may have suffered, in words."""
+CLUE_OF = {"added": "offset", "taken_off": "offset", "too_large": SCALE, "too_small": SCALE}
+"""The clue whose words tell more of a fault, where it has another name."""
 SPOILT = 1000
 """Labels of a task that are spoilt on purpose, about, so that it is learnt how wrong ones look."""
 
@@ -90,7 +94,8 @@ class Audited:
     def words(self, suspect: Suspect, batch: Batch) -> str:
         """The reason in words with its details; ``batch`` holds the image alone."""
         clues = self.examinations[self.judges[suspect.index]].words(batch, 0, suspect.task)
-        details = clues[suspect.reason].words if suspect.reason in clues else ""
+        clue = CLUE_OF.get(suspect.reason, suspect.reason)
+        details = clues[clue].words if clue in clues else ""
         return suspect.words + (f": {details}" if details else "")
 
 
@@ -108,7 +113,7 @@ def audit(
     """Rank the labels of ``data``.
 
     One pass over the images, resumed where it was left; of near-duplicates at most 1,000 pairs are read again. In
-    memory are, of each image, 476 bytes for each task and 4 for each feature of the encoder.
+    memory are, of each image, 612 bytes for each task and 4 for each feature of the encoder.
 
     Args:
         judges: the run, or one run per fold that did not train on the images of its fold.

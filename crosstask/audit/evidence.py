@@ -42,6 +42,7 @@ _ENDS = 0.05, 0.95
 
 Values = Tensor
 Mismatch = Callable[[Values, Values], Tensor]
+"""A prediction (C, H, W) and labels (..., C, H, W) to the loss of each, (...)."""
 
 
 class Clue(NamedTuple):
@@ -69,9 +70,10 @@ def gains(
     own = float(loss(prediction, label))
     found = {LOSS: Clue(own)}
     for name, forms in repairs:
-        clues = [Clue(own - float(loss(prediction, form)), words) for words, form in forms]
-        known = [clue for clue in clues if not math.isnan(clue.value)]
-        found[name] = max(known, key=lambda clue: clue.value, default=Clue(math.nan))
+        words, readings = zip(*forms, strict=True)
+        gain = own - loss(prediction, torch.stack(readings))
+        best = int(gain.nan_to_num(-math.inf).argmax())
+        found[name] = Clue(float(gain[best]), words[best])
     return found
 
 
@@ -188,11 +190,12 @@ def geometric(
     small, half = prediction[..., ::2, ::2], label[..., ::2, ::2]
     found["shifted"] = gains(loss, small, half, [("shifted", variants.shifted(half))])["shifted"]
     lines, seen = edges(drawn(label)), edges(resized(image, label.shape[-2:]))
-    own, mirrored = together(lines, seen), together(variants.mirrored(lines), seen)
-    moved = [together(form, seen) for _, form in variants.shifted(lines[None])]
+    own, mirrored = together(torch.stack([lines, variants.mirrored(lines)]), seen).tolist()
     found["outlines"] = Clue(-own)
     found["outlines_mirrored"] = Clue(mirrored - own)
-    found["outlines_shifted"] = Clue(max((each for each in moved if each == each), default=math.nan) - own)
+    lines, seen = lines[::2, ::2], seen[::2, ::2]
+    moved = together(torch.stack([lines, *(form for _, form in variants.shifted(lines))]), seen)
+    found["outlines_shifted"] = Clue(float(moved[1:].nan_to_num(-1).max() - moved[0]))
     return found
 
 
@@ -215,31 +218,36 @@ def edges(maps: Tensor) -> Tensor:
     return F.avg_pool2d(drawn[None], 3, 1, 1, count_include_pad=False)[0].where(~unknown, torch.nan)
 
 
-def together(lines: Tensor, seen: Tensor) -> float:
-    """The correlation of two maps where both are known; NaN where one is flat."""
-    known = ~(lines.isnan() | seen.isnan()).flatten()
-    one, other = lines.flatten()[known], seen.flatten()[known]
-    if len(one) < 2:
-        return math.nan
-    one, other = one - one.mean(), other - other.mean()
-    norm = float(one.norm() * other.norm())
-    return float(one @ other) / norm if norm > 0 else math.nan
+def together(lines: Tensor, seen: Tensor) -> Tensor:
+    """The correlation of each of several maps (S, H, W) with one (H, W) where both are known, (S,); NaN where one is
+    flat."""
+    known = ~(lines.isnan() | seen.isnan())
+    count = known.sum((1, 2)).clamp(min=1)
+
+    def centred(maps: Tensor) -> Tensor:
+        there = maps.where(known, 0.0)
+        return (there - (there.sum((1, 2)) / count)[:, None, None]).where(known, 0.0)
+
+    one, other = centred(lines), centred(seen.expand_as(lines))
+    norm = (one.square().sum((1, 2)) * other.square().sum((1, 2))).sqrt()
+    return ((one * other).sum((1, 2)) / norm).where(norm > 1e-9, torch.nan)
 
 
 def surprise(prediction: Values, label: Values) -> Tensor:
     """-log of the probability of the labelled class, averaged over the known pixels."""
-    return -(label * prediction.clamp(min=_FLOOR).log()).sum(0).nanmean()
+    return -(label * prediction.clamp(min=_FLOOR).log()).sum(-3).nanmean((-2, -1))
 
 
 def _scale_free(prediction: Values, label: Values) -> Tensor:
-    apart = label.log() - prediction.log()
-    return (apart - apart.nanmedian()).abs().nanmean()
+    apart = (label.log() - prediction.log()).flatten(-3)
+    return (apart - apart.nanmedian(-1, keepdim=True).values).abs().nanmean(-1)
 
 
 def _angle(prediction: Values, label: Values) -> Tensor:
-    return ((1 - (prediction * label).sum(0)) / 2).nanmean()
+    return ((1 - (prediction * label).sum(-3)) / 2).nanmean((-2, -1))
 
 
 def _binary(prediction: Values, label: Values) -> Tensor:
     sure = prediction.clamp(_FLOOR, 1 - _FLOOR)
-    return -(label * sure.log() + (1 - label) * (1 - sure).log()).nanmean()
+    entropy = -(label * sure.log() + (1 - label) * (1 - sure).log())
+    return entropy.nanmean() if label.ndim == 1 else entropy.nanmean((-3, -2, -1))

@@ -16,7 +16,7 @@ from torch import Tensor
 from crosstask.audit import variants
 from crosstask.tasks.base import Task
 
-UNITS = (3.28084, 0.3048, 0.1, 10.0, 2.54, 0.39, 2.0, 0.5)
+UNITS = (3.28084, 10.0, 2.54, 2.0)
 """Factors by which lengths in another unit, or of another camera, are wrong."""
 _LEAST = 0.02
 
@@ -84,15 +84,24 @@ def renamed(label: Tensor, other: Tensor | None, chance: np.random.Generator) ->
     return spoilt
 
 
-def offset(label: Tensor, other: Tensor | None, chance: np.random.Generator) -> Tensor:
-    """15 to 60 % of the median added, or taken off."""
-    by = float(label.nanmedian()) * chance.uniform(0.15, 0.6) * chance.choice([-1, 1])
-    return torch.maximum(label + by, 0.05 * label)
+def added(label: Tensor, other: Tensor | None, chance: np.random.Generator) -> Tensor:
+    """15 to 60 % of the median added."""
+    return label + float(label.nanmedian()) * chance.uniform(0.15, 0.6)
 
 
-def scale(label: Tensor, other: Tensor | None, chance: np.random.Generator) -> Tensor:
-    """In another unit."""
+def taken_off(label: Tensor, other: Tensor | None, chance: np.random.Generator) -> Tensor:
+    """15 to 60 % of the median taken off."""
+    return torch.maximum(label - float(label.nanmedian()) * chance.uniform(0.15, 0.6), 0.05 * label)
+
+
+def too_large(label: Tensor, other: Tensor | None, chance: np.random.Generator) -> Tensor:
+    """In another unit, so that numbers are too large."""
     return label * float(chance.choice(UNITS))
+
+
+def too_small(label: Tensor, other: Tensor | None, chance: np.random.Generator) -> Tensor:
+    """In another unit, so that numbers are too small."""
+    return label / float(chance.choice(UNITS))
 
 
 def frame(label: Tensor, other: Tensor | None, chance: np.random.Generator) -> Tensor:
@@ -127,7 +136,7 @@ def _there(label: Tensor) -> np.ndarray:
     return (shares >= _LEAST).nonzero()[:, 0].numpy()
 
 
-_LENGTHS: dict[str, Fault] = {"offset": offset, "scale": scale}
+_LENGTHS: dict[str, Fault] = {"added": added, "taken_off": taken_off, "too_large": too_large, "too_small": too_small}
 _OWN: dict[str, dict[str, Fault]] = {
     "segmentation": {"swapped": swapped, "renamed": renamed},
     "depth": _LENGTHS,

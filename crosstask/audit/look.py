@@ -19,7 +19,7 @@ from crosstask.evaluation.disagreement import disagreement, relations
 from crosstask.evaluation.looks import Looker
 from crosstask.tasks.base import Task
 
-DOUBTS, CLUES, FAULTS = 2, 14, 6
+DOUBTS, CLUES, FAULTS = 2, 14, 8
 READING = DOUBTS + CLUES + 1
 """Numbers per label: measures of doubt, clues, how much more the label than the prediction contradicts other tasks."""
 WIDTH = READING * (1 + FAULTS)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 SHIFTS = (-0.24, -0.16, -0.08, 0.0, 0.08, 0.16, 0.24)
@@ -32,25 +33,18 @@ def turned(label: Tensor) -> Tensor:
 
 
 def shifted(label: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """The label moved back by each pair of :data:`SHIFTS` but none, with the words for what it had suffered."""
+    """The label moved back by each pair of :data:`SHIFTS` but none, with the words for what it had suffered; NaN where
+    nothing came from."""
     height, width = label.shape[-2:]
+    most = round(max(SHIFTS) * height), round(max(SHIFTS) * width)
+    padded = F.pad(label, (most[1], most[1], most[0], most[0]), value=torch.nan)
     for down, right in product(SHIFTS, SHIFTS):
         rows, columns = round(down * height), round(right * width)
         if rows or columns:
             words = [f"{abs(share):.1%} {way[share < 0]}" for share, way in (
                 (down, ("down", "up")), (right, ("right", "left"))) if share]  # fmt: skip
-            yield " and ".join(words), moved(label, -rows, -columns)
-
-
-def moved(label: Tensor, rows: int, columns: int) -> Tensor:
-    """The label moved down and to the right; NaN where nothing came from."""
-    height, width = label.shape[-2:]
-    out = torch.full_like(label, torch.nan)
-    top, left = max(rows, 0), max(columns, 0)
-    bottom, right = height + min(rows, 0), width + min(columns, 0)
-    if top < bottom and left < right:
-        out[..., top:bottom, left:right] = label[..., top - rows : bottom - rows, left - columns : right - columns]
-    return out
+            top, left = most[0] + rows, most[1] + columns
+            yield " and ".join(words), padded[..., top : top + height, left : left + width]
 
 
 def turned_axes(label: Tensor) -> Iterator[tuple[str, Tensor]]:

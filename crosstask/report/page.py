@@ -18,6 +18,7 @@ from crosstask.data.labels.subsets import Subset
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.transforms.chains import evaluation
+from crosstask.reading import read_text
 from crosstask.report.coverage import coverage_tables
 from crosstask.report.curves import curve_charts, efficiency_charts
 from crosstask.report.facts import facts_of
@@ -92,7 +93,7 @@ def context(subject: Subject) -> dict[str, Any]:
         "classes": class_tables(subject),
         "protocols": facts.protocols,
         "command": facts.command,
-        "recipe": (subject.path / "recipe.yaml").read_text(encoding="utf-8"),
+        "recipe": read_text(subject.path / "recipe.yaml"),
         "environments": _environments(subject),
         "data": _data_for_script(shown, subject),
     }

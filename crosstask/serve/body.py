@@ -10,7 +10,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from crosstask.serve.options import Limits
-from crosstask.serve.refusal import Refusal
+from crosstask.serve.refusal import Refusal, left
 
 _PART = "image"
 _ENVELOPE = 2**16
@@ -40,7 +40,7 @@ async def read_picture(request: Request, limits: Limits) -> bytes:
             408, "too_slow", f"the upload took more than {limits.seconds:g} seconds: send a smaller picture"
         ) from None
     except ClientDisconnect:
-        raise Refusal(400, "gone", "the upload ended before it was whole: send it again") from None
+        raise left() from None
     if not form:
         return body
     picture = await _part(request.headers, body)

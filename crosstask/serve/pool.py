@@ -6,7 +6,7 @@ import asyncio
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from multiprocessing.connection import wait
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from crosstask.errors import RunError, UserError
 from crosstask.serve.options import Job, Limits, pinned
-from crosstask.serve.refusal import Refusal, busy
+from crosstask.serve.refusal import Refusal, busy, left
 from crosstask.serve.wire import Message, receive, send
 
 log = logging.getLogger(__name__)
@@ -143,13 +143,21 @@ class Pool:
         """Whether no further request can wait."""
         return self.asked >= self.workers + self.limits.queue
 
-    async def ask(self, head: dict[str, Any], body: bytes) -> Message:
+    async def ask(self, head: dict[str, Any], body: bytes, gone: Callable[[], Awaitable[bool]]) -> Message:
         """The answer of a worker to a picture.
+
+        Args:
+            head: what is asked for.
+            body: the picture.
+            gone: whether whoever asked has left meanwhile; then no worker is bothered.
 
         Raises:
             Refusal: 503 none was free in time, or it died; 504 it took too long, and was ended; or what it says.
         """
         worker = await self._free()
+        if await gone():
+            self._idle.put_nowait(worker)
+            raise left()
         number = next(self._numbers)
         try:
             asking = self._thread(worker.ask, Message({**head, "number": number}, body))

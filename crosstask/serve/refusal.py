@@ -28,6 +28,11 @@ class Refusal(Exception):
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
 
+def left() -> Refusal:
+    """400: whoever asked did not wait for the end; nobody reads this but a log."""
+    return Refusal(400, "gone", "the client left before the end: send it again")
+
+
 def busy(message: str, retry_after: int = 1) -> Refusal:
     """503: nothing is wrong with the request, and it may be sent again."""
     return Refusal(503, "busy", message, retry_after)

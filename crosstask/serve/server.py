@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import signal
 import socket
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from crosstask.errors import UserError
 from crosstask.serve.options import Job, Limits
@@ -69,9 +71,48 @@ def is_local(listening: socket.socket) -> bool:
     return ipaddress.ip_address(listening.getsockname()[0].partition("%")[0]).is_loopback
 
 
-async def run_app(app: Any, listening: socket.socket, **options: Any) -> None:
-    """Answer until interrupted."""
-    settings: dict[str, Any] = {"log_level": "warning", "lifespan": "off", "http": "h11", "loop": "asyncio"} | options
+class Impatient(H11Protocol):
+    """A connection that is closed where the head of a request does not come in time, so that nobody can hold it for
+    nothing.
+
+    Args:
+        seconds: from the connection, or from the first byte of a later request, to the end of a head.
+    """
+
+    def __init__(self, *arguments: Any, seconds: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.seconds = seconds
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait on while no request is whole as far as its head."""
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        waiting = self.cycle is None or self.cycle.response_complete
+        if waiting and self._patience is None:
+            self._patience = self.loop.call_later(self.seconds, self.transport.close)
+        elif not waiting and self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+
+async def run_app(app: Any, listening: socket.socket, seconds: float = 30.0, **options: Any) -> None:
+    """Answer until interrupted; a connection on which nothing is asked within ``seconds`` is closed."""
+    http = functools.partial(Impatient, seconds=seconds)
+    settings: dict[str, Any] = {"log_level": "warning", "lifespan": "off", "http": http, "loop": "asyncio"} | options
     config = uvicorn.Config(app, server_header=False, timeout_graceful_shutdown=10, **settings)
     await Server(config).serve([listening])
 
@@ -95,6 +136,6 @@ async def serve(
     await pool.start()
     try:
         started(pool)
-        await run_app(web(pool), listening)
+        await run_app(web(pool), listening, limits.seconds)
     finally:
         await pool.close()

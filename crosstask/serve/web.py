@@ -44,7 +44,7 @@ def web(pool: Pool) -> FastAPI:
             asked = read_asked(
                 request.query_params.multi_items(), request.headers.get("accept", ""), pool.said["tasks"]
             )
-            answer = await pool.ask(asked.head, await read_picture(request, pool.limits))
+            answer = await pool.ask(asked.head, await read_picture(request, pool.limits), request.is_disconnected)
         finally:
             pool.asked -= 1
         named = {"Content-Disposition": 'attachment; filename="prediction.zip"'} if asked.form == ZIP else {}

@@ -85,10 +85,16 @@ def objectives(found: Survey) -> list[tuple[str, dict[str, Any], str]]:
     """Name, options and reason of each objective."""
     chosen: list[tuple[str, dict[str, Any], str]] = [("supervised", {}, "the labels there are")]
     kinds = [type(task) for task in found.tasks.values()]
-    if kinds.count(Depth) == 1 and kinds.count(Normals) == 1 and found.camera:
-        why = "depth and normals of one surface teach each other: their camera is known"
+    if kinds.count(Depth) == 1 and kinds.count(Normals) == 1 and found.camera and _apart(found):
+        why = f"depth and normals of one surface teach each other, where one is known ({_apart(found):,} rows)"
         chosen.append(("geometry", {"weight": 1.0}, why))
     return chosen
+
+
+def _apart(found: Survey) -> int:
+    """How many rows have a label of depth or of normals, but not of both."""
+    names = sorted(name for name, task in found.tasks.items() if isinstance(task, Depth | Normals))
+    return sum(found.labelled[name] for name in names) - 2 * found.meet[names[0], names[1]]
 
 
 def hints(found: Survey) -> list[str]:
@@ -98,6 +104,8 @@ def hints(found: Survey) -> list[str]:
     depth, normals = ("depth" in kinds.values()), ("normals" in kinds.values())
     if depth and normals and not found.camera:
         said.append("geometry: depth and normals can teach each other once the table has the camera (fx, fy, cx, cy)")
+    elif depth and normals and not any(name == "geometry" for name, _, _ in objectives(found)):
+        said.append("geometry: nothing to do where depth and normals are known of the same images")
     for one, kind in kinds.items():
         for other in (name for name, its in kinds.items() if kind == "category" and its == "tags"):
             together = found.meet[min(one, other), max(one, other)]

@@ -153,12 +153,13 @@ def test_every_kind_is_examined_and_fits_its_row(kind):
     assert len(faults_of(task)) <= FAULTS
 
 
-def test_moving_back_what_was_moved():
-    maps = torch.rand(2, 10, 12)
-    back = variants.moved(variants.moved(maps, 3, -2), -3, 2)
+def test_a_label_that_was_moved_is_moved_back_and_nothing_is_made_up():
+    maps = torch.rand(2, 25, 50)
+    forms = dict(variants.shifted(maps.roll((4, -8), (1, 2))))
+    back = forms["16.0% down and 16.0% left"]
     known = ~back.isnan()
-    assert int(known[0].sum()) == 7 * 10
-    assert torch.equal(back[known], maps[known])
+    assert int(known[0].sum()) == 21 * 42
+    assert torch.equal(back[known].reshape(2, 21, 42), maps[:, :21, 8:])
 
 
 def test_large_maps_are_compared_coarsely():
@@ -200,11 +201,15 @@ def test_what_exchanges_classes_needs_two_of_them():
 
 def test_outlines_lie_on_those_of_the_image():
     image = torch.stack([_scene().float()] * 3) / 3 + 0.02 * torch.rand(3, 32, 48)
-    right = together(edges(_one_hot(_scene())), edges(image))
-    wrong = together(edges(_one_hot(_scene()).flip(-1)), edges(image))
+    lines = torch.stack([edges(_one_hot(_scene())), edges(_one_hot(_scene()).flip(-1))])
+    lines[:, 3:5] = math.nan
+    seen = edges(image)
+    right, wrong = together(lines, seen).tolist()
     assert right > 0.5 > wrong + 0.2
-    assert math.isnan(together(edges(torch.zeros(1, 8, 8)), edges(torch.rand(3, 8, 8))))
-    assert math.isnan(together(edges(torch.full((1, 8, 8), math.nan)), edges(torch.rand(3, 8, 8))))
+    known = ~lines[0].isnan()
+    assert right == pytest.approx(np.corrcoef(lines[0][known].numpy(), seen[known].numpy())[0, 1], abs=1e-5)
+    nothing = torch.stack([edges(torch.zeros(1, 32, 48)), edges(torch.full((1, 32, 48), math.nan))])
+    assert together(nothing, seen).isnan().all()
 
 
 def test_a_constant_bends_what_is_flat_and_a_factor_does_not():

@@ -18,7 +18,7 @@ from tests.serve.test_answers import agrees
 @pytest.fixture(scope="module")
 def one(run):
     """A server with one worker, and little patience."""
-    with serving(run, seconds=2.0) as server:
+    with serving(run, seconds=5.0) as server:
         yield server
 
 
@@ -35,6 +35,7 @@ def test_a_worker_killed_in_the_middle_answers_503_and_is_replaced(one, model):
         assert "again" in first.result().json()["error"]["message"]
         assert first.result().headers["retry-after"]
         for seed, answer in enumerate(rest, 1):  # those that waited are answered by the next, and rightly
+            assert answer.result().status_code == 200, answer.result().text
             assert agrees(answer.result().json(), picture(seed), model)
     assert worker not in one.pids
     assert one.client.get("/health").json()["workers"]["restarts"] == 1
@@ -53,8 +54,8 @@ def test_one_that_hangs_is_ended_in_time(one, model):
     began = time.monotonic()
     answer = one.client.post("/predict", content=picture(0))
     assert answer.status_code == 504
-    assert "2 seconds" in answer.json()["error"]["message"]
-    assert time.monotonic() - began < 10
+    assert "5 seconds" in answer.json()["error"]["message"]
+    assert time.monotonic() - began < 20
     until(lambda: one.pool.ready and worker not in one.pids)
     until(lambda: not psutil.pid_exists(worker))
     assert agrees(one.client.post("/predict", content=picture(8)).json(), picture(8), model)

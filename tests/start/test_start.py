@@ -100,6 +100,13 @@ def test_names_that_are_too_few_are_told_of(tiny, tmp_path):
 def test_a_camera_brings_geometry_and_sets_of_labels_are_mixed(tiny, tmp_path):
     table = read_table(tiny)
     camera = {"fx": "50", "fy": "50", "cx": "48", "cy": "32"}
+    write_table(
+        replace(table, columns=(*table.columns, *camera), rows=[row | camera for row in table.rows]),
+        tmp_path / "both.csv",
+    )
+    text, recipe = started(tmp_path / "both.csv")
+    assert list(recipe.sections["objectives"]) == ["supervised"]  # geometry would count nothing
+    assert "# geometry: nothing to do where depth and normals are known of the same images" in text
     rows = [row | camera | ({"depth": ""} if index % 2 else {}) for index, row in enumerate(table.rows)]
     write_table(replace(table, columns=(*table.columns, *camera), rows=rows), tmp_path / "camera.csv")
     _, recipe = started(tmp_path / "camera.csv")

@@ -36,7 +36,8 @@ def read_entries(
 ) -> dict[str, str]:
     """Labels by id, as text of cells; blank where a label is not known.
 
-    A JSON file is one object, id -> value or list of values ([] is "known to have none", null unknown). In a table the
+    A JSON file is one object, id -> value or list of values ([] is "known to have none", null unknown; where the lists
+    have several lengths, a tag that is there twice counts once). In a table the
     ids are in the column ``id``, or else in the first one. One column is taken as it is. Several become tags: a column
     that holds nothing but 0 and 1 (true and false) is a tag of its name where it is 1, any other column gives tags
     ``column=value``; those of a blank cell are unknown (``?tag``).
@@ -110,7 +111,11 @@ def _read_json(path: Path) -> dict[str, str]:
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds a {type(content).__name__}: write one object, id -> value or list of values")
 
+    lengths = {len(value) for value in content.values() if isinstance(value, list)}
+
     def cell(name: str, value: Any) -> str:
+        if isinstance(value, list) and len(lengths) > 1 and not any(isinstance(part, (list, dict)) for part in value):
+            value = list(dict.fromkeys(value))  # lists of many lengths name what is there: twice is once
         try:
             return NONE if value == [] else typed(value)
         except ValueError as error:

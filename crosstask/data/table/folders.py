@@ -182,9 +182,9 @@ def make_table(
         DataError: ``out`` exists and ``append`` is not set, or the other way round; see :func:`table_from_folders`.
     """
     out = Path(out)
-    for split in splits:
+    for each in splits:
         try:
-            require_name(split, "--split", "name of a split that results can be named after")
+            require_name(each, "--split", "name of a split that results can be named after")
         except ValueError as error:
             raise DataError(str(error)) from None
     if len(splits) > 1 and SPLIT not in patterns.get("image", ""):

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from crosstask.data.table.entries import read_entries
 from crosstask.data.table.folders import make_table, table_from_folders
 from crosstask.data.table.table import read_table
 from crosstask.errors import DataError
@@ -209,3 +210,16 @@ def test_real_sets(tmp_path, name, splits, patterns, rows, labels):
     assert sum(match.labelled for matches in listing.matches.values() for match in matches.values()) == labels
     for column in table.file_columns():
         assert all(not row[column] or table.resolve(i, column).is_file() for i, row in enumerate(table.rows))
+
+
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ([[3, 7, 7], [1]], ["[3, 7]", "[1]"]),
+        ([["dog", "cat", "dog"], []], ["dog;cat", "-"]),
+        ([[1, 0, 1], [0, 0, 1]], ["[1, 0, 1]", "[0, 0, 1]"]),
+    ],
+)
+def test_a_tag_that_is_listed_twice_counts_once_where_lists_are_no_vectors(lists, expected, tmp_path):
+    (tmp_path / "tags.json").write_text(json.dumps({str(index): each for index, each in enumerate(lists)}))
+    assert list(read_entries(tmp_path, "tags", "tags.json").values()) == expected
