@@ -127,12 +127,19 @@ def _typed(cls: type, options: Mapping[str, Any], where: str) -> dict[str, Any]:
     hints, ranges = hints_of(cls), hints_of(cls, ranges=True)
     try:
         require_plain(options, where)
-        typed = {key: as_typed(value, hints.get(key, Any), f"{where}.{key}", resolve) for key, value in options.items()}
+        typed = {key: as_typed(value, hints.get(key, Any), f"{where}.{key}", _nested) for key, value in options.items()}
         for key, value in typed.items():
             check_range(value, ranges.get(key), f"{where}.{key}")
         return typed
     except ValueError as error:
         raise RecipeError(str(error)) from None
+
+
+def _nested(cls: type, options: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """As :func:`resolve`, and made once, so that what the constructor refuses is named with the whole key."""
+    values = resolve(cls, options, where)
+    build(cls, values, where, {})
+    return values
 
 
 def _free(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:

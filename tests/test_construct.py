@@ -85,7 +85,7 @@ def test_what_a_nested_dataclass_refuses_is_one_line_too():
             self.inner = inner
 
     assert construct(Outer, {"inner": {"depth": 2}}, "outer").inner == Inner(2)
-    with pytest.raises(RecipeError, match=r"^outer: depth must not be negative, found -1$"):
+    with pytest.raises(RecipeError, match=r"^outer.inner.depth must not be negative, found -1$"):
         construct(Outer, {"inner": {"depth": -1}}, "outer")
 
 

@@ -9,7 +9,7 @@ depth moved by 15 to 25 % of the picture, or a metre added, or in a wrong unit (
 or a tenth). Heads on a frozen encoder (:mod:`benchmarks.studies.frozen`) are trained on all labels but those of a fold,
 faults too, and predict that fold; evidence, faults to learn from and suspicion are those of the command. Of each fault:
 the precision among the first 5 % of the labels of the task that are right or have this fault; *audit* by suspicion,
-*of its kind* by the odds of the one fault that it is. Baselines: the mean loss of a label, and chance. A seed that is
+*by reason* those whose reason is this fault first. Baselines: the mean loss of a label, and chance. A seed that is
 finished is not done again.
 """
 
@@ -41,7 +41,8 @@ KINDS = {"mirrored": ["mirrored"], "exchanged": ["swapped"], "moved": ["shifted"
 FIRST, FOLDS, CELLS = 0.05, 3, 32
 STEP = 4
 """Labels are looked at at every so many pixels; predictions at half as many."""
-WAYS = ("audit", "of its kind", "loss", "chance")
+WAYS = ("audit", "by reason", "loss", "chance")
+INJECTED = "injected.json"
 Injected = dict[tuple[str, int], str]
 
 
@@ -61,28 +62,38 @@ def main() -> None:
         file = arguments.out / f"seed_{seed}.json"
         if not file.is_file():
             images = images or frozen(table, arguments.out / "train.pt", np.arange(len(table)))
-            measured = one_seed(table, images, seed, arguments.share, arguments.spoilt)
+            part = arguments.out / f"seed_{seed}"
+            measured = one_seed(table, images, seed, arguments.share, arguments.spoilt, part)
             write(file, json.dumps(measured, indent=1))
         found.append(json.loads(file.read_text()))
         report(found)
 
 
 @torch.no_grad()
-def one_seed(table: Table, images: Frozen, seed: int, share: float, spoilt: int) -> dict[str, dict[str, float]]:
-    """Precision by fault and ranking."""
+def one_seed(
+    table: Table, images: Frozen, seed: int, share: float, spoilt: int, part: Path
+) -> dict[str, dict[str, float]]:
+    """Precision by fault and ranking; the evidence stays in the folder ``part``, where it is found again."""
     tasks: dict[str, Task] = {"semantic": Segmentation("semantic", classes=13), "depth": Depth("depth", loss="log")}
-    labels, injected = with_faults(table, tasks, seed, share)
-    values = out_of_fold(images, {name: each[..., 1::2, 1::2] for name, each in labels.items()}, tasks, seed)
+    if not (part / INJECTED).is_file():
+        labels, faults = with_faults(table, tasks, seed, share)
+        values = out_of_fold(images, {name: each[..., 1::2, 1::2] for name, each in labels.items()}, tasks, seed)
+        part.mkdir(parents=True, exist_ok=True)
+        for name, task in tasks.items():
+            readings, losses = examined(task, values[name], labels[name], images, spoilt, seed)
+            np.savez(part / f"{name}.npz", readings=readings, losses=losses)
+        write(part / INJECTED, json.dumps([[*key, fault] for key, fault in faults.items()]))
+    injected: Injected = {(name, row): fault for name, row, fault in json.loads((part / INJECTED).read_text())}
     found = {}
     for name, task in tasks.items():
-        readings, losses = examined(task, values[name], labels[name], images, spoilt, seed)
-        logarithm, names = judged(readings), ["right", *faults_of(task)]
-        scores = {"audit": np.logaddexp.reduce(logarithm[:, 1:], 1) - logarithm[:, 0], "loss": losses}
+        evidence, names = np.load(part / f"{name}.npz"), list(faults_of(task))
+        logarithm = judged(evidence["readings"])
+        suspicion, reason = np.logaddexp.reduce(logarithm[:, 1:], 1) - logarithm[:, 0], logarithm[:, 1:].argmax(1)
         for fault in [each for each, of in FAULTS.items() if of == name]:
-            own = logarithm[:, [names.index(each) for each in KINDS[fault]]]
-            scores["of its kind"] = np.logaddexp.reduce(own, 1) - logarithm[:, 0]
+            own = np.isin(reason, [names.index(each) for each in KINDS[fault]])
+            scores = {"audit": suspicion, "by reason": suspicion + 1e3 * own, "loss": evidence["losses"]}
             found[fault] = {way: precision(each, injected, name, fault) for way, each in scores.items()}
-            right = sum((name, row) not in injected for row in range(len(losses)))
+            right = sum((name, row) not in injected for row in range(len(suspicion)))
             wrong = sum(each == fault for (of, _), each in injected.items() if of == name)
             found[fault]["chance"] = wrong / (right + wrong)
     return found

@@ -34,6 +34,8 @@ PRIOR = 0.1
 GROUPS = 5
 FEWEST = 10
 """Spoilt labels without which nothing is learnt; labels are ranked by their loss."""
+TEACHERS = 10_000
+"""Labels as they are that teach what right ones look like, about, at most."""
 LOW, HIGH = 0.7, 0.85
 LEAST, MOST = 0.4, 2.0
 _PENALTY = 1e-3
@@ -86,18 +88,22 @@ def judged(readings: np.ndarray) -> np.ndarray:
     """
     usual = Usual(readings[:, 0])
     own = _inputs(usual(readings[:, 0]))
-    there = torch.from_numpy(np.isfinite(readings).any(2))
-    sample = there[:, 1:].any(1).nonzero()[:, 0]
-    spoilt, there = _inputs(usual(readings[sample.numpy()])), there[sample]
+    there = torch.from_numpy(np.isfinite(readings[:, 1:]).any(2))
+    sample = there.any(1).nonzero()[:, 0]
+    spoilt, there = _inputs(usual(readings[sample.numpy(), 1:])), there[sample]
     group = torch.arange(len(readings)) % GROUPS
     found = torch.zeros(len(readings), readings.shape[1], dtype=torch.float64)
-    trusted = torch.ones(len(sample), dtype=torch.bool)
+    trusted = torch.ones(len(readings), dtype=torch.bool)
     for _ in range(2):
         for number in range(GROUPS):
-            others = (group[sample] != number) & trusted
-            weights = _regression(spoilt[others], there[others])
-            found[group == number] = _with_prior(own[group == number] @ weights, there[others].any(0))
-        trusted = found[sample, 0] > math.log(0.5)
+            others = (group[sample] != number) & trusted[sample]
+            right = ((group != number) & trusted).nonzero()[:, 0]
+            right = right[:: max(len(right) // TEACHERS, 1)]
+            rows = torch.cat([own[right], spoilt[others][there[others]]])
+            label = torch.cat([torch.zeros_like(right), 1 + there[others].nonzero()[:, 1]])
+            weights = _regression(rows, label, readings.shape[1])
+            found[group == number] = _with_prior(own[group == number] @ weights, label)
+        trusted = found[:, 0] > math.log(0.5)
     return found.numpy()
 
 
@@ -126,31 +132,31 @@ def _inputs(numbers: np.ndarray) -> Tensor:
     return torch.cat([bent, bent.abs(), torch.ones_like(bent[..., :1])], -1)
 
 
-def _regression(inputs: Tensor, there: Tensor) -> Tensor:
-    """Weights (K, 1 + F) of a softmax regression on inputs (N, 1 + F, K) whose second axis is the class."""
-    classes = there.shape[1]
-    rows, label = inputs[there], there.nonzero()[:, 1]
+def _regression(rows: Tensor, label: Tensor, classes: int) -> Tensor:
+    """Weights (K, C) of a softmax regression of labels (N,) on rows (N, K), all classes of equal weight."""
     count = label.bincount(minlength=classes).clamp(min=1)
-    each = 1 / (count[label] * (count > 0).sum())
-    weights = torch.zeros(inputs.shape[-1], classes, dtype=torch.float64, requires_grad=True)
+    each = 1 / (count[label] * len(label.unique()))
+    weights = torch.zeros(rows.shape[1], classes, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
         loss = (torch.nn.functional.cross_entropy(rows @ weights, label, reduction="none") * each).sum()
         loss = loss + _PENALTY * weights[:-1].square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     with torch.enable_grad():
-        optimiser.step(closure)  # type: ignore[no-untyped-call]
+        optimiser.step(closure)
     return weights.detach()
 
 
-def _with_prior(logits: Tensor, there: Tensor) -> Tensor:
-    """Log-probabilities where right and faults are not as frequent as each other."""
-    faults = max(int(there[1:].sum()), 1)
-    prior = torch.full((len(there),), math.log(PRIOR / faults), dtype=torch.float64).where(there, -math.inf)
+def _with_prior(logits: Tensor, label: Tensor) -> Tensor:
+    """Log-probabilities where right and faults are not as frequent as each other; faults without an example are
+    impossible."""
+    there = label.bincount(minlength=logits.shape[1]) > 0
+    prior = torch.full((len(there),), math.log(PRIOR / max(int(there[1:].sum()), 1)), dtype=torch.float64)
+    prior = prior.where(there, -math.inf)
     prior[0] = math.log(1 - PRIOR)
     return (logits + prior).log_softmax(1)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from crosstask.commands.engine_options import add_engine, engine
 from crosstask.commands.json_option import add_json, show
-from crosstask.commands.paths import require_recipe, require_table
-from crosstask.commands.recipe_paths import require_data
+from crosstask.commands.paths import require_table
+from crosstask.commands.recipe_paths import require_data, typed_recipe
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     for name in arguments.table:
         require_table(name)
     if arguments.recipe is not None:
-        require_recipe(arguments.recipe, "--recipe")
+        raw = typed_recipe(arguments.recipe, files=False, flag="--recipe")
         if not arguments.table:
-            require_data(arguments.recipe)
+            require_data(raw)
     from crosstask.commands.console_progress import progress
     from crosstask.data.check.check import check
     from crosstask.data.table.sources import alike, load_tables, readers
@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.recipe is not None:
         from crosstask.recipe import Recipe
 
-        recipe = Recipe.load(arguments.recipe, trust=arguments.trust)
+        recipe = Recipe.of(raw, arguments.trust)
         data = recipe.data
         if data.table is None and not given:
             raise UserError(f"{arguments.recipe}: trains on made-up rooms, there is no table to check: name one")

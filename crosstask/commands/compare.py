@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from crosstask.commands.engine_options import add_on
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
-from crosstask.commands.paths import require_out, require_recipe
-from crosstask.commands.recipe_paths import require_beginnings, require_data
+from crosstask.commands.paths import require_out
+from crosstask.commands.recipe_paths import typed_recipe
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    require_recipe(arguments.recipe)
-    require_data(arguments.recipe, arguments.overrides)
-    require_beginnings(arguments.recipe, arguments.overrides)
+    base = typed_recipe(arguments.recipe, arguments.overrides)
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import shlex
@@ -69,12 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.engine import Engine
     from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
-    from crosstask.recipe.written import read_recipe
 
     if arguments.jobs < 1:
         raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")
     Engine(arguments.on)
-    base = read_recipe(arguments.recipe, arguments.overrides)
     path = Path(arguments.out or Path("runs") / f"compare_{Path(arguments.recipe).stem}")
     labels = (
         parse_labels(arguments.labels)

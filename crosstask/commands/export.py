@@ -56,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
         tolerance=arguments.tolerance,
         overwrite=arguments.overwrite,
     )
-    for file in (written.program, written.onnx):
-        if file is not None:
-            print(f"wrote {file}")
+    for each in (written.program, written.onnx):
+        if each is not None:
+            print(f"wrote {each}")
     if size is not None:
         print(f"show it images scaled so that {size[0]}x{size[1]} just fits in, as measured: see docs/run_exported.py")
     print("any size of: " + (", ".join(written.dynamic) or "nothing, only the shape it was exported with"))

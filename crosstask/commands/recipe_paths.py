@@ -6,24 +6,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crosstask.commands.paths import require_relatedness, require_run, sound
+from crosstask.commands.paths import require_recipe, require_relatedness, require_run, sound
 from crosstask.errors import RecipeError, UserError
 
 
-def require_data(recipe: str | Path, overrides: Sequence[str] = ()) -> None:
-    """The tables of a recipe and the files of its label protocol are there.
+def typed_recipe(source: str, overrides: Sequence[str] = (), files: bool = True, flag: str = "") -> dict[str, Any]:
+    """The plain values of the recipe that was typed.
 
     Args:
-        recipe: file of a recipe, or the name of a shipped one.
+        source: file of a recipe, or the name of a shipped one.
         overrides: dotted flags laid over it.
+        files: whether all files that it names have to be there.
+        flag: the flag it was typed behind, for messages.
 
     Raises:
-        RecipeError: one is missing, or the recipe cannot be read; names the key.
-        UserError: a flag has no value.
+        RecipeError: it cannot be read, or a file it names is missing; names the key.
+        UserError: there is no run to start from, or a flag has no value.
     """
     from crosstask.recipe.written import read_recipe
 
-    data = _section(read_recipe(recipe, overrides), "data")
+    require_recipe(source, flag)
+    raw = read_recipe(source, overrides)
+    if files:
+        require_data(raw)
+        require_beginnings(raw)
+    return raw
+
+
+def require_data(raw: Mapping[str, Any]) -> None:
+    """The tables of a recipe and the files of its label protocol are there.
+
+    Raises:
+        RecipeError: one is missing; names the key.
+    """
+    data = _section(raw, "data")
     for where, path in _tables(data.get("table")):
         if not _there(path, where):
             raise RecipeError(f"{where}: {path}: cannot read the table (No such file or directory): check the path")
@@ -36,6 +52,17 @@ def require_data(recipe: str | Path, overrides: Sequence[str] = ()) -> None:
         raise RecipeError(f"data.labels: {says[kind]}")
 
 
+def require_stored_data(recipe: Path) -> None:
+    """The same, of the recipe in the folder of a run or of rounds.
+
+    Raises:
+        RecipeError: one is missing, or the recipe cannot be read; names the key.
+    """
+    from crosstask.recipe.written import read_recipe
+
+    require_data(read_recipe(recipe))
+
+
 def require_run_and_data(path: str) -> Path:
     """A run directory, the tables of whose recipe are still there.
 
@@ -43,24 +70,19 @@ def require_run_and_data(path: str) -> Path:
         UserError: it is none, or a table is missing; names the key.
     """
     run = require_run(path)
-    require_data(run / "recipe.yaml")
+    require_stored_data(run / "recipe.yaml")
     return run
 
 
-def require_beginnings(recipe: str | Path, overrides: Sequence[str] = ()) -> None:
+def require_beginnings(raw: Mapping[str, Any]) -> None:
     """What a new training begins with is there: weights of the encoder, tables of relatedness, the run to start from.
 
-    Args:
-        recipe: file of a recipe, or the name of a shipped one.
-        overrides: dotted flags laid over it.
-
     Raises:
-        RecipeError: a file is missing, or the recipe cannot be read; names the key.
-        UserError: there is no run to start from, or a flag has no value.
+        RecipeError: a file is missing; names the key.
+        UserError: there is no run to start from.
     """
-    from crosstask.recipe.written import by_name, read_recipe
+    from crosstask.recipe.written import by_name
 
-    raw = read_recipe(recipe, overrides)
     weights = _section(raw, "network").get("weights")
     if isinstance(weights, str) and not _there(weights, "network.weights"):
         raise RecipeError(f"network.weights: there is no file {weights!r}: give a .safetensors or .pth file")

@@ -19,8 +19,8 @@ import argparse
 from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
-from crosstask.commands.paths import require_out, require_recipe
-from crosstask.commands.recipe_paths import require_beginnings, require_data
+from crosstask.commands.paths import require_out
+from crosstask.commands.recipe_paths import require_stored_data, typed_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "label the training images and train again, in rounds; segmentation from tags"
@@ -53,15 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume is not None and (arguments.overrides or arguments.rounds is not None):
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     if arguments.recipe is not None:
-        require_recipe(arguments.recipe)
-        if not arguments.print_config:
-            require_data(arguments.recipe, arguments.overrides)
-            require_beginnings(arguments.recipe, arguments.overrides)
+        rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
+        raw = typed_recipe(arguments.recipe, [*arguments.overrides, *rounds], files=not arguments.print_config)
     resumed = arguments.resume
     if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
         raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
     if resumed:
-        require_data(Path(resumed) / "recipe.yaml")
+        require_stored_data(Path(resumed) / "recipe.yaml")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys
@@ -75,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.recipe import Recipe
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
-    from crosstask.rounds.steps import Interrupted
+    from crosstask.rounds.steps import Interrupted, Means
     from crosstask.training.arithmetic import settled
 
     folder = arguments.out or Path("runs") / Path(arguments.recipe or "").stem
@@ -84,8 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = layout.load(arguments.trust)
         layout.require_unchanged(recipe, arguments.anyway)
     else:
-        rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
-        recipe = Recipe.load(arguments.recipe, [*arguments.overrides, *rounds], arguments.trust)
+        recipe = Recipe.of(raw, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0
@@ -95,7 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
     on = network_engine(arguments)
     bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    refinement = plan(recipe)(recipe, layout, device(arguments.device), arguments.quiet, bar, say, on)
+    means = Means(device(arguments.device), arguments.quiet, bar, say, on)
+    refinement = plan(recipe)(recipe, layout, means)
     if arguments.resume is None:
         layout.begin(recipe)
     try:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.paths import require_out, require_recipe
-from crosstask.commands.recipe_paths import require_beginnings, require_data, require_run_and_data
+from crosstask.commands.paths import require_out
+from crosstask.commands.recipe_paths import require_run_and_data, typed_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "train a recipe into a run directory, or continue one"
@@ -52,10 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.recipe is None:
         require_run_and_data(arguments.resume)
     else:
-        require_recipe(arguments.recipe)
-        if not arguments.print_config:
-            require_data(arguments.recipe, arguments.overrides)
-            require_beginnings(arguments.recipe, arguments.overrides)
+        raw = typed_recipe(arguments.recipe, arguments.overrides, files=not arguments.print_config)
     out = (
         Path(f"runs/{Path(arguments.recipe or '').stem}")
         if arguments.out is None
@@ -73,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.resume, arguments.quiet, arguments.trust, arguments.overrides, arguments.anyway
         )
     else:
-        recipe = Recipe.load(arguments.recipe, arguments.overrides, arguments.trust)
+        recipe = Recipe.of(raw, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0

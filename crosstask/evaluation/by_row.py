@@ -86,7 +86,8 @@ def _pass(
     identity = hashlib.sha256("\0".join(dataset.ids).encode()).hexdigest()
     said = json.dumps([list(key), identity, count, columns, chunk])
     table = np.full((count, columns), np.nan, dtype=np.float32)
-    start = done = _begin(folder, said, table, chunk)
+    known = _same(folder / KEY, said)
+    start = done = _finished(folder, table, chunk) if known else 0
     report = progress or (lambda done, total: None)
     report(done, count)
     if done == count:
@@ -95,6 +96,9 @@ def _pass(
         table[done : done + len(batch)] = measure(batch).numpy()
         done += len(batch)
         while done - start >= chunk or (done == count and done > start):
+            if not known:  # what another pass left there stays until this one has something of its own
+                _begin(folder, said)
+                known = True
             end = min(start + chunk, count)
             _save(folder / f"{start:09d}.npy", table[start:end])
             start = end
@@ -102,14 +106,19 @@ def _pass(
     return table
 
 
-def _begin(folder: Path, said: str, table: np.ndarray, chunk: int) -> int:
+def _same(key: Path, said: str) -> bool:
+    """Whether the pass in a folder is the one that ``said`` stands for."""
+    return key.is_file() and key.read_text(encoding="utf-8", errors="replace") == said
+
+
+def _begin(folder: Path, said: str) -> None:
+    for old in folder.glob("*.npy"):
+        old.unlink()
+    write(folder / KEY, said)
+
+
+def _finished(folder: Path, table: np.ndarray, chunk: int) -> int:
     """Read what is finished into ``table``, and say how many rows that is."""
-    key = folder / KEY
-    if not key.is_file() or key.read_text(encoding="utf-8") != said:
-        for old in folder.glob("*.npy"):
-            old.unlink()
-        write(key, said)
-        return 0
     done = 0
     while done < len(table):
         end = min(done + chunk, len(table))

@@ -24,4 +24,6 @@ def row_images(dataset: Dataset) -> list[Path | None]:
 
 def image_cell(path: Path | str, folder: Path) -> str:
     """A file as a cell of a table in ``folder``: its URL, or its path from there; blank for blank."""
-    return path and (url_of(Path(path)) or Path(os.path.relpath(path, folder)).as_posix())
+    if not str(path):
+        return ""
+    return url_of(Path(path)) or Path(os.path.relpath(path, folder)).as_posix()

@@ -64,6 +64,8 @@ class ScaleCropConsistency(Objective):
         RecipeError: there is no dense task, or a zoom is less than 1.
     """
 
+    additive = False  # windows are drawn
+
     def __init__(
         self, tasks: Mapping[str, Task], network: MultiTaskNetwork, zoom: Sequence[Positive] = (1.0, 1.2, 1.5)
     ) -> None:

@@ -59,13 +59,13 @@ class Redaction:
 
     def __post_init__(self) -> None:
         if self.cell < 1:
-            raise ValueError(f"redaction.cell: expected pixels from 1, found {self.cell}")
+            raise ValueError(f"cell: expected pixels from 1, found {self.cell}")
         if not 0 < self.share <= 1:
-            raise ValueError(f"redaction.share: expected a number above 0, at most 1, found {self.share}")
+            raise ValueError(f"share: expected a number above 0, at most 1, found {self.share}")
         if not 0 < self.cutoff <= 0.5:
-            raise ValueError(f"redaction.cutoff: expected a number above 0, at most 0.5, found {self.cutoff}")
+            raise ValueError(f"cutoff: expected a number above 0, at most 0.5, found {self.cutoff}")
         if not 0 <= self.band[0] < self.band[1]:
-            raise ValueError(f"redaction.band: expected two rising frequencies, found {list(self.band)}")
+            raise ValueError(f"band: expected two rising frequencies, found {list(self.band)}")
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Images (B, 3, H, W) without what is removed.

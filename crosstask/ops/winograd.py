@@ -61,10 +61,10 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx, maps: Tensor, weight: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         inputs, kernels, outputs = _matrices(maps.dtype)
         tiles = _transformed(inputs, _cut(maps))
-        taps = _transformed(kernels, weight.permute(2, 3, 1, 0))
+        taps = _transformed(kernels, weight.permute(2, 3, 0, 1))  # the layout of the weights: (6, 6, D, C)
         ctx.save_for_backward(tiles, taps)
         ctx.size = maps.shape
-        return _joined(_transformed(outputs, tiles @ taps), maps.shape)
+        return _joined(_transformed(outputs, tiles @ taps.mT), maps.shape)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -74,9 +74,9 @@ class _Convolution(torch.autograd.Function):
         products = _transformed(outputs.T, _apart(gradient))
         to_maps = to_weight = None
         if ctx.needs_input_grad[0]:
-            to_maps = _overlapped(_transformed(inputs.T, products @ taps.transpose(2, 3)), ctx.size)
+            to_maps = _overlapped(_transformed(inputs.T, products @ taps), ctx.size)
         if ctx.needs_input_grad[1]:
-            to_weight = _transformed(kernels.T, tiles.transpose(2, 3) @ products).permute(3, 2, 0, 1)
+            to_weight = _transformed(kernels.T, products.mT @ tiles).permute(2, 3, 0, 1)
         return to_maps, to_weight
 
 

@@ -58,16 +58,22 @@ def parse_overrides(arguments: Sequence[str], base: Mapping[str, Any] = {}) -> d
     return merged
 
 
+INSTEAD = {"lr": "lr_factor", "lr_factor": "lr"}
+"""Options that say the same in two ways."""
+
+
 def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """``base`` with ``patch`` laid over it, key by key.
 
     Objectives that a patch names (``a,b``) are all there are then, with the options they had; a patch that gives
     options (``{b: {weight: 2}}``) leaves the others. Where a patch names another ``kind``, the options of the one that
-    stood there go with it.
+    stood there go with it; where it gives ``lr`` or ``lr_factor``, the other one.
     """
     merged = dict(base)
     for key, value in patch.items():
         had = merged.get(key)
+        if key in INSTEAD and value is not None:
+            merged.pop(INSTEAD[key], None)
         if key == "objectives" and value is not None:
             known, named = by_name(had or {}), by_name(value)
             chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in named}

@@ -18,6 +18,7 @@ from crosstask.data.labels.subsets import Subset
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.loading.loader import evaluation_loader
 from crosstask.data.transforms.chains import evaluation
+from crosstask.reading import read_text
 from crosstask.report.coverage import coverage_tables
 from crosstask.report.curves import curve_charts, efficiency_charts
 from crosstask.report.facts import facts_of
@@ -26,7 +27,7 @@ from crosstask.report.history import history_charts
 from crosstask.report.per_class import class_tables
 from crosstask.report.pictures import Gallery, gallery, jpeg
 from crosstask.report.sentences import opening
-from crosstask.report.subject import Subject, read_subject, side_by_side
+from crosstask.report.subject import SIDE_BY_SIDE, Subject, read_subject, side_by_side
 from crosstask.report.templating import render as filled
 from crosstask.splits import load_splits
 from crosstask.writing import write
@@ -70,6 +71,7 @@ def context(subject: Subject) -> dict[str, Any]:
     styles = {method: index for index, method in enumerate(subject.methods)}
     facts = facts_of(subject)
     return {
+        "side_by_side": SIDE_BY_SIDE,
         "title": ", ".join(subject.methods) if subject.several else _title(subject.path.resolve()),
         "subject": subject,
         "styles": styles,
@@ -91,7 +93,7 @@ def context(subject: Subject) -> dict[str, Any]:
         "classes": class_tables(subject),
         "protocols": facts.protocols,
         "command": facts.command,
-        "recipe": (subject.path / "recipe.yaml").read_text(encoding="utf-8"),
+        "recipe": read_text(subject.path / "recipe.yaml"),
         "environments": _environments(subject),
         "data": _data_for_script(shown, subject),
     }

@@ -120,7 +120,7 @@ class Layout:
     def _fingerprint(self, recipe: Recipe) -> dict[str, Any]:
         table = load_table(recipe.data)
         dense = [name for name, task in recipe.tasks().items() if task.dense]
-        return of_data(self.recipe, recipe.data, table, dense)
+        return of_data(self.recipe.read_bytes(), recipe.data, table, dense)
 
     def load(self, trust: bool = False) -> Recipe:
         """The recipe it was begun with; with ``trust``, code that it names may run.

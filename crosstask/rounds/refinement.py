@@ -10,7 +10,6 @@ from pathlib import Path
 from typing_extensions import override
 
 from crosstask.data.table.table import read_table, write_table
-from crosstask.engine import Engine
 from crosstask.recipe import Recipe
 from crosstask.rounds.intake import HIDDEN, take_in
 from crosstask.rounds.labeller import Labeller
@@ -20,7 +19,7 @@ from crosstask.rounds.quality import LabelQuality, measure_labels
 from crosstask.rounds.recipes import classifier_recipe, round_recipe
 from crosstask.rounds.roles import Roles
 from crosstask.rounds.saliency import add_saliency, saliency_model
-from crosstask.rounds.steps import Progress, Rounds, Say
+from crosstask.rounds.steps import Means, Rounds
 from crosstask.splits import load_table
 from crosstask.trained import load_run
 from crosstask.writing import write
@@ -29,17 +28,8 @@ from crosstask.writing import write
 class Refinement(Rounds):
     """Rounds from tags to a segmentation; arguments and errors as those of :class:`~crosstask.rounds.steps.Rounds`."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        layout: Layout,
-        device: str,
-        quiet: bool,
-        progress: Progress,
-        say: Say,
-        engine: Engine = Engine(workers=0),
-    ) -> None:
-        super().__init__(recipe, layout, device, quiet, progress, say, engine)
+    def __init__(self, recipe: Recipe, layout: Layout, means: Means) -> None:
+        super().__init__(recipe, layout, means)
         self.roles = Roles.of(recipe.tasks())
         classifier_recipe(recipe, self.roles, layout.table)
         round_recipe(recipe, self.roles, layout.labels(0), self._before(0))

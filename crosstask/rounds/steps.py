@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from crosstask.claims import claimed
@@ -28,34 +29,41 @@ class Interrupted(Exception):
     """A training was interrupted; everything so far is on disk."""
 
 
+@dataclass(frozen=True)
+class Means:
+    """With what rounds are taken.
+
+    Attributes:
+        device: where images are labelled and networks measured.
+        quiet: show no progress of trainings.
+        progress: shows that of everything else.
+        say: called with a line of text, for people.
+        engine: where images are labelled.
+    """
+
+    device: str
+    quiet: bool
+    progress: Progress
+    say: Say
+    engine: Engine
+
+
 class Rounds(abc.ABC):
     """The rounds of a recipe in a folder; see :mod:`~crosstask.rounds.layout`.
 
     Args:
         recipe: data, tasks, a network, and what it says under ``refine``.
         layout: the folder.
-        device: where images are labelled and networks measured.
-        quiet: show no progress of trainings.
-        progress: shows that of everything else.
-        say: called with a line of text, for people.
-        engine: where images are labelled.
+        means: with what they are taken.
 
     Raises:
         RecipeError: the recipe cannot be refined.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        layout: Layout,
-        device: str,
-        quiet: bool,
-        progress: Progress,
-        say: Say,
-        engine: Engine = Engine(workers=0),
-    ) -> None:
+    def __init__(self, recipe: Recipe, layout: Layout, means: Means) -> None:
         self.recipe, self.options, self.layout = recipe, recipe.refine, layout
-        self.device, self.quiet, self.progress, self.say, self.engine = device, quiet, progress, say, engine
+        self.device, self.quiet, self.engine = means.device, means.quiet, means.engine
+        self.progress, self.say = means.progress, means.say
         if recipe.data.table is None:
             raise RecipeError("data.rooms: refine works on a table: write the rooms to files with 'crosstask rooms'")
         special = next((source for source in sources(recipe.data.table) if source.conventions), None)

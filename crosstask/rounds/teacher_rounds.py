@@ -13,7 +13,6 @@ from typing_extensions import override
 
 from crosstask.data.labels.protocols import assign
 from crosstask.data.table.table import Table, read_table, write_table
-from crosstask.engine import Engine
 from crosstask.recipe import Recipe
 from crosstask.rounds.crossfit import folds, joined, without_fold
 from crosstask.rounds.labels import training_rows
@@ -21,7 +20,7 @@ from crosstask.rounds.layout import Layout
 from crosstask.rounds.pseudo import write_pseudo_labels
 from crosstask.rounds.recipes import given_recipe, reader_recipe, student_recipe
 from crosstask.rounds.selection import share_of_round
-from crosstask.rounds.steps import Progress, Rounds, Say
+from crosstask.rounds.steps import Means, Rounds
 from crosstask.rounds.teachers.base import Trusted
 from crosstask.rounds.teachers.choice import Choice
 from crosstask.rounds.teachers.network import NetworkTeacher
@@ -32,17 +31,8 @@ from crosstask.trained import load_run
 class TeacherRounds(Rounds):
     """Arguments and errors as those of :class:`~crosstask.rounds.steps.Rounds`."""
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        layout: Layout,
-        device: str,
-        quiet: bool,
-        progress: Progress,
-        say: Say,
-        engine: Engine = Engine(workers=0),
-    ) -> None:
-        super().__init__(recipe, layout, device, quiet, progress, say, engine)
+    def __init__(self, recipe: Recipe, layout: Layout, means: Means) -> None:
+        super().__init__(recipe, layout, means)
         self.tasks = recipe.tasks()
         self.choice = Choice.of(recipe, self.tasks)
         given_recipe(recipe, layout.table)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -12,13 +12,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.ranges import Positive
-from crosstask.tasks import fusion, uncertainty
-from crosstask.tasks.base import Orientation, Task
+from crosstask.tasks.base import Orientation
 from crosstask.tasks.files import extremes, marks_of, quantity, stored
-from crosstask.tasks.legend import Legend, Range
+from crosstask.tasks.length import FLOOR, Length
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import DepthMetric
-from crosstask.tasks.pictures import fitted, measured, measured_legend, percentiles
 from crosstask.tasks.scale_free import scale_free
 from crosstask.tasks.selection import Selected, full_precision, select
 from crosstask.tasks.targets import as_target
@@ -26,8 +24,6 @@ from crosstask.tasks.term import Term
 
 UNIT = 1e-3
 """Metres per stored integer, unless a recipe says otherwise."""
-FLOOR = 1e-3
-"""Smallest depth that is ever decided on, metres."""
 _VARIANCE_SHARE = 0.5
 _LOG_LIMIT = 10.0
 
@@ -80,7 +76,7 @@ _LOSSES = {
 }
 
 
-class Depth(Task):
+class Depth(Length):
     """Depth of each pixel in metres.
 
     With the loss ``l1`` the raw prediction is the depth itself. With ``log`` (L1 of log depths) and
@@ -117,6 +113,7 @@ class Depth(Task):
     conventions = ("unit", "invalid", "orientation")
     unit = "m"
     error_unit = "m"
+    near_is_large = False
 
     def __init__(
         self,
@@ -171,28 +168,12 @@ class Depth(Task):
         return self._loss.inverse(values)
 
     @override
-    def fuse(self, views: Tensor) -> fusion.Fused:
-        return fusion.plane(fusion.lengths(views))
-
-    @override
-    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
-        return uncertainty.lengths(views[:, 0])
-
-    def embed(self, prediction: Tensor) -> Tensor:
-        """Depth over the largest depth of the image, (B, 1, H, W), in (0, 1]; clamped first, as it is when decided."""
-        return relative(self.decide(prediction))
-
-    @override
-    def embed_target(self, target: Tensor) -> Tensor:
-        return relative(target.nan_to_num(0))
-
-    @override
     def metric(self) -> DepthMetric:
         return DepthMetric(self.decide, self.cap)
 
     @override
     def check(self, target: Tensor) -> None:
-        check_quantity(target, self.kind)
+        super().check(target)
         _, highest = extremes(target.as_subclass(Tensor).numpy())
         if highest > self.maximum:
             unit = self.file_unit or f"{UNIT:g} metres per stored integer, floats in metres"
@@ -202,18 +183,6 @@ class Depth(Task):
             )
 
     @override
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
-        return fitted(measured(value, within, near_bright=True), size)
-
-    @override
-    def range_of(self, values: Sequence[Tensor]) -> Range | None:
-        return percentiles([value.as_subclass(Tensor) for value in values])
-
-    @override
-    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
-        return measured_legend(values, within, self.unit, near_bright=True)
-
-    @override
     def parse(self, cell: np.ndarray | str) -> DepthMap:
         return as_target(DepthMap, quantity(cell, self.kind, self.file_unit, UNIT, 0, self.invalid))
 
@@ -221,27 +190,3 @@ class Depth(Task):
         """Depth in units (millimetres by default), uint16 (H, W), 0 unknown; float32, NaN unknown, where that cannot
         hold the values or is too coarse for them."""
         return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.file_unit, UNIT)
-
-    @override
-    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
-        return 1, *size
-
-
-def relative(values: Tensor) -> Tensor:
-    """Maps (B, 1, H, W) over the maximum of each image."""
-    return values / values.amax((1, 2, 3), keepdim=True).clamp(min=FLOOR)
-
-
-def check_quantity(target: Tensor, what: str) -> None:
-    """One positive value per pixel.
-
-    Raises:
-        ValueError: another shape or type, or a value that is not positive and finite.
-    """
-    if target.ndim != 3 or target.shape[0] != 1 or not target.is_floating_point():
-        raise ValueError(f"a {what} target is float (1, H, W), found {target.dtype} {tuple(target.shape)}")
-    values = target.as_subclass(Tensor).numpy()
-    lowest, highest = extremes(values)
-    if lowest <= 0 or highest == math.inf:
-        wrong = values[(values <= 0) | np.isinf(values)]
-        raise ValueError(f"{what} is {float(wrong[0]):.4g} at {len(wrong)} pixels: mark unknown pixels with NaN")

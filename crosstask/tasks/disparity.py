@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -11,14 +10,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.ranges import Positive
-from crosstask.tasks import fusion, uncertainty
-from crosstask.tasks.base import Orientation, Task
-from crosstask.tasks.depth import check_quantity, relative
+from crosstask.tasks.base import Orientation
 from crosstask.tasks.files import marks_of, quantity, stored
-from crosstask.tasks.legend import Legend, Range
+from crosstask.tasks.length import Length
 from crosstask.tasks.maps import FloatMap
 from crosstask.tasks.metrics.distance import ErrorMetric
-from crosstask.tasks.pictures import fitted, measured, measured_legend, percentiles
 from crosstask.tasks.selection import full_precision, select
 from crosstask.tasks.targets import as_target
 from crosstask.tasks.term import Term
@@ -41,7 +37,7 @@ class DisparityMap(FloatMap):
         return self.as_subclass(Tensor) * factor
 
 
-class Disparity(Task):
+class Disparity(Length):
     """Disparity of each pixel, in pixels of the stored image; L1. The raw prediction is the disparity itself.
 
     >>> task = Disparity("disparity")
@@ -66,6 +62,7 @@ class Disparity(Task):
     conventions = ("unit", "offset", "invalid", "orientation")
     unit = "px"
     error_unit = "px"
+    near_is_large = True
 
     def __init__(
         self,
@@ -107,40 +104,8 @@ class Disparity(Task):
         return self.activate(prediction).clamp(min=self.scale)
 
     @override
-    def fuse(self, views: Tensor) -> fusion.Fused:
-        return fusion.plane(fusion.lengths(views))
-
-    @override
-    def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
-        return uncertainty.lengths(views[:, 0])
-
-    def embed(self, prediction: Tensor) -> Tensor:
-        """Disparity over the largest of the image, (B, 1, H, W), in [0, 1]; clamped first, as it is when decided."""
-        return relative(self.decide(prediction))
-
-    @override
-    def embed_target(self, target: Tensor) -> Tensor:
-        return relative(target.nan_to_num(0))
-
-    @override
     def metric(self) -> ErrorMetric:
         return ErrorMetric(self.decide)
-
-    @override
-    def check(self, target: Tensor) -> None:
-        check_quantity(target, self.kind)
-
-    @override
-    def picture(self, value: Tensor, size: tuple[int, int] | None = None, within: Range | None = None) -> Tensor:
-        return fitted(measured(value, within, near_bright=False), size)
-
-    @override
-    def range_of(self, values: Sequence[Tensor]) -> Range | None:
-        return percentiles([value.as_subclass(Tensor) for value in values])
-
-    @override
-    def legend(self, values: Sequence[Tensor], within: Range | None = None) -> Legend:
-        return measured_legend(values, within, self.unit, near_bright=False)
 
     @override
     def parse(self, cell: np.ndarray | str) -> DisparityMap:
@@ -150,7 +115,3 @@ class Disparity(Task):
         """Disparity in units (1/256 pixel by default) plus the offset, uint16 (H, W), 0 unknown; float32 where that
         cannot hold the values or is too coarse for them."""
         return stored(value.as_subclass(Tensor)[0].cpu().numpy(), self.file_unit, UNIT, self.offset)
-
-    @override
-    def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
-        return 1, *size

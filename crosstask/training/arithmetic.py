@@ -80,7 +80,7 @@ def measured(network: nn.Module, size: tuple[int, int], batch_size: int, device:
     found = []
     for (precision, kind), last in product(TYPES.items(), (True, False)):
         layout = torch.channels_last if last else torch.contiguous_format
-        network.to(memory_format=layout)  # type: ignore[call-overload]
+        network.to(memory_format=layout)
         images = torch.rand(batch_size, 3, *size, device=device).contiguous(memory_format=layout)
         seconds = min([_step(network, images, kind) for _ in range(STEPS + 1)][1:])
         found.append(Arithmetic(precision, last, seconds))

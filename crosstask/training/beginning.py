@@ -7,7 +7,6 @@ import logging
 import sys
 
 from crosstask.data.check.preflight import preflight
-from crosstask.data.table.table import write_table
 from crosstask.errors import UserError
 from crosstask.recipe import Recipe
 from crosstask.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
@@ -26,8 +25,7 @@ def begin(plan: Plan, run: Run, quiet: bool) -> None:
         UserError: there is a run already, a label cannot be read, or nothing can be learnt from those of a task.
     """
     _look(plan, quiet)
-    run.create(plan.recipe.to_yaml())
-    _write_down(plan, run)
+    run.create(_files(plan, run))
     for doubt in (scale_gap, shown_masks):
         if told := doubt(plan.splits.labels, plan.recipe.data):
             log.warning("%s", told)
@@ -69,7 +67,7 @@ def go_on(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
     Raises:
         UserError: files or recipe are not what the run was begun with, or it has been trained for longer already.
     """
-    before, now = run.read_json(FILE), fingerprint(plan, run)
+    before, now = run.read_json(FILE), fingerprint(plan, run.recipe_path.read_bytes())
     found = [] if before is None else changes(before, now, run.recipe_path)
     if found and not anyway:
         raise UserError(
@@ -85,11 +83,11 @@ def go_on(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
         raise UserError(f"training.iterations: {run.path} has been trained for {done} already, found {iterations}")
     if line := said(stored, plan.recipe, done, iterations):
         log.warning("%s: %s", run.path, line)
-        run.write("recipe.yaml", plan.recipe.to_yaml())
     if line or found or before is None:
-        _write_down(plan, run)
+        run.write_all(_files(plan, run))
 
 
-def _write_down(plan: Plan, run: Run) -> None:
-    write_table(plan.splits.labels, run.path / "labels.csv")
-    run.write(FILE, json.dumps(fingerprint(plan, run)))
+def _files(plan: Plan, run: Run) -> dict[str, bytes]:
+    """What is written down of a plan, by the names of the files."""
+    recipe, labels = plan.recipe.to_yaml().encode(), plan.splits.labels.as_file(run.path / "labels.csv")
+    return {"recipe.yaml": recipe, "labels.csv": labels, FILE: json.dumps(fingerprint(plan, recipe)).encode()}

@@ -9,37 +9,37 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.data.options import DataOptions
+from crosstask.data.table.places import table_file
 from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table
 from crosstask.remote import url_of
 from crosstask.remote.members import member_of
 from crosstask.training.plan import Plan
-from crosstask.training.run import Run
 
 FILE = "fingerprint.json"
 
 
-def fingerprint(plan: Plan, run: Run) -> dict[str, Any]:
-    """What a run depends on: what :func:`of_data` says of its training rows, and the labels that the protocol leaves
-    them."""
+def fingerprint(plan: Plan, recipe: bytes) -> dict[str, Any]:
+    """What a run depends on: what :func:`of_data` says of its training rows and the file of its recipe, and the labels
+    that the protocol leaves them."""
     table = plan.splits.labels
     rows = json.dumps([table.columns, table.rows], ensure_ascii=False, sort_keys=True)
     dense = [name for name, task in plan.tasks.items() if task.dense]
-    return of_data(run.recipe_path, plan.recipe.data, table, dense) | {"labels": _digest(rows.encode())}
+    return of_data(recipe, plan.recipe.data, table, dense) | {"labels": _digest(rows.encode())}
 
 
-def of_data(recipe: Path, data: DataOptions, table: Table, columns: Sequence[str]) -> dict[str, Any]:
+def of_data(recipe: bytes, data: DataOptions, table: Table, columns: Sequence[str]) -> dict[str, Any]:
     """Digests of a recipe file and of its tables, and by path the size and the time of change of every file that rows
     name.
 
     Args:
-        recipe: the file.
+        recipe: what the file holds.
         data: what it says of data.
         table: the rows.
         columns: columns of files, beside images and regions.
     """
     return {
-        "recipe": _digest(recipe.read_bytes()),
+        "recipe": _digest(recipe),
         "tables": digests(data),
         "files": {str(path): _stamp(path) for path in _files(table, data, columns)},
     }
@@ -48,7 +48,7 @@ def of_data(recipe: Path, data: DataOptions, table: Table, columns: Sequence[str
 def digests(data: DataOptions) -> dict[str, str]:
     """A digest of each table of a recipe by its path; none for made-up rooms."""
     paths = [] if data.table is None else [source.path for source in sources(data.table)]
-    return {str(path): _digest(Path(path).read_bytes()) for path in paths}
+    return {str(path): _digest(table_file(str(path)).read_bytes()) for path in paths}
 
 
 def changed_tables(before: dict[str, Any], now: dict[str, str]) -> list[str]:

@@ -65,10 +65,9 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
         trackers = build_trackers(recipe.sections.get("loggers"), run.path, recipe.sections) if writes else []
         if writes and not resumed:  # nothing is written of what cannot be built
             begin(plan, run, quiet)
-        if writes:
-            (run.path / STATE).unlink(missing_ok=True)
         with LogFile(run.path) if writes else nullcontext():
             if writes:
+                (run.path / STATE).unlink(missing_ok=True)
                 described = environment(plan, fabric, learner)
                 run.write("environment.json", json.dumps(described, indent=1))
                 log.info("%s", summary(described))

@@ -18,7 +18,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,8 +58,11 @@ class Run:
         """A line of numbers per logged step."""
         return self.path / "metrics.jsonl"
 
-    def create(self, recipe: str) -> None:
-        """Make the folder and write the resolved recipe. A run that has no checkpoint yet is begun anew.
+    def create(self, files: Mapping[str, bytes]) -> None:
+        """Make the folder and write what the run is begun with. A run that has no checkpoint yet is begun anew.
+
+        Args:
+            files: by name what they hold, recipe.yaml first.
 
         Raises:
             UserError: there is a run with a checkpoint already, or something else.
@@ -68,21 +71,21 @@ class Run:
             raise UserError(f"{self.path} already holds a run: continue it with --resume, or choose another folder")
         if self._occupied():
             raise UserError(f"{self.path} is not empty and not a run: choose another folder")
-        if self._holds_a_recipe_of_somebody(recipe):
+        if self._holds_a_recipe_of_somebody(files["recipe.yaml"]):
             raise UserError(
                 f"{self.recipe_path} would be written over, and no run was begun beside it: choose another folder or "
                 "move that file"
             )
         for name in OWN:
             (self.path / name).unlink(missing_ok=True)
-        self.write("recipe.yaml", recipe)
+        self.write_all(files)
 
-    def _holds_a_recipe_of_somebody(self, recipe: str) -> bool:
+    def _holds_a_recipe_of_somebody(self, recipe: bytes) -> bool:
         """Whether there is a recipe of another text and nothing else that a run writes."""
         if not self.exists() or any((self.path / name).exists() for name in OWN if name != self.recipe_path.name):
             return False
         require_regular(self.recipe_path)
-        return self.recipe_path.read_bytes() != recipe.encode()
+        return self.recipe_path.read_bytes() != recipe
 
     def _occupied(self) -> bool:
         """Whether anything is there that is not our own, or left over of our own."""
@@ -126,10 +129,15 @@ class Run:
         if not self.exists():
             raise UserError(f"{self.path} is not a run: there is no {self.recipe_path.name} in it")
 
-    def write(self, name: str, text: str) -> None:
+    def write_all(self, files: Mapping[str, bytes]) -> None:
+        """Write files of the run, by name what they hold."""
+        for name, content in files.items():
+            self.write(name, content)
+
+    def write(self, name: str, content: bytes | str) -> None:
         """Write a file of the run atomically."""
         try:
-            write(self.path / name, text)
+            write(self.path / name, content)
         except OSError as error:
             raise RunError(
                 f"could not write {self.path / name}: {error.strerror}; free some space, then --resume"

@@ -13,6 +13,7 @@ from crosstask.entries import parse_methods
 from crosstask.errors import DataError, RecipeError, UserError
 from crosstask.recipe.written import read_recipe
 from crosstask.splits import load_splits
+from crosstask.training.fingerprint import FILE, digests
 from tests.compare.made import grid
 from tests.tiny import write_recipe, write_tiny
 
@@ -123,3 +124,17 @@ def test_data_without_a_test_split_cannot_be_compared_on(data, tmp_path):
 def test_one_device_per_run(data, tmp_path):
     with pytest.raises(RecipeError, match=r"training\.devices"):
         recipes(data, tmp_path, overrides=["--training.devices", "2"])
+
+
+def test_finished_runs_on_another_table_are_told(data, tmp_path, caplog):
+    made = recipes(data, tmp_path / "grid", methods="supervised", labels=("full",), seeds=(0,))
+    (path,) = made.grid.runs(made.grid.cells[0], made.tasks).values()
+    path.mkdir(parents=True)
+    (path / RESULTS).write_text("{}")
+    now = digests(made.base.data)
+    (path / FILE).write_text(json.dumps({"tables": now}))
+    assert plan(made, made.grid.cells) == []
+    assert not caplog.text
+    (path / FILE).write_text(json.dumps({"tables": dict.fromkeys(now, "another")}))
+    assert plan(made, made.grid.cells) == []
+    assert "data.csv changed since runs of this comparison were trained" in caplog.text

@@ -13,6 +13,7 @@ from crosstask.errors import RecipeError
 from crosstask.experiment import Experiment
 from crosstask.learner.groups import Group, parts
 from crosstask.recipe import Recipe
+from crosstask.recipe.written import parse_overrides
 from crosstask.training.optimisers import build_optimiser, parameter_groups, rates
 from tests.tiny import write_recipe, write_tiny
 
@@ -137,7 +138,7 @@ def test_parts_of_encoders_by_any_name():
         ({"encoder.stages.7": {"lr": 1.0}}, "did you mean 'encoder.stages"),
         ({"objectives.supervised": {"lr": 1.0}}, "'objectives.supervised' has no parameters"),
         ({"encoder": {}}, "nothing is said; give one of lr_factor, lr"),
-        ({"encoder": {"lr": 1.0, "lr_factor": 2.0}}, "give one of them"),
+        ({"encoder": {"lr": 1.0, "lr_factor": 2.0}}, r"^training\.groups\.encoder\.lr is 1.0 and .* give one of them"),
         ({"encoder": {"lr": 0.0}}, "lr must be more than 0, found 0.0 .to keep a part as it is: frozen: true"),
         ({"encoder": {"lrr": 0.1}}, "lrr"),
         ({"encoder": FROZEN, "encoder.stem": {"lr": 1.0}}, "stem: all of it is frozen elsewhere: set frozen: false"),
@@ -149,6 +150,16 @@ def test_a_wrong_group_is_one_clear_line(groups, message):
     with pytest.raises(RecipeError, match=message) as caught:
         build({"groups": groups})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("said", "kept"), [("lr", "lr_factor"), ("lr_factor", "lr")])
+def test_a_flag_says_a_rate_in_the_other_way_than_the_recipe(said, kept):
+    stood = {"training": {"groups": {"film": {kept: 2.0, "cycles": 7}}}}
+    laid = parse_overrides([f"--training.groups.film.{said}", "0.5"], stood)
+    assert laid == {"training": {"groups": {"film": {said: 0.5, "cycles": 7}}}}
+    published = ["--training.groups", "{film: {lr: 1.0e-3}}", "--data.table", "none.csv"]
+    film = Recipe.load("nyuv2_npy+pairwise_as_published", published).training.groups["film"]
+    assert (film.lr, film.lr_factor, film.cycles) == (1e-3, None, 7)
 
 
 def test_a_smaller_part_may_be_freed_again():

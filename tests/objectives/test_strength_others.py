@@ -10,6 +10,7 @@ import torch
 
 from crosstask.data.sample import Batch
 from crosstask.networks import MultiTaskNetwork
+from crosstask.ops.geometry import depth_steps, normals_from_depth
 from crosstask.recipe import Recipe
 from crosstask.relatedness import read_relatedness
 from crosstask.tasks import KINDS
@@ -101,3 +102,42 @@ def test_dejavu_as_described(count, labels):
         known = supervised_by_pixels(predictions, batch, names)
     found = loss_of(learner, [batch])
     assert any(found == pytest.approx(known + error, rel=1e-4) for error in errors.values())
+
+
+@pytest.mark.parametrize(
+    "labelled",
+    [
+        [{"depth"}, {"normals"}, {"depth"}],
+        [{"depth", "normals"}, {"depth"}, set(), {"normals"}],
+        [{"depth", "normals"}] * 2,
+    ],
+)
+@pytest.mark.parametrize("names", [["depth", "normals"], NAMES])
+def test_geometry_mutual(names, labelled):
+    """Half of a mean over the pixels whose normals were made and of one over the pairs of pixels compared."""
+    learner = learner_of(options_of("geometry_mutual"), names)
+    batch = make_batch([labels | set(names) - {"depth", "normals"} for labels in labelled], names)
+    batch.intrinsics = torch.tensor([90.0, 80.0, 47.5, 31.5]).repeat(len(batch), 1)
+    with torch.no_grad():
+        predictions = learner.network(batch.images)
+    angles, steps = [], []
+    for index, labels in enumerate(labelled):
+        raw, camera = predictions["normals"][index], batch.intrinsics[index : index + 1]
+        depth = batch.targets["depth"][index] if "depth" in labels else predictions["depth"][index].clamp(1e-3, 1e3)
+        unit = raw / raw.square().sum(0).sqrt().clamp(min=1e-12)
+        normals = batch.targets["normals"][index] if "normals" in labels else unit
+        if "normals" not in labels:
+            made = normals_from_depth(depth[None], camera, 7)[0]
+            cosines = (raw * made).sum(0) / raw.square().sum(0).sqrt().clamp(min=1e-9)
+            angles += (1 - cosines)[~made[0].isnan()].tolist()
+        if "depth" not in labels:
+            logarithm = predictions["depth"][index, 0].clamp(1e-3, 1e3).log()
+            for axis, distance in ((-1, 1), (-1, 4), (-2, 1), (-2, 4)):
+                implied = depth_steps(normals[None], camera, distance, axis)[0]
+                length = logarithm.shape[axis] - distance
+                found = logarithm.narrow(axis, distance, length) - logarithm.narrow(axis, 0, length)
+                steps += (found - implied).abs().clamp(max=0.1)[~implied.isnan()].tolist()
+    expected = supervised_by_pixels(predictions, batch)
+    expected += 0.5 * sum(sum(each) / len(each) for each in (angles, steps) if each)
+    assert bool(angles) == any("normals" not in labels for labels in labelled)
+    assert loss_of(learner, [batch]) == pytest.approx(expected, rel=1e-4)

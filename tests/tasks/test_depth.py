@@ -201,7 +201,7 @@ def test_what_options_are_refused(options):
 def test_pictures_share_a_range_and_near_is_bright():
     task = Depth("d")
     near, far = torch.full((1, 1, 1), 1.0), torch.full((1, 1, 1), 4.0)
-    within = task.range_of([near, far])
+    within = task.range_of([near.expand(1, 10, 10), far.expand(1, 10, 10)])
     assert (within.low, within.high) == pytest.approx((1.0, 4.0), rel=0.05)
     both = task.picture(torch.cat((near, far), 2), within=within)
     assert (both[:, :, :1] == task.picture(near, within=within)).all()

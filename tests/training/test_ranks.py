@@ -7,13 +7,14 @@ from lightning_fabric import Fabric
 
 from crosstask.learner.learner import Learner
 from crosstask.objectives import OBJECTIVES
-from tests.objectives.cases import network, tasks
+from tests.objectives.cases import CASES, network, tasks
 from tests.training.ranks import BY_IMAGES, additive, differences, trained
 
 
 def test_what_compares_samples_says_so(tmp_path):
     claims = additive(tmp_path)
     assert claims["supervised"]
+    assert not any(claims[name] for name, case in CASES.items() if case.random)
     assert not claims["region_contrast across"]
     assert not claims["region_contrast bank"]
 

@@ -60,7 +60,7 @@ def test_a_run_begins_with_the_weights_of_another(folder, before, capsys):
 def test_rows_go_to_the_classes_of_their_names(folder, before, tmp_path, decoder):
     network, tasks = fresh(decoder=decoder)
     run = Run(tmp_path / "run")
-    run.create((folder / "first" / "recipe.yaml").read_text())
+    run.create({"recipe.yaml": (folder / "first" / "recipe.yaml").read_bytes()})
     run.checkpoints.save(1, network.state_dict(), {"iteration": 1})
     other, tasks = fresh(("box", "lamp", "floor", "wall"), ("sofa", "cat"), decoder=decoder)
     was = {name: value.clone() for name, value in other.state_dict().items()}

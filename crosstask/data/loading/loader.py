@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, groupby
+from multiprocessing import queues
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -135,13 +136,23 @@ def _mixed(dataset: Dataset, seed: int, batch_size: int) -> MixedStream:
 
 
 class _Loaded(NamedTuple):
-    """What a worker hands over. Faults travel as text: an exception would arrive with the worker's traceback in it."""
+    """What a worker hands over. Faults travel as text: an exception would arrive with the worker's traceback in it.
+
+    Attributes:
+        batches: the samples.
+        passed_over: what is wrong with rows that were left out.
+        fatal: what is wrong with a row that may not be.
+        lost: why batches that were loaded could not be handed over.
+    """
 
     batches: list[Batch]
     passed_over: list[str]
     fatal: str | None
+    lost: str | None = None
 
     def unpack(self) -> list[Batch]:
+        if self.lost is not None:
+            raise RuntimeError(self.lost)
         if self.fatal is not None:
             raise DataError(self.fatal)
         return self.batches
@@ -261,12 +272,19 @@ def _start_worker(_: int) -> None:
     """One thread per worker. Ctrl-C and SIGTERM, sent to a whole group, are answered by the process that trains; a
     SIGTERM from that process itself, which is on its way out, ends the worker."""
     torch.set_num_threads(1)
+    queues.Queue._on_queue_feeder_error = _hand_over_why  # type: ignore[attr-defined]  # for who makes other queues
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         threading.Thread(target=_end_with_parent, daemon=True).start()
     else:  # macOS, Windows: nobody says who sent it
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _hand_over_why(queue: queues.Queue, error: Exception, item: tuple[int, object]) -> None:
+    """In place of what could not be pickled, for want of open files or shared memory say: the process that trains
+    would wait for it until its time is up."""
+    queue.put((item[0], _Loaded([], [], None, f"{type(error).__name__}: {error}")))
 
 
 def _end_with_parent() -> None:

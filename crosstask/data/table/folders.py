@@ -27,6 +27,7 @@ class Match:
         labelled: how many images have one.
         unlabelled: names of the images that have none.
         unmatched: files or entries that belong to no image.
+        used: entries of one file for all splits that belong to an image.
     """
 
     labelled: int
@@ -51,12 +52,14 @@ class Listing:
         lines = [f"{self.table.path}: {len(self.table)} images"]
         for split, columns in self.matches.items():
             for column, match in columns.items():
+                elsewhere = {name for each in self.matches.values() if column in each for name in each[column].used}
+                lost = [name for name in match.unmatched if name not in elsewhere]
                 total = match.labelled + len(match.unlabelled)
                 line = f"  {split + ': ' if split else ''}{column}: {match.labelled} of {total} images"
                 if match.unlabelled:
                     line += f"; images without: {first_few(match.unlabelled)}"
-                if match.unmatched:
-                    line += f"; labels without an image: {first_few(match.unmatched)}"
+                if lost:
+                    line += f"; labels without an image: {first_few(lost)}"
                 lines.append(line)
         return "\n".join(lines)
 
@@ -179,9 +182,9 @@ def make_table(
         DataError: ``out`` exists and ``append`` is not set, or the other way round; see :func:`table_from_folders`.
     """
     out = Path(out)
-    for split in splits:
+    for each in splits:
         try:
-            require_name(split, "--split", "name of a split that results can be named after")
+            require_name(each, "--split", "name of a split that results can be named after")
         except ValueError as error:
             raise DataError(str(error)) from None
     if len(splits) > 1 and SPLIT not in patterns.get("image", ""):

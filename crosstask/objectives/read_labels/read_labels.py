@@ -49,6 +49,8 @@ class ReadLabels(Objective):
         ValueError: ``drop`` is no probability.
     """
 
+    additive = False  # which labels are read is drawn
+
     def __init__(
         self, tasks: Mapping[str, Task], network: MultiTaskNetwork, width: int = 16, drop: float = 0.3
     ) -> None:

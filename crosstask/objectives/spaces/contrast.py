@@ -46,12 +46,12 @@ class SpaceContrast:
     def __post_init__(self) -> None:
         for name in ("temperature", "anchors", "negatives"):
             if getattr(self, name) <= 0:
-                raise ValueError(f"contrast.{name} must be more than 0, found {getattr(self, name)}")
+                raise ValueError(f"{name} must be more than 0, found {getattr(self, name)}")
         for name in ("anchors_below", "confidence"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"contrast.{name} must be in [0, 1], found {getattr(self, name)}")
+                raise ValueError(f"{name} must be in [0, 1], found {getattr(self, name)}")
         if self.rampdown is not None and self.rampdown <= 0:
-            raise ValueError(f"contrast.rampdown must be more than 0 iterations, or null, found {self.rampdown}")
+            raise ValueError(f"rampdown must be more than 0 iterations, or null, found {self.rampdown}")
 
     def weight_at(self, iteration: int) -> float:
         """The weight at an iteration."""

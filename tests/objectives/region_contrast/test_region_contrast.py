@@ -331,6 +331,15 @@ def test_a_resumed_bank_gives_the_same_bits(name):
         assert torch.equal(value, other) if isinstance(value, torch.Tensor) else value == other, key
 
 
+def test_regions_are_cut_down_to_known_pixels_and_left_out_where_few_are_known():
+    step = known_everywhere(step_of([{"semantic"}]))  # four regions of 12 pixels
+    step.batch.targets["semantic"][0, 0, :3] = -1  # 9 of the first are known now
+    for minimum, candidates in ((9, 4), (10, 3)):
+        objective = objective_of(minimum=minimum)
+        assert objective(step)["regions"].count == 2
+        assert objective.chance() == {"regions": pytest.approx(math.log(candidates))}
+
+
 def test_images_without_regions_are_passed_over():
     objective, step = objective_of(), step_of([{"semantic"}, {"depth"}])
     step.batch.regions[0] = -1
