@@ -137,10 +137,15 @@ def splits_used(options: DataOptions, table: Table) -> Used:
     """Which splits of a table the recipe uses.
 
     Raises:
-        DataError: the recipe names a validation split of its own that no row has.
+        DataError: the recipe names a validation split of its own that no row has, or that is trained or tested on.
     """
     used = used_splits(table.splits, options.train_split, options.validation_split, options.test_split)
     if used.validation is None and options.validation_split != DataOptions.validation_split:
+        if options.validation_split in (*used.train, used.test):
+            raise DataError(
+                f"data.validation_split: {options.validation_split!r} is trained or tested on too: name another, or "
+                "leave it out for a part of the training images"
+            )
         raise DataError(
             f"{table.path}: no row of split {options.validation_split!r} (data.validation_split): "
             f"{nearest(options.validation_split, table.splits)}"

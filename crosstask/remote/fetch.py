@@ -9,6 +9,7 @@ from typing import Any
 
 from crosstask.errors import DataError
 from crosstask.remote import cache
+from crosstask.remote.members import Member, member_of
 from crosstask.remote.urls import folder, redacted, shown, url_of
 from crosstask.writing import part_of
 
@@ -24,8 +25,14 @@ _FINAL = {
 }
 
 
-def present(path: Path) -> Path:
+def present(path: Path, anew: bool = False) -> Path:
     """The path itself, after the file was fetched if it stands for a URL and is not in the cache.
+
+    Of a member of a tar file (``s3://bucket/000003.tar/1536+20480/x.jpg``) no more than its own bytes are fetched.
+
+    Args:
+        path: a path, as of :func:`~crosstask.remote.urls.path_of`.
+        anew: fetch it even if it is in the cache.
 
     What fails is tried five times, each time after twice as long a wait; what is not there or not allowed is not.
 
@@ -33,7 +40,7 @@ def present(path: Path) -> Path:
         DataError: it cannot be fetched: the URL, the cause and the remedy in one line, without credentials.
     """
     url = url_of(path)
-    if url is None or cache.used(path):
+    if url is None or (not anew and cache.used(path)):
         return path
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -52,7 +59,8 @@ def present(path: Path) -> Path:
 
 
 def _fetch(url: str, path: Path) -> None:
-    system, name = store(url)
+    member = member_of(url)
+    system, name = store(url if member is None else f"{url.rpartition('.tar/')[0]}.tar")
     root = folder()
     try:
         cache.bound()
@@ -60,7 +68,10 @@ def _fetch(url: str, path: Path) -> None:
         raise DataError(str(error)) from None
     try:
         with part_of(root / path.name) as part:
-            system.get_file(name, str(part))
+            if member is None:
+                system.get_file(name, str(part))
+            else:
+                part.write_bytes(_bytes_of(system, name, member))
             cache.admit(root, part, path)
     except OSError as error:
         if error.errno not in _FULL:
@@ -68,6 +79,13 @@ def _fetch(url: str, path: Path) -> None:
         raise DataError(
             f"{root}: cannot be written ({error.strerror}): make room, or name another folder with CROSSTASK_CACHE"
         ) from None
+
+
+def _bytes_of(system: Any, name: str, member: Member) -> bytes:
+    content: bytes = system.cat_file(name, start=member.offset, end=member.offset + member.size)
+    if len(content) != member.size:
+        raise DataError(f"{redacted(name)} ends before byte {member.offset + member.size}: upload or pack it again")
+    return content
 
 
 def store(url: str) -> tuple[Any, str]:

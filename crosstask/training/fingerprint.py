@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.data.options import DataOptions
+from crosstask.data.table.places import table_file
 from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table
 from crosstask.remote import url_of
@@ -47,7 +48,7 @@ def of_data(recipe: bytes, data: DataOptions, table: Table, columns: Sequence[st
 def digests(data: DataOptions) -> dict[str, str]:
     """A digest of each table of a recipe by its path; none for made-up rooms."""
     paths = [] if data.table is None else [source.path for source in sources(data.table)]
-    return {str(path): _digest(Path(path).read_bytes()) for path in paths}
+    return {str(path): _digest(table_file(str(path)).read_bytes()) for path in paths}
 
 
 def changed_tables(before: dict[str, Any], now: dict[str, str]) -> list[str]:

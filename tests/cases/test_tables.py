@@ -197,6 +197,34 @@ def test_09_valid_split_spellings(there, expected):
     assert (used.train, used.validation, used.test, used.unused) == expected
 
 
+@pytest.mark.parametrize(
+    ("train", "validation", "test", "expected"),
+    [
+        ("training", "val", "validation", (("training",), None, "validation", ())),
+        ("train", "val", "val", (("train",), None, "val", ("holdout",))),
+        ("train,val", "val", "test", (("train", "val"), None, None, ("holdout",))),
+        ("train", "holdout", "val", (("train",), "holdout", "val", ())),
+    ],
+)
+def test_09_what_is_trained_or_tested_on_is_never_validated_on(train, validation, test, expected):
+    """Else the best checkpoint would be chosen on the images that the number is reported on."""
+    there = ["training", "validation"] if train == "training" else ["train", "val", "holdout"]
+    used = used_splits(there, train, validation, test)
+    assert (used.train, used.validation, used.test, used.unused) == expected
+
+
+def test_09_a_validation_split_that_is_tested_on_is_refused(situation):
+    case = exported(situation)
+    table = read_table("t.csv")
+    rows = [(row["image"], row["semantic"], str(index % 3)) for index, row in enumerate(table.rows)]
+    case.table("folds.csv", ["image", "semantic", "split"], rows)
+    named = {"table": "folds.csv", "train_split": "0", "validation_split": "1"}
+    assert splits(case.recipe(named | {"test_split": "2"})).validation
+    for other in ({"test_split": "1"}, {"train_split": "0,1"}):
+        with pytest.raises(DataError, match="validation_split: '1' is trained or tested on too: name another"):
+            splits(case.recipe(named | other))
+
+
 def test_09_valid_split_of_numbers(situation):
     """Folds are numbers: they work as names of splits, several of them to train on; what nothing uses is told."""
     case = exported(situation)

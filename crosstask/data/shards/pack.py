@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crosstask.data.table.table import PACKED, Table, read_table, write_table
+from crosstask.data.table.places import PACKED
+from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import DataError, RunError, UserError
 from crosstask.reading import read_bytes, read_text
 from crosstask.remote import shown

@@ -10,7 +10,8 @@ from typing import Any
 
 from crosstask.construct import build, resolve
 from crosstask.data.table.formats import format_of
-from crosstask.data.table.table import ORIGIN, Table, concatenate, packed, read_table
+from crosstask.data.table.places import packed
+from crosstask.data.table.table import ORIGIN, Table, concatenate, read_table
 from crosstask.errors import DataError, RecipeError, nearest
 from crosstask.tasks.base import Task
 
@@ -97,7 +98,7 @@ def load_tables(given: Any) -> Table:
     named = sources(given)
     for source in named:
         try:
-            format_of(Path(source.path))
+            format_of(Path(source.path.partition("?")[0]))
         except DataError as error:
             raise DataError(f"{source.where}: {error}") from None
     tables = [_stamped(read_table(source.path), source, len(named) > 1) for source in named]

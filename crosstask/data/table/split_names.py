@@ -30,12 +30,17 @@ def used_splits(there: Sequence[str], train: str, validation: str, test: str) ->
     """Which of the splits of a table ("there") are used, given the names in a recipe.
 
     A name that is not there, and is one of the usual ones, stands for another spelling of it. ``train`` may be several
-    names, joined by commas.
+    names, joined by commas. What is trained or tested on is never validated on: where the test split is ``validation``
+    there is no validation split.
+
+    >>> used_splits(["training", "validation"], "training", "val", "validation")
+    Used(train=('training',), validation=None, test='validation', unused=())
     """
     whole = spelled(train, there)
     parts = tuple(spelled(name.strip(), there) or name.strip() for name in train.split(",") if name.strip())
     training = (whole,) if whole is not None else parts
-    found = spelled(validation, there), spelled(test, there)
+    tested = spelled(test, there)
+    found = spelled(validation, [name for name in there if name not in (*training, tested)]), tested
     rest = tuple(name for name in there if name and name not in (*training, *found))
     return Used(training, *found, rest)
 

@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from crosstask.data.table.formats import Rows, format_of
+from crosstask.data.table.places import located, packed, table_file
 from crosstask.errors import DataError, nearest
-from crosstask.remote import is_url, path_of
+from crosstask.remote import is_url, path_of, shown, url_of
 from crosstask.remote.members import is_member
 from crosstask.remote.urls import redacted
 from crosstask.writing import write
@@ -36,8 +37,6 @@ WEIGHT = ".weight"
 """Ending of the column that holds the weights of a task's labels."""
 SOURCE = ".source"
 """Ending of the column that says who made a task's label, where nobody gave it: trained on, never measured on."""
-PACKED = "table.jsonl"
-"""The table in a folder of shards."""
 DERIVED = "_derived"
 """Ending of a column, and of its task, whose labels were derived from another task's: trained on, never measured."""
 
@@ -114,7 +113,7 @@ class Table:
 
     def where(self, row: int, column: str) -> str:
         """Table, row id and column, for messages."""
-        return f"{self.path}, row {self.rows[row]['id']!r}, column {column}"
+        return f"{shown(self.path)}, row {self.rows[row]['id']!r}, column {column}"
 
     def select(self, split: str | Sequence[str] | None) -> Table:
         """The rows of one split or of several, all rows for ``None``.
@@ -250,25 +249,24 @@ def concatenate(tables: Sequence[Table], path: Path | str) -> Table:
     )
 
 
-def packed(path: str) -> str:
-    """The table of a folder of shards (see :mod:`crosstask.data.shards`); any other path as it is."""
-    inside = os.path.join(path, PACKED)
-    return inside if os.path.isfile(inside) else path
-
-
 def read_table(path: Path | str) -> Table:
-    """Read a ``.csv``, ``.jsonl`` or ``.parquet`` table, or that of a folder of shards.
+    """Read a ``.csv``, ``.jsonl`` or ``.parquet`` table, or that of a folder of shards. It may be at a URL, to which
+    the paths in its cells are relative then.
 
     Raises:
         DataError: the file is missing, cannot be decoded or is not a valid :class:`Table`; names the row.
     """
-    path = Path(packed(os.fspath(path)))
+    place = packed(os.fspath(path))
+    path = table_file(place)
     form = format_of(path)
     try:
         columns, rows, first = form.read(path)
     except OSError as error:
         remedy = "check the path" if isinstance(error, FileNotFoundError) else "give the path of a readable file"
         raise DataError(f"{path}: cannot read the table ({error.strerror or error}): {remedy}") from None
+    if url_of(path) is not None:
+        named = [column for column in columns if column not in RESERVED or column in ("image", "regions")]
+        rows = located(rows, named, place.rpartition("/")[0])
     return Table(path, tuple(columns), rows, first)
 
 
@@ -284,6 +282,8 @@ def write_table(table: Table, path: Path | str | None = None) -> Table:
         DataError: the ending of ``path`` is unknown, or the file cannot be written.
     """
     moved = table.rebased(table.path if path is None else path)
+    if url_of(moved.path) is not None:
+        raise DataError(f"{shown(moved.path)}: a table is not written to a URL: give a file of this machine")
     try:
         write(moved.path, moved.as_file(moved.path))
     except OSError as error:
