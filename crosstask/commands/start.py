@@ -33,13 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.start.write import write
     from crosstask.writing import write as write_file
 
-    if out is not None and out.exists():
-        raise UserError(f"{out}: is there already: give another file")
     with progress("looking at the table", arguments.quiet) as report:
         found = survey(read_table(arguments.table), workers=arguments.workers, progress=report)
-    text = write(found, arguments.table)
     if out is None:
-        print(text, end="")
+        print(write(found, arguments.table), end="")
     else:
-        write_file(out, text)
+        write_file(out, write(found, arguments.table, arguments.out))
     return 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from crosstask.compare.cells import Cells
 from crosstask.compare.statements import interval_text, signed
-from crosstask.compare.statistics import LEVEL, bootstrap_interval, mean, verdict
+from crosstask.compare.statistics import LEVEL, verdict
 from crosstask.evaluation.results import ARROWS, NOT_MEASURED, show
 from crosstask.report.charts import Line, chart
+from crosstask.report.paired import Paired
 from crosstask.report.subject import Source, Subject
 
 
@@ -39,14 +38,12 @@ def change_cells(subject: Subject) -> Cells:
             before, after = first.tasks[task], source.tasks[task]
             if before.primary != after.primary:
                 continue
-            apart = [after.scores[name] - score for name, score in before.scores.items() if name in after.scores]
-            apart = [each for each in apart if not math.isnan(each)]
-            if not apart:
+            paired = Paired.of(after, before)
+            if not paired.images:
                 continue
-            interval = bootstrap_interval(apart)
             better = before.numbers[before.primary].better
-            rows.append([f"{task}: {source.method}", _metric(subject, task), str(len(apart)), signed(mean(apart)),
-                         interval_text(interval), verdict(interval, better)])  # fmt: skip
+            rows.append([f"{task}: {source.method}", _metric(subject, task), str(paired.images), signed(paired.mean),
+                         interval_text(paired.interval), verdict(paired.interval, better)])  # fmt: skip
     return [f"since {first.method}", "metric", "images", "mean difference", f"{LEVEL:.0%} bootstrap", "verdict"], rows
 
 

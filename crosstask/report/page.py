@@ -27,7 +27,7 @@ from crosstask.report.history import history_charts
 from crosstask.report.per_class import class_tables
 from crosstask.report.pictures import Gallery, gallery, jpeg
 from crosstask.report.sentences import opening
-from crosstask.report.subject import Subject, read_subject, side_by_side
+from crosstask.report.subject import SIDE_BY_SIDE, Subject, read_subject, side_by_side
 from crosstask.report.templating import render as filled
 from crosstask.splits import load_splits
 from crosstask.writing import write
@@ -71,6 +71,7 @@ def context(subject: Subject) -> dict[str, Any]:
     styles = {method: index for index, method in enumerate(subject.methods)}
     facts = facts_of(subject)
     return {
+        "side_by_side": SIDE_BY_SIDE,
         "title": ", ".join(subject.methods) if subject.several else _title(subject.path.resolve()),
         "subject": subject,
         "styles": styles,

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
-from crosstask.compare.statements import listed
-from crosstask.compare.statistics import LEVEL, Interval, mean, t_interval
+from crosstask.compare.statements import interval_text, listed
+from crosstask.compare.statistics import LEVEL, Interval
 from crosstask.entries import SUPERVISED
 from crosstask.evaluation.results import TaskResults, show
 from crosstask.evaluation.words import worded
 from crosstask.recipe import Recipe
+from crosstask.report.paired import Paired
 from crosstask.report.subject import Source, Subject
 from crosstask.training.changes import differences
 
@@ -25,29 +25,6 @@ SEEDS = {"training.seed", "data.labels_seed"}
 """What two runs may differ in and still be one method."""
 _KEYS = 5
 _OTHERS = 3
-
-
-@dataclass(frozen=True)
-class Paired:
-    """How much better one run is than another, image by image.
-
-    Attributes:
-        mean: the mean over images of how much better, in the metric's unit; below 0 where it is worse.
-        interval: its interval.
-        images: how many images both were measured on.
-    """
-
-    mean: float
-    interval: Interval
-    images: int
-
-    @classmethod
-    def of(cls, one: TaskResults, other: TaskResults) -> Paired:
-        """One run's scores against another's."""
-        better = one.numbers[one.primary].better
-        both = [(one.scores[name], other.scores[name]) for name in one.scores if name in other.scores]
-        found = [better * (a - b) for a, b in both if not math.isnan(a - b)]
-        return cls(mean(found), t_interval(found), len(found))
 
 
 def sentences_of_several(subject: Subject) -> list[tuple[str, list[str]]]:
@@ -101,7 +78,7 @@ def _verdicts(subject: Subject) -> list[str]:
         if len(ranked) < 2:
             continue
         best, second = ranked[:2]
-        paired = Paired.of(best.tasks[task], second.tasks[task])
+        paired = _gain(best.tasks[task], second.tasks[task])
         if paired.interval.excludes_zero:
             won[(best if paired.mean > 0 else second).method].append(task)
         else:
@@ -117,29 +94,39 @@ def _rank(task: TaskResults) -> float:
     return -task.numbers[task.primary].better * task.score
 
 
+def _gain(one: TaskResults, other: TaskResults) -> Paired:
+    """By how much one run is better than another, image by image."""
+    return Paired.of(one, other, one.numbers[one.primary].better)
+
+
 def _task(task: str, ranked: Sequence[Source]) -> str:
     best, *others = ranked
     results = best.tasks[task]
     words, unit = worded(results.primary, results.protocol)
     named = [f"{other.method} {show(other.tasks[task].score)}{unit}" for other in others[:_OTHERS]]
     more = [f"{len(others) - _OTHERS} more below"] if len(others) > _OTHERS else []
-    text = f"{task}: {words} {show(results.score)}{unit} of {best.method}, {listed(named + more)}."
+    text = f"{task}: {best.method} has {words} {show(results.score)}{unit}, {listed(named + more)}."
     return " ".join([text, *(_by_image(results, best, other, task, unit) for other in others[:_OTHERS])])
 
 
 def _by_image(results: TaskResults, best: Source, other: Source, task: str, unit: str) -> str:
-    paired = Paired.of(results, other.tasks[task])
+    paired = _gain(results, other.tasks[task])
     if paired.images < 2:
         return f"{best.method} and {other.method} were measured on other images: the numbers cannot be compared."
-    low, high = paired.interval
-    over = f"{LEVEL:.0%} interval {show(low)} to {show(high)}{unit} over {paired.images:,} images"
-    if not paired.interval.excludes_zero:
-        return f"Image by image no difference to {other.method} is shown ({over})."
-    if paired.mean < 0:
-        low, high = -high, -low
-        over = f"{LEVEL:.0%} interval {show(low)} to {show(high)}{unit} over {paired.images:,} images"
-        return f"Yet image by image {other.method} is better by {show(-paired.mean)}{unit} ({over})."
-    return f"Image by image it is better than {other.method} by {show(paired.mean)}{unit} ({over})."
+    interval, images = paired.interval, f"{paired.images:,} images"
+    if not interval.excludes_zero:
+        return (
+            f"Image by image no difference to {other.method} is shown ({interval_text(interval)}{unit} over {images})."
+        )
+    start, mean = f"Image by image it is better than {other.method} by", paired.mean
+    if mean < 0:
+        start, mean, interval = (
+            f"Yet image by image {other.method} is better by",
+            -mean,
+            Interval(*(-end for end in interval[::-1])),
+        )
+    low, high = (f"{end:.3g}" for end in interval)
+    return f"{start} {mean:.3g}{unit} ({low} to {high}{unit} over {images})."
 
 
 def _noise(subject: Subject, seeds: Sequence[tuple[str, str]]) -> list[str]:
@@ -156,12 +143,16 @@ def _noise(subject: Subject, seeds: Sequence[tuple[str, str]]) -> list[str]:
             results = next(source.tasks[task] for source in subject.sources if task in source.tasks)
             said.append(f"{show(max(known))}{worded(results.primary, results.protocol)[1]} in {task}")
     if said:
-        return [f"Runs that differ in the seed alone are up to {listed(said)} apart: smaller differences are chance."]
+        return [
+            f"Intervals of {LEVEL:.0%} are over the images.",
+            f"Runs that differ in the seed alone are up to {listed(said)} apart: smaller differences are chance.",
+        ]
     if not any(source.tasks for source in subject.sources):
         return []
     return [
-        "Intervals are over the images. What another seed would change is not known: each run is one training, and "
-        "differences of this size can come from the seed."
+        f"Intervals of {LEVEL:.0%} are over the images.",
+        "What another seed would change is not known: each run is one training, and differences of this size can come "
+        "from the seed.",
     ]
 
 

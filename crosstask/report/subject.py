@@ -162,11 +162,13 @@ def _alike(recipe: Recipe, name: str, task: Task) -> bool:
 
 
 def _distinct(paths: list[Path]) -> list[str]:
-    """The shortest ends of paths that tell them apart."""
+    """The shortest ends of paths that tell them apart, without what they all end with."""
     for depth in range(1, max(len(path.parts) for path in paths) + 1):
-        names = ["/".join(path.parts[-depth:]) for path in paths]
-        if len(set(names)) == len(names):
-            return names
+        ends = [path.parts[-depth:] for path in paths]
+        if len(set(ends)) == len(ends):
+            while len({end[-1] for end in ends}) == 1:
+                ends = [end[:-1] for end in ends]
+            return ["/".join(end) for end in ends]
     raise UserError(f"{paths[0]} is given twice: name each run once")
 
 

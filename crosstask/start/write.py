@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from pathlib import Path
 from typing import Any
 
 from crosstask.networks.packaged import PACKAGES
@@ -14,11 +15,12 @@ from crosstask.start.survey import Survey
 _WIDE = 110
 
 
-def write(found: Survey, table: str) -> str:
-    """The text of a recipe for the surveyed table, named as ``table`` in it."""
+def write(found: Survey, table: str, file: str = "mine.yaml") -> str:
+    """The text of a recipe for the surveyed table, named as ``table`` in it; it will stand in ``file``."""
+    run = f"runs/{Path(file).stem}"
     lines = [
         f"# A first recipe for {table}: {found.rows:,} training rows, labelled: {_labelled(found)}",
-        "# Train it as it is: crosstask train mine.yaml --out runs/mine, then crosstask eval runs/mine --prior",
+        f"# Train it as it is: crosstask train {file} --out {run}, then crosstask eval {run}",
         f"# (crosstask check {table} opens the images too, and finds broken ones and those that are there twice)",
     ]
     lines += [f"# check warns: {warning}" for warning in found.warnings[:8]]

@@ -10,6 +10,8 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
+from crosstask.data.loading.waking import wake_workers
+
 GRACE = 30.0
 """Seconds without a sign of life after which a run that was told to end is ended wherever it is."""
 
@@ -71,6 +73,7 @@ class Interrupt:
                     file=sys.stderr,
                     flush=True,
                 )
+                wake_workers()
                 os._exit(128 + number)
 
     def _restore(self) -> None:

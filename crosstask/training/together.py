@@ -14,6 +14,7 @@ from datetime import timedelta
 from lightning_fabric import Fabric
 from torch.distributed import DistNetworkError, DistStoreError, TCPStore
 
+from crosstask.data.loading.waking import wake_workers
 from crosstask.errors import Elsewhere, RunError
 
 BEAT = 0.5
@@ -131,6 +132,7 @@ class _Watch(threading.Thread):
         """End the process unless it ends by itself in time: it may wait for one that will never come."""
         self.parting = True
         if not self.over.wait(PARTING):
+            wake_workers()
             os._exit(1)
 
     def _say(self, text: str) -> None:

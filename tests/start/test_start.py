@@ -87,6 +87,29 @@ def test_names_of_classes_that_lie_beside_the_table(form, tiny, tmp_path):
     assert "as listed beside the table" in text
 
 
+def test_more_classes_than_a_byte_holds_where_they_are_named(tiny, tmp_path):
+    table = read_table(tiny)
+    rows = []
+    for index, row in enumerate(table.rows):
+        Image.fromarray(np.full((64, 96), 290 + index % 3, np.uint16)).save(tmp_path / f"{index}.png")
+        rows.append({"id": row["id"], "image": str(tiny.parent / row["image"]), "semantic": f"{index}.png"})
+    path = write_table(Table(tmp_path / "many.csv", ("id", "image", "semantic"), rows), tmp_path / "many.csv").path
+    names = [f"c{index}" for index in range(300)]
+    (tmp_path / "classes.json").write_text(json.dumps({"semantic": names}))
+    assert started(path)[1].sections["tasks"]["semantic"]["classes"] == names
+
+
+def test_why_files_cannot_be_read_is_said(tiny, tmp_path):
+    table = read_table(tiny)
+    alpha = np.zeros((64, 96, 4), np.uint8)
+    alpha[:9, :, 3] = 255
+    Image.fromarray(alpha).save(tmp_path / "a.png")
+    rows = [{"id": "a", "image": str(tiny.parent / table.rows[0]["image"]), "mask": "a.png"}]
+    path = write_table(Table(tmp_path / "alpha.csv", ("id", "image", "mask"), rows), tmp_path / "alpha.csv").path
+    with pytest.raises(DataError, match="its alpha channel holds 0 to 255"):
+        started(path)
+
+
 def test_names_that_are_too_few_are_told_of(tiny, tmp_path):
     written = write_table(read_table(tiny), tmp_path / "t.csv")
     (tmp_path / "classes.json").write_text(json.dumps({"semantic": ["floor", "wall"]}))

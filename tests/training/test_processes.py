@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision import tv_tensors
 
 from crosstask.data.loading.faults import explained
 from crosstask.data.loading.loader import evaluation_loader, training_loader
+from crosstask.data.sample import Sample
 from crosstask.experiment import Experiment
 from crosstask.objectives import OBJECTIVES
 from crosstask.recipe import Recipe
@@ -71,6 +73,23 @@ def test_a_worker_that_is_killed_or_stopped_ends_the_run_with_the_cause(loader, 
     for worker in workers:  # it was woken, so that it heard that it is to end
         worker.join(20)
         assert worker.exitcode == 0
+
+
+class Loaded(Ending):
+    """A data set of which everything can be loaded."""
+
+    def __getitem__(self, index):
+        return Sample(self.ids[index], tv_tensors.Image(torch.ones(3, 4, 5)), {})
+
+
+def test_a_worker_that_is_stopped_when_it_has_to_hand_over_its_batch_is_woken():
+    batches = training_loader(Loaded(0), lambda sample, _: sample, batch_size=1, seed=0, workers=1, timeout=1)
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    time.sleep(1)  # further batches are on their way
+    os.kill(worker.pid, signal.SIGSTOP)
+    assert len(next(batches)) == 1
+    batches.close()
 
 
 STOPPED = """

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import atexit
 import logging
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import chain, groupby
 from multiprocessing import queues
 from typing import Any, Literal, NamedTuple
@@ -19,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.loading.stream import Draws, MixedStream, SharedStream, Stream, apportion, consecutive
+from crosstask.data.loading.waking import wake_workers, woken_after
 from crosstask.data.sample import Batch, Sample, collate
 from crosstask.errors import DataError
 from crosstask.seeding import generator
@@ -78,7 +77,9 @@ def training_loader(
     source = _Random(dataset, transform, stream, on_error)
     draws = Draws(batch_size, start, rank, world)
     loaded: Iterable[_Loaded] = DataLoader(source, batch_sampler=draws, **_options(workers, timeout, pin_memory))  # type: ignore[arg-type]
-    return _reported(_arriving(iter(loaded)))  # workers start here: those that a thread has forked cannot end properly
+    return _reported(
+        _arriving(iter(loaded), timeout)
+    )  # workers start here: those that a thread has forked cannot end properly
 
 
 def evaluation_loader(
@@ -110,7 +111,7 @@ def evaluation_loader(
     """
     lists = consecutive(len(dataset), batch_size, rank, world)
     options = {**_options(workers, timeout, pin_memory), "persistent_workers": workers > 0}
-    return _Passes(DataLoader(_Ordered(dataset, transform), batch_sampler=lists, **options))  # type: ignore[arg-type]
+    return _Passes(DataLoader(_Ordered(dataset, transform), batch_sampler=lists, **options), timeout if workers else 0)  # type: ignore[arg-type]
 
 
 def _stream(dataset: Dataset, seed: int, labelled_share: float | None) -> Stream | SharedStream:
@@ -214,32 +215,29 @@ class _Ordered:
 class _Passes:
     """Every iteration is one pass."""
 
-    def __init__(self, loader: Iterable[_Loaded]) -> None:
-        self.loader = loader
+    def __init__(self, loader: Iterable[_Loaded], timeout: float) -> None:
+        self.loader, self.timeout = loader, timeout
 
     def __iter__(self) -> Iterator[Batch]:
-        return chain.from_iterable(map(_Loaded.unpack, _arriving(iter(self.loader))))
+        return chain.from_iterable(map(_Loaded.unpack, _arriving(iter(self.loader), self.timeout)))
 
 
-def _arriving(loaded: Iterator[_Loaded]) -> Iterator[_Loaded]:
-    """The same; workers of which no batch came are woken, so that they can end."""
+def _arriving(loaded: Iterator[_Loaded], timeout: float) -> Iterator[_Loaded]:
+    """The same; workers of which no batch came are woken, so that they hand it over, or can end."""
     try:
-        yield from loaded
+        while True:
+            with woken_after(timeout):
+                try:
+                    arrived = next(loaded)
+                except StopIteration:
+                    return
+            yield arrived
     except BaseException:
-        _wake_workers()
+        wake_workers()
         raise
 
 
-def _wake_workers() -> None:
-    """A worker that was stopped does not hear that it is to end, and would be waited for without end."""
-    if hasattr(signal, "SIGCONT"):
-        for worker in multiprocessing.active_children():
-            if worker.pid is not None:
-                with suppress(ProcessLookupError):
-                    os.kill(worker.pid, signal.SIGCONT)
-
-
-atexit.register(_wake_workers)  # before multiprocessing waits for them: it was imported, and registered, first
+atexit.register(wake_workers)  # before multiprocessing waits for them: it was imported, and registered, first
 
 
 def _reported(arriving: Iterator[_Loaded]) -> Iterator[Batch]:

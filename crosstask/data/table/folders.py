@@ -27,6 +27,7 @@ class Match:
         labelled: how many images have one.
         unlabelled: names of the images that have none.
         unmatched: files or entries that belong to no image.
+        used: entries of one file for all splits that belong to an image.
     """
 
     labelled: int
@@ -51,12 +52,14 @@ class Listing:
         lines = [f"{self.table.path}: {len(self.table)} images"]
         for split, columns in self.matches.items():
             for column, match in columns.items():
+                elsewhere = {name for each in self.matches.values() if column in each for name in each[column].used}
+                lost = [name for name in match.unmatched if name not in elsewhere]
                 total = match.labelled + len(match.unlabelled)
                 line = f"  {split + ': ' if split else ''}{column}: {match.labelled} of {total} images"
                 if match.unlabelled:
                     line += f"; images without: {first_few(match.unlabelled)}"
-                if match.unmatched:
-                    line += f"; labels without an image: {first_few(match.unmatched)}"
+                if lost:
+                    line += f"; labels without an image: {first_few(lost)}"
                 lines.append(line)
         return "\n".join(lines)
 

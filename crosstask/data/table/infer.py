@@ -22,6 +22,7 @@ _NEARLY_NUMBER = re.compile(r"[-+\u2212]?\d+(,\d+|(\.\d+)?\s*%)")
 _LEADING = re.compile(r"0\d+")
 """Codes, 007 say: names, for they are not written as numbers are."""
 _FILES = 200
+_IDS = 255
 _MANY = 50
 
 
@@ -43,7 +44,8 @@ def infer_tasks(table: Table) -> tuple[dict[str, Task], list[str]]:
         if not cells:
             notes.append(f"column {column}: blank in every row, passed over")
             continue
-        task, why = _from_files(table, column, cells) if column in files else _from_text(column, cells)
+        most = max(_IDS, len(listed.get(column, listed.get(ONLY, ()))) - 1)
+        task, why = _from_files(table, column, cells, most) if column in files else _from_text(column, cells)
         if task is None:
             notes.append(f"column {column}: not checked, {why}: give a recipe that says what it is")
         else:
@@ -88,10 +90,19 @@ def _arrays(table: Table, cells: Sequence[str]) -> list[np.ndarray]:
     return found
 
 
-def _from_files(table: Table, column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
-    arrays = _arrays(table, _spread(cells, 5))
+def _refusal(table: Table, cell: str) -> str:
+    try:
+        load_label(Path(os.path.abspath(table.folder / cell)))
+    except DataError as error:
+        return str(error)
+    return "they are empty"
+
+
+def _from_files(table: Table, column: str, cells: Sequence[str], most: int) -> tuple[Task | None, str]:
+    first_cells = _spread(cells, 5)
+    arrays = _arrays(table, first_cells)
     if not arrays:
-        return None, "none of its first files can be read"
+        return None, f"none of its first files can be read ({_refusal(table, first_cells[0])})"
     first = arrays[0]
     layout = f"{first.dtype} files of shape {first.shape}"
     planes = first.ndim == 2 or 1 in (first.shape[0], first.shape[-1])
@@ -114,10 +125,10 @@ def _from_files(table: Table, column: str, cells: Sequence[str]) -> tuple[Task |
     levels = set(np.unique(np.concatenate([np.unique(array) for array in arrays])).tolist())
     if levels <= {0, 255}:
         return Saliency(column), f"{layout} of 0 and 255"
-    return _segmentation(table, column, cells)
+    return _segmentation(table, column, cells, most)
 
 
-def _segmentation(table: Table, column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
+def _segmentation(table: Table, column: str, cells: Sequence[str], most: int) -> tuple[Task | None, str]:
     highest = -1
     sample = _spread(cells, _FILES)
     for cell in sample:
@@ -126,7 +137,7 @@ def _segmentation(table: Table, column: str, cells: Sequence[str]) -> tuple[Task
             highest = max(highest, int(ids.max())) if ids.size else highest
     if highest < 0:
         return None, f"the first {len(sample)} files hold nothing but 255"
-    if highest > 255:
+    if highest > most:
         return None, f"ids up to {highest} are too many for classes"
     return Segmentation(column, classes=highest + 1), f"ids 0 to {highest} in {len(sample)} files, 255 unknown"
 

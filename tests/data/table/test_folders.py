@@ -110,6 +110,15 @@ def test_labels_from_json(tmp_path):
     assert listing.matches[""]["tags"].unmatched == ["7"]
 
 
+def test_what_one_file_says_of_another_split_is_not_told_as_lost(tmp_path):
+    touch(tmp_path, "train/1.jpg", "test/2.jpg")
+    (tmp_path / "tags.json").write_text(json.dumps({"1": ["cat"], "2": [], "7": ["dog"]}))
+    listing = make_table(
+        tmp_path, {"image": "{split}/*.jpg", "tags": "tags.json"}, tmp_path / "t.csv", ["train", "test"]
+    )
+    assert [line.rpartition("; ")[2] for line in str(listing).splitlines()[1:]] == ["labels without an image: 7"] * 2
+
+
 def test_blank_cells_of_several_columns_are_unknown_tags(tmp_path):
     touch(tmp_path, "1.jpg", "2.jpg", "3.jpg")
     (tmp_path / "l.csv").write_text("name,furry,size\n1,,small\n2,0,\n3,,\n")
