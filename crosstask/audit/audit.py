@@ -13,7 +13,7 @@ from crosstask.audit.duplicates import duplicates
 from crosstask.audit.evidence import LOSS, SCALE
 from crosstask.audit.kinds import DUPLICATE
 from crosstask.audit.look import WIDTH, Examined, RowExamination
-from crosstask.audit.suspicion import suspicion
+from crosstask.audit.suspicion import Suspicion, suspicion
 from crosstask.data.labels.subsets import Subset
 from crosstask.data.loading.dataset import Dataset
 from crosstask.data.sample import Batch
@@ -84,12 +84,16 @@ class Audited:
         suspects: every label, the most suspicious first.
         judges: the network that judges each image, as its place in ``examinations``, (N,).
         examinations: what looks at images, one per network.
+        faults: by task the names of its faults.
+        odds: by task (N, F), log-odds of each fault against a right label, NaN where unknown.
     """
 
     data: Dataset
     suspects: list[Suspect]
     judges: np.ndarray
     examinations: list[RowExamination]
+    faults: dict[str, list[str]]
+    odds: dict[str, np.ndarray]
 
     def words(self, suspect: Suspect, batch: Batch) -> str:
         """The reason in words with its details; ``batch`` holds the image alone."""
@@ -159,21 +163,18 @@ def audit(
     examined = Examined(rows, every)
     chosen = {name: task for name, task in every.items() if name in (tasks or every)}
     same = duplicates(data, _features(examined, folds), chosen) if len(data) > 1 else {}
-    suspects = _suspects(data, examined, every, chosen, same)
-    return Audited(data, suspects, folds, examinations)
+    places = {name: place for place, name in enumerate(every) if name in chosen}
+    results = {name: suspicion(examined, place, same.get(name)) for name, place in places.items()}
+    suspects = _suspects(data, results, {name: examined.clue(place, LOSS) for name, place in places.items()})
+    faults = {name: examined.faults[place] for name, place in places.items()}
+    return Audited(data, suspects, folds, examinations, faults, {name: each.odds for name, each in results.items()})
 
 
-def _suspects(
-    data: Dataset, examined: Examined, every: Mapping[str, object], chosen: Mapping[str, object],
-    same: Mapping[str, np.ndarray],
-) -> list[Suspect]:  # fmt: skip
+def _suspects(data: Dataset, results: Mapping[str, Suspicion], every: Mapping[str, np.ndarray]) -> list[Suspect]:
     paths = row_images(data)
     found = []
-    for place, name in enumerate(every):
-        if name not in chosen:
-            continue
-        result = suspicion(examined, place, same.get(name))
-        losses = examined.clue(place, LOSS)
+    for name, result in results.items():
+        losses = every[name]
         for index in np.where(np.isfinite(result.score))[0].tolist():
             reason = str(result.reason[index])
             path = str(paths[index] or "")

@@ -48,10 +48,12 @@ class Suspicion(NamedTuple):
     Attributes:
         score: (N,), log-odds, NaN without a label.
         reason: (N,) name of the likeliest fault.
+        odds: (N, F), log-odds of each fault against a right label, NaN where nothing is learnt.
     """
 
     score: np.ndarray
     reason: np.ndarray
+    odds: np.ndarray
 
 
 def suspicion(examined: Examined, task: int, duplicate: np.ndarray | None = None) -> Suspicion:
@@ -65,11 +67,13 @@ def suspicion(examined: Examined, task: int, duplicate: np.ndarray | None = None
     names = examined.faults[task]
     labelled = np.isfinite(examined.clue(task, LOSS))
     score, place = np.full(len(labelled), np.nan), np.zeros(len(labelled), int)
+    odds = np.full((len(labelled), len(names)), np.nan)
     readings = examined.readings(task)[labelled]
     if np.isfinite(readings[:, 1:]).any((1, 2)).sum() >= FEWEST:
         logarithm = judged(readings)
         score[labelled] = np.logaddexp.reduce(logarithm[:, 1:], 1) - logarithm[:, 0]
         place[labelled] = logarithm[:, 1:].argmax(1)
+        odds[labelled] = logarithm[:, 1:] - logarithm[:, :1]
     elif len(readings):
         score[labelled] = Usual(readings[:, 0])(readings[:, 0])[:, DOUBTS + examined.clues[task].index(LOSS)]
     reason = np.array(names)[place].astype(object)
@@ -77,7 +81,7 @@ def suspicion(examined: Examined, task: int, duplicate: np.ndarray | None = None
         other = improbable(duplicate) + math.log(PRIOR / (1 - PRIOR))
         worse = np.isfinite(other) & labelled & (other > score)
         score[worse], reason[worse] = other[worse], DUPLICATE
-    return Suspicion(score, reason)
+    return Suspicion(score, reason, odds)
 
 
 def judged(readings: np.ndarray) -> np.ndarray:

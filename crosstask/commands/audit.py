@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     top = audited.suspects[: arguments.show]
     said = [(each, audited.words(each, collate([audited.data[each.index]]))) for each in top]
     try:
-        write_csv(folder / CSV, audited.suspects, {(each.id, each.task): words for each, words in said})
+        write_csv(folder / CSV, audited, {(each.id, each.task): words for each, words in said})
         write_page(folder / PAGE, audited, said, f"Labels of {path.name} that look wrong")
     except OSError as error:
         raise RunError(f"{error.filename or folder}: cannot be written ({error.strerror or error})") from error

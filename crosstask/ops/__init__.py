@@ -3,6 +3,7 @@
 from crosstask.ops.affinity import propagate
 from crosstask.ops.bures import covariance_factor, linear_fidelity, pair_fidelity
 from crosstask.ops.contrast import info_nce
+from crosstask.ops.dawid_skene import dawid_skene
 from crosstask.ops.divergences import diagonal_wasserstein2, gaussian_kl, mean_distance
 from crosstask.ops.geometry import depth_steps, normals_from_depth
 from crosstask.ops.mean_field import mean_field
@@ -24,6 +25,7 @@ __all__ = [
     "RegionIndex",
     "complete_class",
     "covariance_factor",
+    "dawid_skene",
     "depth_steps",
     "diagonal_wasserstein2",
     "from_logits",

@@ -100,10 +100,14 @@ class Impatient(H11Protocol):
             self._patience.cancel()
         super().connection_lost(exc)
 
+    def _give_up(self) -> None:
+        if self.transport.get_protocol() is self:  # else it became a web socket
+            self.transport.close()
+
     def _wait(self) -> None:
         waiting = self.cycle is None or self.cycle.response_complete
         if waiting and self._patience is None:
-            self._patience = self.loop.call_later(self.seconds, self.transport.close)
+            self._patience = self.loop.call_later(self.seconds, self._give_up)
         elif not waiting and self._patience is not None:
             self._patience.cancel()
             self._patience = None

@@ -50,6 +50,22 @@ def test_every_label_once_in_order_with_pictures(run, tmp_path, capsys):
     assert "data:image/jpeg" in page
 
 
+def test_the_odds_of_every_fault_stand_in_the_table(tmp_path):
+    recipe = write_recipe(tmp_path, write_tiny(tmp_path, 32))
+    recipe.write_text(recipe.read_text().replace("labels: one", "labels: full"))
+    assert main(["train", str(recipe), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    assert main(["audit", str(tmp_path / "run"), "--show", "1", "--quiet"]) == 0
+    rows = _read(tmp_path / "run/audit/audit.csv")
+    named = list(rows[0])[list(rows[0]).index("loss") + 1 :]
+    for row in rows:
+        odds = {name: float(row[name]) for name in named if row[name]}
+        assert odds
+        if row["reason"] != "duplicate":
+            assert row["reason"] == max(odds, key=odds.__getitem__)
+            assert float(row["suspicion"]) == pytest.approx(np.logaddexp.reduce(list(odds.values())), abs=0.02)
+    assert {"foreign", "swapped", "added", "frame", "contradicted"} <= set(named)
+
+
 def test_folds_are_trained_without_the_labels_they_judge(run, tmp_path):
     out = tmp_path / "out"
     typed = ["audit", str(run), "--folds", "2", "--out", str(out), "--tasks", "semantic,depth", "--quiet"]

@@ -9,6 +9,7 @@ import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -121,6 +122,16 @@ def test_connections_on_which_nothing_is_asked_are_closed(run):
             line.sendall(b"GET /hea")
             while line.recv(65536):
                 pass
+
+
+@pytest.mark.parametrize(("speaks", "closed"), [("http", True), ("web socket", False)])
+def test_what_became_a_web_socket_is_not_closed_for_silence(speaks, closed):
+    from crosstask.serve.server import Impatient
+
+    line = Impatient.__new__(Impatient)
+    line.transport = Mock(get_protocol=lambda: line if speaks == "http" else object())
+    line._give_up()
+    assert line.transport.close.called == closed
 
 
 def test_no_worker_is_bothered_for_those_who_left(run, model):
