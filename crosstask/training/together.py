@@ -70,12 +70,15 @@ class _Watch(threading.Thread):
             os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=timedelta(seconds=30)
         )
         self.talking = threading.Lock()
+        self.asked: float | None = None  # since when the store owes an answer
         self.over = threading.Event()
         self.parting = False
 
     def run(self) -> None:
+        threading.Thread(target=self._wait_for_answers, daemon=True, name="together, answers").start()
         beats = [(0, time.monotonic())] * self.world
         while not self.over.wait(BEAT):
+            self.asked = time.monotonic()
             try:
                 with self.talking:
                     self.store.add(f"crosstask/beat/{self.rank}", 1)
@@ -86,6 +89,7 @@ class _Watch(threading.Thread):
                 if self.rank == 1:
                     self._say(f"process 0, which keeps the store, ended without a word; {_INTACT}")
                 failed, now, left = True, [], []
+            self.asked = None
             if failed:
                 self._part()
                 return
@@ -101,6 +105,19 @@ class _Watch(threading.Thread):
                     self._say(
                         f"process {silent[0]} of {self.world} gave no sign of life for {SILENCE:.0f} seconds: it was "
                         f"stopped or killed, or its machine is gone; {_INTACT}"
+                    )
+                self._part()
+                return
+
+    def _wait_for_answers(self) -> None:
+        """Who keeps the store may be stopped, and who asks it then waits for ever."""
+        while not self.over.wait(BEAT):
+            asked = self.asked
+            if asked is not None and time.monotonic() - asked > SILENCE:
+                if self.rank == 1:
+                    self._say(
+                        f"process 0, which keeps the store, gave no sign of life for {SILENCE:.0f} seconds: it was "
+                        f"stopped, or its machine is gone; {_INTACT}"
                     )
                 self._part()
                 return
