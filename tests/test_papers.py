@@ -74,7 +74,8 @@ def write_ade20k(root: Path) -> None:
         for number in range(count):
             made = scene(number, 64, 96)
             save(root / "images" / split / f"ADE_{split}_{number:08}.jpg", made.image)
-            save(root / "annotations" / split / f"ADE_{split}_{number:08}.png", made.box.astype("uint8") * (number + 1))
+            mask = made.box.astype("uint8") * (number + 1) + 1  # two classes in each
+            save(root / "annotations" / split / f"ADE_{split}_{number:08}.png", mask)
 
 
 def write_coco(root: Path) -> None:

@@ -33,7 +33,7 @@ REMEDY = re.compile(
     r"did you mean|valid:|expected|missing|needs?|must|at (least|most)|invalid choice|required|without|is no |is not "
     r"|there is no|no such|cannot be|\b(give|set|name|add|lower|raise|choose|use|write|correct|remove|leave|check"
     r"|restore|label|fill|look|keep|move|rename|train|continue|replace|install|free|say|put|take|make|run|go on|try"
-    r"|start|see|shorten|split|convert|save|mend|blank the|get)\b|between|invalid \w+ value"
+    r"|start|store|see|shorten|split|convert|save|mend|blank the|get)\b|between|invalid \w+ value"
 )
 """What tells a person how it would be right."""
 SHOWN = re.compile(

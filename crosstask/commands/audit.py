@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             data,
             folds,
             folder / PASS,
-            tasks=arguments.tasks.split(",") if arguments.tasks else None,
+            tasks=arguments.tasks.split(",") if arguments.tasks is not None else None,
             device=device(arguments.device),
             progress=report,
         )

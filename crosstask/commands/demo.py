@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from crosstask.commands.paths import require_folder
+from crosstask.commands.paths import require_folder, require_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     photos = require_folder(arguments.photos, "--photos") if arguments.photos else None
+    require_out(arguments.out, folder=True)
     from pathlib import Path
 
     from crosstask.commands.jobs import do_jobs, tell_end

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_run_and_data(arguments.path)
     else:
         require_run(arguments.path)
-        require_table(arguments.table)
+        require_table(arguments.table, "--table")
     require_zero_shot(arguments)
     import json
     from dataclasses import replace

@@ -46,23 +46,23 @@ def require_relatedness(source: str, flag: str) -> None:
         raise UserError(f"{flag}: {error}") from error
 
 
-def require_there(path: str) -> None:
+def require_there(path: str, flag: str = "") -> None:
     """A file or a folder on this machine; what has another address is not looked for.
 
     Raises:
         UserError: there is none.
     """
-    if "://" not in path and not sound(path).exists():
-        raise UserError(f"{path}: no such file or folder, and nothing matches it: check the path")
+    if "://" not in path and not sound(path, flag).exists():
+        raise UserError(f"{flag} {path}: no such file or folder, and nothing matches it: check the path".lstrip())
 
 
-def require_table(path: str) -> Path:
+def require_table(path: str, flag: str = "") -> Path:
     """
     Raises:
         UserError: there is no such file.
     """
-    if not sound(path).exists():
-        raise UserError(f"{path}: cannot read the table (No such file or directory): check the path")
+    if not sound(path, flag).exists():
+        raise UserError(f"{flag} {path}: cannot read the table (No such file or directory): check the path".lstrip())
     return Path(path)
 
 

@@ -19,10 +19,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    from crosstask.reading import read_text
     from crosstask.recipe.shipped import find_recipe, shipped_patches, shipped_recipes
 
     if arguments.name is not None:
-        print(find_recipe(arguments.name).read_text(encoding="utf-8"), end="")
+        print(read_text(find_recipe(arguments.name)), end="")
         return 0
     recipes, patches = _described(shipped_recipes()), _described(shipped_patches())
     show(arguments, lambda: _listed(recipes, patches), lambda: {"recipes": recipes, "patches": patches})

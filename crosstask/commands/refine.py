@@ -58,6 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
     resumed = arguments.resume
     if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
         raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
+    if resumed and not any((Path(resumed) / name).exists() for name in ("fingerprint.json", "rounds.json")):
+        raise UserError(
+            f"{resumed!r} holds no refinement: no rounds were begun beside its recipe.yaml: give its folder"
+        )
     if resumed:
         require_stored_data(Path(resumed) / "recipe.yaml")
     if arguments.out is not None:

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     path = require_run(arguments.path) if arguments.images else require_run_and_data(arguments.path)
     for image in arguments.images:
         if not any(mark in image for mark in "*?["):
-            require_there(image)
+            require_there(image, "--images")
     folder = path / "suggest" if arguments.out is None else require_out(arguments.out, folder=True)
     costs = _costs(arguments.cost)
     scales = _scales(arguments.scales)
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = there if arguments.snapshots and there else [arguments.weights]
     runs = [load_run(path, weights, arguments.trust) for weights in wanted]
     first, where = runs[0], device(arguments.device)
-    asked = arguments.tasks.split(",") if arguments.tasks else list(first.tasks)
+    asked = arguments.tasks.split(",") if arguments.tasks is not None else list(first.tasks)
     if arguments.budget < min(costs.get(name, 1.0) for name in asked):
         raise UserError(f"--budget {arguments.budget:g}: no label is that cheap: raise it, or lower --cost")
     planned = None if arguments.form is None else plan(arguments.form, first.tasks)
@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
             runs,
             folder / PASS,
             costs=costs,
-            tasks=arguments.tasks.split(",") if arguments.tasks else None,
+            tasks=arguments.tasks.split(",") if arguments.tasks is not None else None,
             images=arguments.images,
             scales=scales,
             device=where,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +130,7 @@ def predict(
                 for ended in engine.map(work, left, gpu=True):
                     name, value = ended.item.id, ended.value
                     if isinstance(value, Done):
-                        value.row.update(camera.get(ended.item.path.resolve(), {}))
+                        value.row.update(camera.get(Path(os.path.realpath(ended.item.path)), {}))
                         done[name] = value
                         finish(vars(_Line(key or "", name, _stamp(ended.item.path), value.row, value.said)))
                     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
     seen: set[Path] = set()
     for given in inputs:
         for name, path in _at_url(str(given)) if is_url(str(given)) else _expanded(Path(given)):
-            real = path.resolve()
+            real = Path(os.path.realpath(path))  # which takes links in a circle, too
             if real in seen:
                 continue
             seen.add(real)
@@ -64,7 +65,9 @@ def cameras(inputs: Sequence[Path | str]) -> dict[Path, dict[str, str]]:
         table = read_table(Path(given))
         for index, row in enumerate(table.rows):
             if all(row.get(column) for column in INTRINSICS):
-                found[table.resolve(index, "image").resolve()] = {column: row[column] for column in INTRINSICS}
+                found[Path(os.path.realpath(table.resolve(index, "image")))] = {
+                    column: row[column] for column in INTRINSICS
+                }
     return found
 
 

@@ -73,6 +73,10 @@ class RefineOptions:
             raise ValueError("refine.folds is 1: give 2 or more, or 0 for none")
         if not self.scales:
             raise ValueError("refine.scales is empty: give at least one, [1.0] say")
+        for name in ("classifier", "saliency_from"):
+            value = getattr(self, name)
+            if value is not None and not value.strip():
+                raise ValueError(f"refine.{name} is blank: name a run, or set it to null")
         if self.tasks is not None and not self.tasks:
             raise ValueError("refine.tasks is empty: name some, or set it to null for all of the recipe")
         if not self.keep or not all(self.keep):

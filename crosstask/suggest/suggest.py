@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -200,7 +201,7 @@ def _other(run: TrainedRun, images: Sequence[str]) -> Dataset:
         table = read_table(first) if data.table is None else read_like(first, data.table)
     else:
         found = find_images(images)
-        rows = [{"id": name, "image": str(path.resolve())} for name, path in found.items()]
+        rows = [{"id": name, "image": os.path.realpath(path)} for name, path in found.items()]
         table = Table(Path("images.csv"), ("id", "image"), rows)
     table = replace(table, columns=tuple(dict.fromkeys((*table.columns, *run.tasks))))
     reading = {} if data.table is None else readers(data.table, run.tasks)

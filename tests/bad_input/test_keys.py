@@ -8,6 +8,7 @@ from crosstask.cli import main
 from crosstask.commands.paths import TABLES
 from crosstask.data.table.formats import FORMATS
 from crosstask.errors import RecipeError
+from crosstask.evaluation.sources import find_images
 from crosstask.recipe import Recipe
 from tests.bad_input.commands import failing
 from tests.tiny import write_recipe
@@ -102,3 +103,27 @@ def test_regions_by_a_task_that_ignores_nothing(capsys, data):
 
 def test_endings_of_tables_that_are_written_are_those_that_can_be():
     assert set(FORMATS) == set(TABLES)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["recipes", "image/000.png"], "image/000.png: byte 0 is not UTF-8"),
+        (["demo", "--out", "data.csv"], "--out 'data.csv': is a file: give the path of a folder"),
+        (["refine", "--resume", "."], "'.' holds no refinement: no rounds were begun"),
+        (["train", "recipe.yaml", "--nonsense=1", "--quiet=1"], "--quiet"),
+        (["recipes", "--nonsense"], "unrecognized arguments: --nonsense; "),
+    ],
+)
+def test_other_paths_and_flags(capsys, data, monkeypatch, words, line):
+    write_recipe(data, data / "data.csv")
+    monkeypatch.chdir(data)
+    assert line in failing(capsys, words)
+
+
+def test_images_that_are_links_in_a_circle(data):
+    (data / "loop.png").symlink_to("loop.png")
+    assert list(find_images([data / "data.csv"]))
+    (data / "image" / "000.png").unlink()
+    (data / "image" / "000.png").symlink_to("000.png")
+    assert len(find_images([data / "data.csv"])) == 8

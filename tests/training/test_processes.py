@@ -302,7 +302,7 @@ def test_the_end_of_one_is_the_end_of_all_with_one_line(folder, tmp_path, who, f
     processes = started(torchrun, folder, "--out", str(tmp_path / "run"), *NODES, code=code)
     other = processes[1 - int(who)]
     try:
-        other.wait(120)
+        other.wait(300)
         if "SIGSTOP" in fail:
             processes[int(who)].kill()
         codes, said = ended(processes)
