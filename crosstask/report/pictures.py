@@ -81,7 +81,7 @@ def gallery(
 
     Args:
         batches: the images.
-        tasks: the tasks, of all or some of which a source has predictions.
+        tasks: the tasks, of all or some of which a source has predictions; others of its own are not shown.
         sources: what predicts; loaded one after the other.
     """
     sources = list(sources)
@@ -95,7 +95,9 @@ def gallery(
     for source in sources:
         predict = _predictor(source, trust)
         for batch in batches:
-            for name, prediction in predict(batch.images).items():
+            predictions = predict(batch.images)
+            for name in [name for name in tasks if name in predictions]:  # a source may predict others, too
+                prediction = predictions[name]
                 values = tasks[name].decide(prediction)
                 legends[name].append(tasks[name].legend([values], ranges[name]))
                 distances = error_map(tasks[name], prediction, batch.targets[name])

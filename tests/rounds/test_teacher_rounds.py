@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from crosstask.cli import main
 from crosstask.data.table.table import read_table
@@ -117,3 +118,14 @@ def test_processes_label_the_same(folder):
     assert len(files) > 10
     for path in files:
         assert (copy / "labels_2" / path.relative_to(folder / "out" / "labels_2")).read_bytes() == path.read_bytes()
+
+
+def test_the_report_of_rounds_that_predict_more_than_the_last_one(folder):
+    copy = folder / "fewer"
+    shutil.copytree(folder / "out", copy)
+    recipe = copy / "round_2" / "recipe.yaml"
+    sections = yaml.safe_load(recipe.read_text())
+    del sections["tasks"]["normals"]
+    recipe.write_text(yaml.safe_dump(sections, sort_keys=False))
+    assert run("report", copy) == 0
+    assert "normals/round_0" not in (copy / "report.html").read_text()
