@@ -28,7 +28,8 @@ def require_name(name: object, where: str, what: str = "name") -> str:
     Raises:
         ValueError: it is blank, too long, leads elsewhere (``../x``) or holds what file names cannot.
     """
-    text = str(name) if isinstance(name, (str, int, float)) and not isinstance(name, bool) else ""
+    known = isinstance(name, (str, int, float)) and not isinstance(name, bool)
+    text = str(getattr(name, "text", name)) if known else ""  # of a number in YAML, as it was typed
     odd = not text.isprintable() or _NEVER.intersection(text) or text[:1] in (*" .-", "") or text[-1] in " ."
     if odd or len(text) > LONGEST or _DEVICES.fullmatch(text):
         raise ValueError(

@@ -150,7 +150,7 @@ def test_the_commands_score_classes_nobody_annotated(tmp_path, capsys):
     assert {each["scene"]["cell"] for each in said} <= {"kitten", "lounge"}
     for typed, message in (
         (["--zero-shot", "scene"], "write NAME=R"),
-        (["--zero-shot", "tags=r.csv"], "the run has a task of this name"),
+        (["--zero-shot", f"tags={tmp_path / 'r.csv'}"], "the run has a task of this name"),
         ([*option, "--zero-shot-from", "tag"], "--zero-shot-from tag: did you mean 'tags'"),
         (option, "give --table"),
         ([*option, "--zero-shot-basic", "mood"], "write TASK=PARTS, for example category=du2014_parts"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import yaml
 
 from crosstask.errors import RecipeError, UserError
@@ -37,6 +38,12 @@ def test_a_damaged_recipe_is_refused_in_one_line_or_reads_back_to_itself(raw):
         one_line(error)
     else:
         assert Recipe.of(parse_yaml(recipe.to_yaml())) == recipe
+
+
+@pytest.mark.parametrize("name", ["1e400", "1e5", "007", "1.50", "12"])
+def test_a_name_that_looks_like_a_number_stays_as_it_was_typed(name):
+    recipe = Recipe.of({"data": {"table": "a.csv"}, "tasks": {name: {"kind": "depth"}}})
+    assert list(Recipe.of(parse_yaml(recipe.to_yaml())).sections["tasks"]) == [name]
 
 
 @some(250)
