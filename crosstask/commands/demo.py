@@ -26,7 +26,7 @@ METHOD = "geometry"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="runs/demo", metavar="FOLDER", help="folder of the runs (default: runs/demo)")
     parser.add_argument("--photos", metavar="FOLDER", help="images of your own to be predicted, too")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: one per core, three at most)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: all three, which share the cores)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(takes_overrides=True)
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     recipes, cells = _grid(Path(arguments.out), arguments.overrides)
     grid = recipes.grid
-    ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs or _at_once(len(cells)), arguments.quiet)
+    ended = do_jobs(jobs := plan(recipes, cells), arguments.jobs or len(cells), arguments.quiet)
     if code := tell_end(jobs, ended):
         return code
     comparison = compare(grid)
@@ -78,12 +78,6 @@ def _grid(path: Path, overrides: list[str]) -> tuple[Recipes, list[Cell]]:
     check(recipes, cells)
     grid.save()
     return recipes, cells
-
-
-def _at_once(runs: int) -> int:
-    import os
-
-    return max(min(runs, os.cpu_count() or 1), 1)
 
 
 def _gallery(grid: Grid, cell: Cell) -> Path:
