@@ -26,7 +26,7 @@ METHOD = "geometry"
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="runs/demo", metavar="FOLDER", help="folder of the runs (default: runs/demo)")
     parser.add_argument("--photos", metavar="FOLDER", help="images of your own to be predicted, too")
-    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: all three, which share the cores)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: all three)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(takes_overrides=True)
 
