@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeVar, get_args
 
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentError, ArgumentParser, set_dumper
 
 from crosstask.errors import DataError, RecipeError, nearest
 from crosstask.ranges import check_range
-from crosstask.strict_yaml import parse_yaml, require_plain
+from crosstask.strict_yaml import dump_yaml, parse_yaml, require_plain
 from crosstask.typed import as_typed, hints_of, plain
 
 T = TypeVar("T")
@@ -87,9 +87,13 @@ def _named(cls: type, where: str, message: str) -> str:
     return f"{where}{'.' if option and option[0] in signature_options(cls) else ': '}{message}"
 
 
+set_dumper("strict_yaml", dump_yaml)
+
+
 class _Parser(ArgumentParser):
     def dump_dict(self, values: Any) -> dict[str, Any]:
-        return plain(parse_yaml(self.dump(values, skip_unset=False, skip_validation=True))) or {}
+        text = self.dump(values, skip_unset=False, skip_validation=True, format="strict_yaml")
+        return plain(parse_yaml(text)) or {}
 
 
 @cache

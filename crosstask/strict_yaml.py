@@ -70,6 +70,27 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _Loader.number)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.integer)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes also the text that :class:`_Loader` alone takes for something else: ``1e5``."""
+
+
+for _first_letter, _known in _Loader.yaml_implicit_resolvers.items():
+    for _tag, _pattern in _known:
+        _Dumper.add_implicit_resolver(_tag, _pattern, [_first_letter])
+
+
+def dump_yaml(value: Any, **options: Any) -> str:
+    """Plain values as text that :func:`parse_yaml` reads back to the same.
+
+    >>> dump_yaml({"1e5": "007", "lr": 0.5}).splitlines()
+    ["'1e5': '007'", 'lr: 0.5']
+
+    Args:
+        options: as of ``yaml.dump``.
+    """
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, **options)
+
+
 def parse_yaml(text: str, where: str = "") -> Any:
     """The plain values of a YAML text.
 

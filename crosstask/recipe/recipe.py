@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from crosstask.balancing import BALANCERS
 from crosstask.construct import build, construct, look_up
@@ -26,6 +25,7 @@ from crosstask.recipe.sections import BASES, checked, split_weighting
 from crosstask.recipe.training import TrainingOptions
 from crosstask.recipe.written import SECTIONS, read_recipe
 from crosstask.seeding import derive
+from crosstask.strict_yaml import dump_yaml
 from crosstask.tasks import KINDS, Task
 
 
@@ -83,7 +83,7 @@ class Recipe:
 
     def to_yaml(self) -> str:
         """The recipe as a file that :meth:`load` reads back to the same recipe."""
-        return yaml.safe_dump(self.sections, sort_keys=False, allow_unicode=True, width=120)
+        return dump_yaml(self.sections, width=120)
 
     # -- building --------------------------------------------------------------------------------------------------
 

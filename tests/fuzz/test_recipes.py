@@ -40,10 +40,16 @@ def test_a_damaged_recipe_is_refused_in_one_line_or_reads_back_to_itself(raw):
         assert Recipe.of(parse_yaml(recipe.to_yaml())) == recipe
 
 
-@pytest.mark.parametrize("name", ["1e400", "1e5", "007", "1.50", "12"])
-def test_a_name_that_looks_like_a_number_stays_as_it_was_typed(name):
-    recipe = Recipe.of({"data": {"table": "a.csv"}, "tasks": {name: {"kind": "depth"}}})
-    assert list(Recipe.of(parse_yaml(recipe.to_yaml())).sections["tasks"]) == [name]
+@pytest.mark.parametrize("name", ["1e400", "1e5", "007", "1.50", "12", "no"])
+def test_text_that_looks_like_a_number_stays_as_it_was_typed(name):
+    recipe = Recipe.of({
+        "data": {"table": "a.csv", "train_split": name}, "tasks": {name: {"kind": "depth"}},
+        "balancing": {"kind": "fixed", "weights": {name: 2.0}},
+    })  # fmt: skip
+    for each in (recipe, Recipe.of(parse_yaml(recipe.to_yaml()))):
+        assert list(each.sections["tasks"]) == [name]
+        assert each.data.train_split == name
+        assert each.sections["balancing"]["weights"] == {name: 2.0}
 
 
 @some(250)

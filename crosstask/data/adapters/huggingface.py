@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from PIL import Image
 
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.adapters.huggingface_columns import Column, columns_of
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError, nearest
+from crosstask.strict_yaml import dump_yaml
 from crosstask.writing import write
 
 _SPLITS = {"validation": "val", "valid": "val"}
@@ -79,7 +79,7 @@ class HuggingFace(Adapter):
                 f"{self.root}: no column is a label that a task can use ({'; '.join(left) or 'only images'})"
             )
         write(output.files / "classes.json", json.dumps(_names(tasks), indent=1, ensure_ascii=False))
-        fragment = yaml.safe_dump({"tasks": tasks}, sort_keys=False, default_flow_style=None, width=110)
+        fragment = dump_yaml({"tasks": tasks}, default_flow_style=None, width=110)
         self.said = (*(f"left out: {each}" for each in left), "for the recipe:", *fragment.rstrip().splitlines())
         return table_of(rows, output)
 

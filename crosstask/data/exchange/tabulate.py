@@ -7,8 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import yaml
-
 from crosstask.data.adapters.base import Output
 from crosstask.data.adapters.image_tags import tags_cell
 from crosstask.data.decode.files import image_size
@@ -16,6 +14,7 @@ from crosstask.data.exchange.items import Collection, Item, is_void
 from crosstask.data.exchange.masks import class_map
 from crosstask.data.table.table import RESERVED
 from crosstask.errors import DataError
+from crosstask.strict_yaml import dump_yaml
 
 BACKGROUND = "background"
 SEMANTIC = "semantic"
@@ -38,9 +37,7 @@ class Tabulated:
 
     def recipe(self) -> str:
         """The section ``tasks`` of a recipe."""
-        return yaml.safe_dump(
-            {"tasks": self.tasks}, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True
-        )
+        return dump_yaml({"tasks": self.tasks}, default_flow_style=None, width=110)
 
 
 def tabulate(
