@@ -62,11 +62,12 @@ class Ending:
     ],
 )
 def test_a_worker_that_is_killed_or_stopped_ends_the_run_with_the_cause(loader, number, cause):
+    others = multiprocessing.active_children()  # of fixtures of other tests
     batches = iter(loader(Ending(number), lambda sample, _: sample, batch_size=1, workers=1, timeout=1))
     with pytest.raises(RuntimeError) as caught:
         next(batches)
     assert cause in explained(caught.value)
-    workers = multiprocessing.active_children()
+    workers = [each for each in multiprocessing.active_children() if each not in others]
     assert len(workers) == (number == signal.SIGSTOP)
     del batches, caught
     gc.collect()
@@ -83,9 +84,10 @@ class Loaded(Ending):
 
 
 def test_a_worker_that_is_stopped_when_it_has_to_hand_over_its_batch_is_woken():
+    others = multiprocessing.active_children()
     batches = training_loader(Loaded(0), lambda sample, _: sample, batch_size=1, seed=0, workers=1, timeout=1)
     next(batches)
-    (worker,) = multiprocessing.active_children()
+    (worker,) = [each for each in multiprocessing.active_children() if each not in others]
     time.sleep(1)  # further batches are on their way
     os.kill(worker.pid, signal.SIGSTOP)
     assert len(next(batches)) == 1
