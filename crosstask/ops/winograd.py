@@ -35,6 +35,9 @@ G = (
 )
 A = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
 
+LARGE = 2**25
+"""Bytes from which on the C library asks the system for memory anew each time, which costs more than filling it."""
+
 
 @functools.cache
 def _matrices(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -61,22 +64,25 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx, maps: Tensor, weight: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
         inputs, kernels, outputs = _matrices(maps.dtype)
         tiles = _transformed(inputs, _cut(maps))
-        taps = _transformed(kernels, weight.permute(2, 3, 0, 1))  # the layout of the weights: (6, 6, D, C)
-        ctx.save_for_backward(tiles, taps)
+        layout = weight.permute(2, 3, 0, 1)  # that of taps: (6, 6, D, C)
+        taps = [_transformed(kernels, part) for part in layout.chunk(-(-4 * weight.nbytes // LARGE), 2)]
+        ctx.save_for_backward(tiles, *taps)
         ctx.size = maps.shape
-        return _joined(_transformed(outputs, tiles @ taps.mT), maps.shape)
+        return _joined(_transformed(outputs, torch.cat([tiles @ part.mT for part in taps], 3)), maps.shape)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor):  # type: ignore[no-untyped-def]
-        tiles, taps = ctx.saved_tensors
+        tiles, *taps = ctx.saved_tensors
         inputs, kernels, outputs = _matrices(gradient.dtype)
-        products = _transformed(outputs.T, _apart(gradient))
+        products = _transformed(outputs.T, _apart(gradient)).split([part.shape[2] for part in taps], 3)
         to_maps = to_weight = None
         if ctx.needs_input_grad[0]:
-            to_maps = _overlapped(_transformed(inputs.T, products @ taps), ctx.size)
+            to_tiles = sum(each @ part for each, part in zip(products, taps, strict=True))
+            to_maps = _overlapped(_transformed(inputs.T, to_tiles), ctx.size)
         if ctx.needs_input_grad[1]:
-            to_weight = _transformed(kernels.T, products.mT @ tiles).permute(2, 3, 0, 1)
+            parts = [_transformed(kernels.T, each.mT @ tiles) for each in products]
+            to_weight = torch.cat(parts, 2).permute(2, 3, 0, 1)
         return to_maps, to_weight
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -35,7 +36,18 @@ class Term(NamedTuple):
     @classmethod
     def zero(cls, *attached: Tensor) -> Term:
         """An exact 0 that keeps ``attached`` in the graph: their gradient is 0, even where they are not finite."""
-        total = sum(
-            (tensor.flatten()[:0].float().sum() for tensor in attached[1:]), attached[0].flatten()[:0].float().sum()
-        )
+        total = _Nothing.apply(*attached)
         return cls(total, total.detach())
+
+
+class _Nothing(torch.autograd.Function):
+    """0 from any tensors; its zero gradients take no memory."""
+
+    @staticmethod
+    def forward(ctx, *attached: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.alike = [(each.shape, each.dtype, each.device) for each in attached]
+        return torch.zeros((), device=attached[0].device)
+
+    @staticmethod
+    def backward(ctx, _: Tensor) -> tuple[Tensor, ...]:  # type: ignore[no-untyped-def]
+        return tuple(torch.zeros((), dtype=dtype, device=device).expand(shape) for shape, dtype, device in ctx.alike)
