@@ -65,7 +65,11 @@ def build(cls: type[T], resolved: Mapping[str, Any], where: str, provided: Mappi
         raise RecipeError(_named(cls, where, text)) from error
     except (RuntimeError, ArithmeticError, LookupError) as error:  # what libraries say of sizes they cannot make
         text = " ".join(str(error).split())[:200]
-        raise RecipeError(f"{where}: cannot be made with these options ({type(error).__name__}: {text})") from error
+        given = ", ".join(f"{key}: {value}" for key, value in resolved.items() if key in signature_options(cls))
+        raise RecipeError(
+            f"{where}: cannot be made ({type(error).__name__}: {text}): give other options, smaller ones where memory "
+            f"is short; they are {given[:300]}"
+        ) from error
 
 
 def _at(where: str, message: str) -> str:

@@ -13,20 +13,19 @@ class Range:
     """The numbers an option takes.
 
     Args:
-        low: the least; excluded where ``above``.
+        low: the least.
         high: the greatest.
-        above: whether ``low`` itself is too little.
     """
 
     low: float
     high: float
-    above: bool = False
 
     def __contains__(self, value: float) -> bool:
-        return (self.low < value if self.above else self.low <= value) and value <= self.high
+        return self.low <= value <= self.high
 
     def __str__(self) -> str:
-        return f"{'more than' if self.above else 'at least'} {_shown(self.low)} and at most {_shown(self.high)}"
+        least = f"more than 0 ({self.low:g} at least)" if 0 < self.low < 1e-6 else f"at least {_shown(self.low)}"
+        return f"{least} and at most {_shown(self.high)}"
 
 
 Size = Annotated[int, Range(1, 16384)]
@@ -42,7 +41,8 @@ Share = Annotated[float, Range(0, 1)]
 Hue = Annotated[float, Range(0, 0.5)]
 Factor = Annotated[float, Range(0, 1e6)]
 """A weight, a strength: none where 0."""
-Positive = Annotated[float, Range(0, 1e6, above=True)]
+Positive = Annotated[float, Range(1e-9, 1e6)]
+"""More than 0, and not so little that single precision makes it 0 or its inverse infinite."""
 
 
 def _shown(bound: float) -> str:

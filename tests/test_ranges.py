@@ -38,6 +38,7 @@ def test_what_lies_within_is_taken():
         ({"many": [4, -1]}, "x.many[1]: found -1"),
         ({"part": 1.01}, "x.part: found 1.01: give at least 0 and at most 1"),
         ({"two": [0, 1]}, "x.two[0]: found 0: give more than 0"),
+        ({"two": [1e-300, 1]}, "x.two[0]: found 1e-300: give more than 0 (1e-09 at least)"),
         ({"two": [1, -1]}, "x.two[1]: found -1"),
         ({"weights": {"a": 1, "b": -2}}, "x.weights.b: found -2"),
         ({"either": 0}, "x.either: found 0"),

@@ -18,16 +18,16 @@ def make(folder: Path) -> None:
         return
     data = folder / "data"
     table = write_tiny(data)
-    text = table.read_text().splitlines()
-    with open(table, "w") as file:  # two more columns: intrinsics stay blank, regions are given
-        file.write("\n".join([text[0] + ",age", *(f"{line},{index}" for index, line in enumerate(text[1:]))]) + "\n")
+    head, *rows = table.read_text().splitlines()
+    rows = [f"{row},{row.split(',')[3]},{index}" for index, row in enumerate(rows)]  # classes are regions too
+    table.write_text("\n".join([f"{head},regions,age", *rows]) + "\n")
     recipe = write_recipe(data, table, TRAINING)
     recipe.write_text(recipe.read_text().replace("iterations: 4", "iterations: 2").replace(str(table), "data.csv"))
     (data / "r.yaml").write_text("indoor: {cat: 0.5, sofa: 0.2}\noutdoor: {cat: 0.1}\n")
     (data / "r.csv").write_text("class,cat,sofa\nindoor,0.5,0.2\noutdoor,,1\n")
     names = sorted(path.name for path in (data / "semantic").glob("*.png"))
-    rows = [f"image/{name},{who},semantic/{name}" for name in names for who in ("anna", "ben")]
-    (data / "annotators.csv").write_text("\n".join(["image,annotator,semantic", *rows]) + "\n")
+    seen = [f"image/{name},{who},semantic/{name}" for name in names for who in ("anna", "ben")]
+    (data / "annotators.csv").write_text("\n".join(["image,annotator,semantic", *seen]) + "\n")
     (data / "means.csv").write_text("class,years\nindoor,3\noutdoor,5\n")
     (data / "lists.json").write_text('{"depth": ["000", "001"], "semantic": ["002"], "tags": ["004", "005"]}')
     here = ["--data.table", str(table)]

@@ -97,7 +97,8 @@ def _sections() -> Iterator[tuple[str, type, tuple[str, ...], tuple[str, ...]]]:
         yield f"tasks.{column}", task, ("name",), ("--tasks", one, "--data.labels", "full")
     for name, objective in OBJECTIVES.items():
         aged = ("--tasks.age", "{kind: scalars, names: [years]}") if name == "scalar_matching" else ()
-        flags = (*aged, f"--objectives.{name}", OBJECTIVE.get(name, "{}"))
+        regions = ("--data.regions", "true") if name == "region_contrast" else ()
+        flags = (*aged, *regions, f"--objectives.{name}", OBJECTIVE.get(name, "{}"))
         yield f"objectives.{name}", objective, ("tasks", "network"), flags
     yield "objectives.supervised", Weighting, (), ()
     for name, balancer in BALANCERS.items():

@@ -202,7 +202,7 @@ def judge(case: Case, code: int | None, said: str, raised: str, place: Path) -> 
     if case.mentions and not any(_names(line, word) for word in case.mentions):
         return "unclear", f"names none of {case.mentions}: {line}"
     parts = [case.value, *re.findall(r"[\w.]+|''", case.value)]
-    if case.value and not (SHOWN.search(line) or any(part[:20] in line for part in parts)):
+    if case.value and not (SHOWN.search(line) or any(part[:20] in line.replace("e+", "e") for part in parts)):
         return "unclear", f"does not show {case.value}: {line}"
     if not REMEDY.search(line):
         return "unclear", f"says no remedy: {line}"

@@ -42,6 +42,19 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default)")
 
 
+def scales_of(text: str) -> tuple[float, ...]:
+    """The numbers of ``--scales``."""
+    from crosstask.errors import UserError
+
+    try:
+        scales = tuple(float(each) for each in text.split(","))
+    except ValueError:
+        scales = ()
+    if not scales or not all(1 / 16 <= each <= 16 for each in scales):
+        raise UserError(f"--scales {text!r:.80}: give numbers between 1/16 and 16, 1,0.75 say")
+    return scales
+
+
 def inference(run: TrainedRun, arguments: argparse.Namespace) -> AtScale:
     """The network of a run as the options say it should be run, on its device."""
     from crosstask.errors import UserError
@@ -49,11 +62,8 @@ def inference(run: TrainedRun, arguments: argparse.Namespace) -> AtScale:
     from crosstask.evaluation.inference import Inference
     from crosstask.evaluation.scale import AtScale
 
+    scales = scales_of(arguments.scales)
     try:
-        scales = tuple(float(scale) for scale in arguments.scales.split(","))
-        for scale in scales:
-            if not 1 / 16 <= scale <= 16:
-                raise ValueError(f"a scale lies between 1/16 and 16, found {scale:g}")
         for name in ("tile", "overlap"):
             if getattr(arguments, name) is not None and getattr(arguments, name) > 2**20:
                 raise ValueError(f"--{name} is at most {2**20} pixels, found {getattr(arguments, name)}")
@@ -63,7 +73,8 @@ def inference(run: TrainedRun, arguments: argparse.Namespace) -> AtScale:
             run.network, run.tasks, tile=arguments.tile, overlap=arguments.overlap, scales=scales, flip=arguments.flip
         )
     except ValueError as error:
-        raise UserError(f"--scales, --tile or --overlap: {error}") from error
+        typed = [f"--{name} {value}" for name in ("scales", "tile", "overlap") if (value := getattr(arguments, name))]
+        raise UserError(f"{' '.join(typed)}: {error}") from error
     network: nn.Module = wrapped
     if arguments.mean_field is not None:
         try:

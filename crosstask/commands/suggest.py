@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 
-from crosstask.commands.evaluation_options import add_run_options
+from crosstask.commands.evaluation_options import add_run_options, scales_of
 from crosstask.commands.hand_over import FORMATS, hand_over
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import real
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             require_there(image, "--images")
     folder = path / "suggest" if arguments.out is None else require_out(arguments.out, folder=True)
     costs = _costs(arguments.cost)
-    scales = _scales(arguments.scales)
+    scales = scales_of(arguments.scales)
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -148,15 +148,3 @@ def _costs(text: str) -> dict[str, float]:
         if not equals:
             raise UserError(f"--cost {part!r:.80}: write TASK=NUMBER, depth=3 say")
     return costs
-
-
-def _scales(text: str) -> tuple[float, ...]:
-    from crosstask.errors import UserError
-
-    try:
-        scales = tuple(float(each) for each in text.split(","))
-    except ValueError:
-        scales = ()
-    if not scales or not all(1 / 16 <= each <= 16 for each in scales):
-        raise UserError(f"--scales {text!r:.80}: give numbers between 1/16 and 16, 1,0.75 say")
-    return scales

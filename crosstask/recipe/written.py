@@ -142,4 +142,4 @@ def _value(text: str, flag: str) -> Any:
     try:
         return parse_yaml(text, flag.lstrip("-"))
     except ValueError as error:
-        raise RecipeError(f"{flag}: cannot read the value {text!r:.80}: {error}") from error
+        raise RecipeError(f"{flag}: cannot read the value {text!r:.80}: {error}; give it as in YAML") from error

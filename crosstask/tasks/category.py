@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.ranges import Classes, Factor, Share
-from crosstask.tasks.cells import Marks, is_blank, number, value_of
+from crosstask.tasks.cells import Marks, is_blank, number, require_distinct, value_of
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
@@ -66,6 +66,7 @@ class Category(Classification):
         unknown: list[float | str] | None = None,
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)
+        require_distinct("unknown", unknown or ())
         self.unknown_marks = Marks([-1] if unknown is None else unknown)
         if unknown is None and "-1" in self._classes:
             self.unknown_marks = Marks()

@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+from collections.abc import Sequence
 from datetime import date, time
 from decimal import Decimal
 from typing import Any
@@ -144,7 +145,7 @@ class Marks:
     Numbers agree however they are written (-1, -1.0, "-1"), texts where they are equal.
     """
 
-    def __init__(self, values: list[float | str] | tuple[float | str, ...] = ()) -> None:
+    def __init__(self, values: Sequence[float | str] = ()) -> None:
         self.values = list(values)
         self._known = {_canonical(value) for value in values}
 
@@ -153,6 +154,18 @@ class Marks:
 
     def __bool__(self) -> bool:
         return bool(self.values)
+
+
+def require_distinct(option: str, values: Sequence[float | str]) -> None:
+    """
+    Raises:
+        ValueError: a value is there twice; the message begins with the option.
+    """
+    seen: set[Any] = set()
+    for value in values:
+        if _canonical(value) in seen:
+            raise ValueError(f"{option} lists {value!r} twice: give each value once")
+        seen.add(_canonical(value))
 
 
 def _canonical(value: Any) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from crosstask.tasks.cells import require_distinct
+
 _FINE = 100
 
 
@@ -170,12 +172,16 @@ def marks_of(invalid: list[float | str] | None) -> list[float] | None:
     """Stored values that stand for no reading, as numbers; "inf" and "-inf" may be text.
 
     Raises:
-        ValueError: one is no number.
+        ValueError: one is no number, or there twice.
     """
+    if invalid is None:
+        return None
     try:
-        return None if invalid is None else [float(value) for value in invalid]
+        values = [float(value) for value in invalid]
     except ValueError:
         raise ValueError(f"invalid is {invalid}: give numbers, [65535] say") from None
+    require_distinct("invalid", values)
+    return values
 
 
 def _full(stored: np.ndarray) -> float | None:

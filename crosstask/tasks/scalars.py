@@ -16,7 +16,7 @@ from typing_extensions import override
 from crosstask.ranges import Classes
 from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
-from crosstask.tasks.cells import Marks, is_blank, number, value_of
+from crosstask.tasks.cells import Marks, is_blank, number, require_distinct, value_of
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.scalars import ScalarsMetric, concordance
@@ -89,7 +89,8 @@ class Regression(Task):
         ranges: list[tuple[float, float]] | None = None,
         unknown: list[float] | None = None,
     ) -> None:
-        self.unknown_marks = Marks(list(unknown or ()))
+        require_distinct("unknown", unknown or ())
+        self.unknown_marks = Marks(unknown or ())
         if loss not in _LOSSES:
             raise ValueError(f"loss is {loss!r}: choose one of {', '.join(_LOSSES)}")
         self.name = name
@@ -182,8 +183,8 @@ class Regression(Task):
         )
         if len(parts) != self.channels:
             raise ValueError(
-                f"{str(cell)!r:.80} holds {len(parts)} numbers, not the {self.channels} of {', '.join(self._names)}: "
-                f"join them by '{SEPARATOR}' and leave unknown ones blank"
+                f"{str(cell)!r:.80} holds {len(parts)} numbers, not one for each of the names "
+                f"({', '.join(self._names)}): join them by '{SEPARATOR}' and leave unknown ones blank"
             )
         target = as_target(Scalars, np.array([self._number(part) for part in parts], np.float32))
         self.check(target)

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from crosstask.ranges import Classes, Factor, Share
 from crosstask.tasks.base import Orientation
+from crosstask.tasks.cells import require_distinct
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.files import looked_up, remap_table, vectors, whole
 from crosstask.tasks.legend import Legend, Range
@@ -83,6 +84,7 @@ class Segmentation(Classification):
     ) -> None:
         super().__init__(name, classes, class_weights, label_smoothing)
         default = 255 if self.channels + offset <= 255 or remap is not None else 65535
+        require_distinct("ignore", ignore if isinstance(ignore, list) else ())
         self.ignored = [default] if ignore is None else [ignore] if isinstance(ignore, int) else list(ignore)
         self.remap = remap
         self.offset = offset

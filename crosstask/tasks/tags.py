@@ -15,7 +15,7 @@ from typing_extensions import override
 from crosstask.ranges import Classes
 from crosstask.tasks import fusion, uncertainty
 from crosstask.tasks.base import Task
-from crosstask.tasks.cells import Marks, is_blank, number, value_of
+from crosstask.tasks.cells import Marks, is_blank, number, require_distinct, value_of
 from crosstask.tasks.files import numbers
 from crosstask.tasks.legend import Range
 from crosstask.tasks.metrics.tags import TagsMetric
@@ -74,7 +74,12 @@ class Tagging(Task):
         unknown: list[float | str] | None = None,
     ) -> None:
         self.name = name
+        require_distinct("absent", absent or ())
+        require_distinct("unknown", unknown or ())
         self.absent_marks, self.unknown_marks = Marks(absent or ()), Marks(unknown or ())
+        both = [value for value in self.unknown_marks.values if value in self.absent_marks]
+        if both:
+            raise ValueError(f"unknown lists {both[0]!r}, and so does absent: it stands for one of them")
         self._classes = class_names(classes)
         self.channels = len(self._classes)
 

@@ -31,7 +31,7 @@ def begin(plan: Plan, run: Run, quiet: bool) -> None:
             log.warning("%s", told)
     if plan.splits.validation is not None and (never := unvalidated(plan.splits, plan.tasks)):
         log.warning(
-            "never validated: %s has no label to choose the best checkpoint with, which the other tasks choose alone: "
+            "never validated: %s, without a label to choose the best checkpoint with, which the others choose alone: "
             "label rows of split %r, or raise data.validation_fraction (now %g)",
             ", ".join(never), plan.recipe.data.validation_split, plan.recipe.data.validation_fraction,
         )  # fmt: skip

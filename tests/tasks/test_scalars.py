@@ -95,7 +95,7 @@ def test_parse(cell, expected):
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("1;2", "holds 2 numbers, not the 3 of a, b, c"),
+        ("1;2", r"holds 2 numbers, not one for each of the names \(a, b, c\)"),
         ("1;x;2", "'x' is not a number"),
         ("1;inf;0", "b is inf"),
         ("1;2;7", "c is 7, outside 0 to 5"),

@@ -116,7 +116,8 @@ def _raise(findings: list[Finding], source: TableDataset) -> None:
     wrong = next((finding for finding in findings if finding.severity == "error"), None)
     if wrong is not None:
         message = wrong.message if wrong.message.startswith("row ") else f"{wrong.where}: {wrong.message}"
-        raise DataError(f"{source.table.path}: {message} (crosstask check shows all)")
+        about = f"options of tasks.{wrong.where}; " if wrong.where in source.tasks else ""
+        raise DataError(f"{source.table.path}: {message} ({about}crosstask check shows all)")
 
 
 def _warnings(findings: list[Finding]) -> list[str]:

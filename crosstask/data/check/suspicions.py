@@ -96,8 +96,8 @@ def _states(task: Task, whole: Account, trained: Account) -> Told:
         if account.high < _HALF:
             yield (
                 "error",
-                f"saliency is {account.high:.3g} at most in all {where}, no pixel is figure: set scale to the stored "
-                "value that stands for 1, or remap",
+                f"saliency is {account.high:.3g} at most in all {where}, no pixel is figure: set scale "
+                f"({task.scale or 'automatic'} now) to the stored value that stands for 1, or remap",
             )
         elif account.low > _HALF:
             yield (

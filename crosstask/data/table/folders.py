@@ -98,7 +98,8 @@ def table_from_folders(
         raise DataError("--image is missing: name the images, --image 'rgb/*.jpg' say")
     forbidden = {"id", "split"} & set(patterns)
     if forbidden:
-        raise DataError(f"--{forbidden.pop()} has a meaning of its own: give the task another name")
+        name = forbidden.pop()
+        raise DataError(f"--{name} {patterns[name]}: {name} has a meaning of its own: give the task another name")
     given = dict(patterns)
     patterns = {column: pattern.replace(SPLIT, split or SPLIT) for column, pattern in patterns.items()}
     images = Files.find(root, "image", patterns["image"])
@@ -123,7 +124,7 @@ def table_from_folders(
                 raise DataError(f"--{column} {pattern}: labels in one file are read from a folder: download the file")
             others = [given[column].replace(SPLIT, other) for other in splits if other != split]
             entries = read_entries(root, column, pattern, patterns.values(), others)
-            cells, left = match_entries(column, images, entries)
+            cells, left = match_entries(f"{column} {pattern}", images, entries)
             used = frozenset(entries) - set(left)
             columns[column] = cells
         else:

@@ -89,7 +89,7 @@ def test_training_validates_each_task_and_says_which_it_never_does(tables, tmp_p
     assert "NaN" not in log
     flags = ["--data.validation_fraction", "0", "--out", str(tmp_path / "without"), "--quiet"]
     assert main(["train", str(recipe(tmp_path, tables)), *flags]) == 0
-    assert "never validated: depth has no label" in caplog.text
+    assert "never validated: depth, without a label" in caplog.text
 
 
 def test_eval_measures_what_a_table_has(tables, tmp_path, capsys):

@@ -147,7 +147,7 @@ FILES = ("rgb/1.jpg", "rgb/2.jpg", "mask/1.png")
         ({"image": "rgb/*.bmp"}, r"--image rgb/\*.bmp: no file"),
         ({"image": "rgb/*.jpg", "depth": "depth/*.png"}, r"--depth depth/\*.png: no file"),
         ({"image": "rgb/2.jpg", "semantic": "mask/*.png"}, "none of 1 files"),
-        ({"image": "rgb/*.jpg", "split": "mask/*.png"}, "--split has a meaning of its own"),
+        ({"image": "rgb/*.jpg", "split": "mask/*.png"}, r"--split mask/\*.png: split has a meaning"),
         ({"image": "rgb/*.jpg", "tags": "nothing.json"}, "no file"),
         ({"image": "rgb/*.jpg", "tags": "list.json"}, "holds a list"),
         ({"image": "rgb/*.jpg", "tags": "broken.json"}, "not a valid JSON"),
