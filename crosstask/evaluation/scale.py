@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from crosstask.data.transforms.geometry import Size, covering
 from crosstask.evaluation.windows import by_windows
 from crosstask.tasks.base import Task
+from crosstask.tasks.selection import full_precision
 
 
 class Shown(NamedTuple):
@@ -90,4 +91,5 @@ def resized(maps: Tensor, size: Sequence[int]) -> Tensor:
     if tuple(maps.shape[-2:]) == tuple(size):
         return maps
     shrinks = any(new < old for new, old in zip(size, maps.shape[-2:], strict=True))
-    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False, antialias=shrinks)
+    whole = full_precision(maps) if shrinks else maps  # there is no antialiasing of bfloat16 on CPUs
+    return F.interpolate(whole, size=tuple(size), mode="bilinear", align_corners=False, antialias=shrinks)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
-from lightning_fabric import Fabric
+from lightning_fabric import Fabric, wrappers
 from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
 
@@ -102,10 +103,21 @@ def _gradients(
         present = (reduced(fabric, nonzero) > 0).tolist()
     gradients = {}
     for name in (name for name, there in zip(names, present, strict=True) if there):
-        parts = torch.autograd.grad(shares[name], parameters, retain_graph=True, materialize_grads=True)
+        with _outside_backward():
+            parts = torch.autograd.grad(shares[name], parameters, retain_graph=True, materialize_grads=True)
         vector = torch.cat([part.flatten() for part in parts])
         gradients[name] = reduced(fabric, vector) / fabric.world_size
     return gradients
+
+
+@contextmanager
+def _outside_backward() -> Iterator[None]:
+    """Fabric refuses gradients outside its own backward pass, where it may scale losses; here none is scaled."""
+    wrappers._in_fabric_backward = True
+    try:
+        yield
+    finally:
+        wrappers._in_fabric_backward = False
 
 
 def _require_whole_gradients(fabric: Fabric, micro_batches: int) -> None:
