@@ -52,8 +52,10 @@ def run(arguments: argparse.Namespace) -> int:
     reading: dict[str, dict[str, Task]] = {}
     if arguments.recipe is not None:
         from crosstask.recipe import Recipe
+        from crosstask.recipe.held import naming_the_file
 
-        recipe = Recipe.of(raw, arguments.trust)
+        with naming_the_file(arguments.recipe):
+            recipe = Recipe.of(raw, arguments.trust)
         data = recipe.data
         if data.table is None and not given:
             raise UserError(f"{arguments.recipe}: trains on made-up rooms, there is no table to check: name one")

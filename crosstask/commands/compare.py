@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.engine import Engine
     from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
+    from crosstask.recipe.held import naming_the_file
 
     if arguments.jobs < 1:
         raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")
@@ -79,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
-    recipes = Recipes(base, asked, arguments.trust)
+    with naming_the_file(arguments.recipe, arguments.overrides):
+        recipes = Recipes(base, asked, arguments.trust)
     cells = asked.cells
     if recipes.told and not arguments.quiet:
         print(recipes.told, file=sys.stderr)

@@ -75,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.engine_options import network_engine
     from crosstask.commands.evaluation_options import device
     from crosstask.recipe import Recipe
+    from crosstask.recipe.held import naming_the_file
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
     from crosstask.rounds.steps import Interrupted, Means
@@ -86,7 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = layout.load(arguments.trust)
         layout.require_unchanged(recipe, arguments.anyway)
     else:
-        recipe = Recipe.of(raw, arguments.trust)
+        with naming_the_file(arguments.recipe, arguments.overrides):
+            recipe = Recipe.of(raw, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0

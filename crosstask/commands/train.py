@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     from crosstask.experiment import Experiment
     from crosstask.recipe import Recipe
+    from crosstask.recipe.held import naming_the_file
     from crosstask.training.requeue import requeue
 
     if arguments.recipe is None:
@@ -70,7 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
             arguments.resume, arguments.quiet, arguments.trust, arguments.overrides, arguments.anyway
         )
     else:
-        recipe = Recipe.of(raw, arguments.trust)
+        with naming_the_file(arguments.recipe, arguments.overrides):
+            recipe = Recipe.of(raw, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0

@@ -20,6 +20,7 @@ from crosstask.learner.weighting import Weighting
 from crosstask.networks import NETWORKS, MultiTaskNetwork
 from crosstask.networks.sync import synchronise
 from crosstask.objectives import OBJECTIVES
+from crosstask.recipe.held import naming_the_file
 from crosstask.recipe.refine import RefineOptions
 from crosstask.recipe.sections import BASES, checked, split_weighting
 from crosstask.recipe.training import TrainingOptions
@@ -57,7 +58,8 @@ class Recipe:
         Raises:
             RecipeError: the file is missing or broken, or something in it is not valid.
         """
-        return cls.of(read_recipe(source, overrides), trust)
+        with naming_the_file(source, overrides):
+            return cls.of(read_recipe(source, overrides), trust)
 
     @classmethod
     def stored(cls, path: Path, trust: bool = False) -> Recipe:

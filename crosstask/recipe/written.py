@@ -25,9 +25,14 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, 
         UserError: a flag without a value, or a value that is not YAML.
     """
     content: dict[str, Any] = {}
-    for name in [str(source)] if Path(source).is_file() else str(source).split("+"):
+    for name in parts(source):
         content = merge(content, _read(find_recipe(name)))
     return parse_overrides(overrides, content)
+
+
+def parts(source: str | Path) -> list[str]:
+    """The name or file of a recipe, and those of the patches laid over it, in order."""
+    return [str(source)] if Path(source).is_file() else str(source).split("+")
 
 
 def task_names(path: Path) -> list[str]:

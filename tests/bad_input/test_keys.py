@@ -138,3 +138,18 @@ def test_images_that_are_links_in_a_circle(data):
     (data / "image" / "000.png").unlink()
     (data / "image" / "000.png").symlink_to("000.png")
     assert len(find_images([data / "data.csv"])) == 8
+
+
+def test_the_file_that_holds_the_key_is_named(capsys, data):
+    recipe = write_recipe(data, data / "data.csv", "lr: fast")
+    patch = data / "patch.yaml"
+    patch.write_text("training: {warmup: -1}\n")
+    out = ["--out", data / "run", "--quiet"]
+    assert f"error: {recipe}: training.lr: expected a number" in failing(capsys, ["train", recipe, *out])
+    compare = ["compare", recipe, "--objectives", "supervised", "--seeds", "0", "--out", data / "grid"]
+    assert f"error: {recipe}: training.lr: " in failing(capsys, compare)
+    assert f"error: {recipe}: training.lr: " in failing(capsys, ["check", "--recipe", recipe])
+    by_flag = failing(capsys, ["train", recipe, *out, "--training.lr", "slow"])
+    assert "error: training.lr: expected a number, found 'slow'" in by_flag
+    by_patch = failing(capsys, ["train", f"demo+{patch}", *out])
+    assert f"error: {patch}: training.warmup: found -1" in by_patch
