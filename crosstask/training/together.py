@@ -73,6 +73,7 @@ class _Watch(threading.Thread):
         self.asked: float | None = None  # since when the store owes an answer
         self.over = threading.Event()
         self.parting = False
+        self.telling = threading.Lock()
 
     def run(self) -> None:
         threading.Thread(target=self._wait_for_answers, daemon=True, name="together, answers").start()
@@ -86,8 +87,7 @@ class _Watch(threading.Thread):
                     now = [self.store.add(f"crosstask/beat/{rank}", 0) for rank in range(self.world)]
                     left = [self.store.check([f"crosstask/left/{rank}"]) for rank in range(self.world)]
             except (DistNetworkError, DistStoreError, RuntimeError):
-                if self.rank == 1:
-                    self._say(f"process 0, which keeps the store, ended without a word; {_INTACT}")
+                self._say_lost("ended without a word")
                 failed, now, left = True, [], []
             self.asked = None
             if failed:
@@ -114,11 +114,9 @@ class _Watch(threading.Thread):
         while not self.over.wait(BEAT):
             asked = self.asked
             if asked is not None and time.monotonic() - asked > SILENCE:
-                if self.rank == 1:
-                    self._say(
-                        f"process 0, which keeps the store, gave no sign of life for {SILENCE:.0f} seconds: it was "
-                        f"stopped, or its machine is gone; {_INTACT}"
-                    )
+                self._say_lost(
+                    f"gave no sign of life for {SILENCE:.0f} seconds: it was stopped, or its machine is gone"
+                )
                 self._part()
                 return
 
@@ -129,6 +127,7 @@ class _Watch(threading.Thread):
                 first = self.store.add("crosstask/failures", 1) == 1
                 self.store.set("crosstask/failed", "")
         except (DistNetworkError, DistStoreError, RuntimeError):
+            self._say_lost("ended without a word")
             return False
         return first and not self.parting
 
@@ -151,6 +150,11 @@ class _Watch(threading.Thread):
         if not self.over.wait(PARTING):
             wake_workers()
             os._exit(1)
+
+    def _say_lost(self, how: str) -> None:
+        """Process 0 is gone and the store with it: process 1 says so, whichever of its threads sees it first."""
+        if self.rank == 1 and self.telling.acquire(blocking=False):
+            self._say(f"process 0, which keeps the store, {how}; {_INTACT}")
 
     def _say(self, text: str) -> None:
         os.write(2, f"crosstask: error: {text}\n".encode())
