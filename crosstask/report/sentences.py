@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ from crosstask.training.run import Run
 
 _NEVER = 1.0
 """A class with less than this, in percent, counts as not found."""
+
+
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,19 @@ def sentences(subject: Subject) -> Sentences:
         if lost:
             failing.append(f"{name} does not find {listed(lost)}.")
             missed.append(name)
+        failing += _weak(name, task)
     environment = next(iter(subject.environments()), {})
-    return Sentences(_trained(subject, environment), good, failing, _next(subject, path, prior, missed))
+    return Sentences(_trained(subject, environment), good, failing, _next(subject, path, prior, missed, environment))
+
+
+def _weak(name: str, task: TaskResults) -> list[str]:
+    """The classes that are found, but less than half as well as the mean."""
+    found = sorted((value, label) for label, value in task.per_class.items() if _NEVER <= value < task.score / 2)
+    if not found:
+        return []
+    shown = listed([f"{label} ({show(value)} %)" for value, label in found[:_SHOWN]])
+    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return [f"{name} is weakest at {shown}{more}."]
 
 
 def _of_rounds(subject: Subject, record: Record) -> list[tuple[str, list[str]]]:
@@ -128,8 +142,11 @@ def _quality(name: str, task: TaskResults, prior: TaskResults | None) -> str:
     return f"{text}; a predictor that never looks at the image has {show(prior.score)}{unit}."
 
 
-def _next(subject: Subject, path: Path, prior: Results | None, missed: Sequence[str]) -> list[str]:
+def _next(
+    subject: Subject, path: Path, prior: Results | None, missed: Sequence[str], environment: Mapping[str, Any]
+) -> list[str]:
     recipe, steps = subject.recipe, []
+    images, labels = environment.get("training_samples") or 0, environment.get("training_labels") or {}
     if subject.results is None:
         return [f"Measure it: crosstask eval {path}, then report again."]
     if prior is None:
@@ -148,8 +165,8 @@ def _next(subject: Subject, path: Path, prior: Results | None, missed: Sequence[
         steps.append(
             f"Ask which objective agrees with the labels it did not use: crosstask align {path} --objectives ..."
         )
-    elif list(recipe.sections["objectives"]) == ["supervised"] and len(subject.tasks) > 1:
-        steps.append("If images lack labels, try objectives that make something of them: crosstask compare.")
+    elif list(recipe.sections["objectives"]) == ["supervised"] and any(count < images for count in labels.values()):
+        steps.append("Images lack labels: try objectives that make something of them (crosstask compare).")
     steps.append("Look at the worst images below: wrong labels often stand among them.")
     return steps
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -130,6 +131,12 @@ def test_the_page_of_a_run_begins_with_sentences(comparison, tmp_path):
     assert "semantic is no better than a predictor that never looks at the image." in again.failing
     lost = [name for name, value in results.tasks["semantic"].per_class.items() if value < 1]
     assert all(any(name in line for line in again.failing) for name in lost)
+    assert any("Images lack labels" in line or "crosstask align" in line for line in again.next)
+    semantic = results.tasks["semantic"]
+    semantic.numbers["miou"] = replace(semantic.numbers["miou"], value=50.0)
+    semantic.per_class.update(dict.fromkeys(semantic.per_class, 60.0) | {"floor": 12.5})
+    results.save(run / "results_test.json")
+    assert "semantic is weakest at floor (12.5 %)." in sentences(read_subject(run)).failing
     text = write_report(run).read_text()
     assert text.index("In short") < text.index("Numbers")
     assert opening(read_subject(comparison)) == []  # its findings stand there
