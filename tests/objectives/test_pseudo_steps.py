@@ -62,16 +62,21 @@ def test_micro_batches_equal_one_batch():
         torch.testing.assert_close(found[name], value, rtol=1e-6, atol=1e-9)
 
 
+OWN = ("norm.running_mean", "norm.running_var", "_extra_state")
+"""What each process has of its own images: statistics until the next step, and counts until they are logged."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mean_teacher", "spaces"])
 def test_processes_keep_one_teacher_and_the_same_prototypes(kind, tmp_path):
     Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(worker, kind, str(tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     for name, value in first.items():
-        if "norm.running" not in name:  # of its own images, until the next step
+        if not name.endswith(OWN):
             torch.testing.assert_close(second[name], value, rtol=1e-6, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}")
     if kind == "mean_teacher":
         for name, value in whole(kind).items():
-            torch.testing.assert_close(first[name], value, rtol=1e-6, atol=1e-9)
+            if not name.endswith("_extra_state"):
+                torch.testing.assert_close(first[name], value, rtol=1e-6, atol=1e-9)
     else:
         assert first["objectives.spaces.prototypes.seen"].any()
