@@ -25,7 +25,7 @@ STYLE = """
 .ct-task li.ct-chip { padding: 1px 10px; border-radius: 12px; color: #141414; }
 .ct-task i { display: inline-block; width: 12px; height: 12px; margin-right: 4px; border: 1px solid #5a5a5a; }
 .ct-bar { display: flex; align-items: center; gap: 6px; } .ct-bar b { flex: 1; height: 12px; }
-.ct-task .ct-ball { width: 64px; }
+.ct-task .ct-ball { width: 64px; border-radius: 50%; }
 """
 
 
