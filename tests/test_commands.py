@@ -14,9 +14,12 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from torch.utils.data import Subset
 
 from crosstask.cli import main
+from crosstask.commands import demo
 from crosstask.data.table.table import read_table
+from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.exported import load_exported
 from crosstask.evaluation.results import Results
 from crosstask.recipe import Recipe
@@ -181,13 +184,23 @@ def test_the_demo_trains_measures_and_shows(tmp_path):
     assert (out / "comparison.md").exists()
     page = (out / "report.html").read_text()
     assert page.index("The missing labels cost") < page.index("Numbers")
-    photos = tmp_path / "photos"
+
+
+def test_the_shipped_network_is_shown_pictures(tmp_path):
+    """Rooms it has never seen, as they are rendered for anyone: it finds most of what there is."""
+    out, photos = tmp_path / "demo", tmp_path / "photos"
     photos.mkdir()
     Image.new("RGB", (70, 50), "white").save(photos / "mine.png")
-    assert run("demo", "--out", out, *options, "--photos", photos) == 0  # nothing left to train
+    assert run("demo", "--out", out, "--photos", photos, "--quiet") == 0
     assert (out / "photos" / "pictures" / "mine.png").exists()
     assert "trained on made-up rooms" in (out / "photos" / "index.html").read_text()
     assert run("demo", "--out", out, "--photos", tmp_path / "nowhere") == 2
+    shipped = load_run(Path(demo.__file__).parents[1] / demo.SHIPPED)
+    rooms = Subset(shipped.evaluation_data()[0], range(16))
+    found = evaluate(shipped.predictor(), shipped.evaluation_batches(rooms), shipped.tasks)
+    assert found.tasks["semantic"].score > 60
+    assert found.tasks["depth"].score < 0.45
+    assert found.tasks["normals"].score < 16
 
 
 def test_a_trained_run_is_loaded_without_the_pretrained_weights_it_began_with(folder, tmp_path):

@@ -1,9 +1,9 @@
 """What missing labels cost, and what is won back: one network for three tasks on made-up rooms, nothing to download.
 
     crosstask demo                        one label per image: plain, with geometry, and with all labels for comparison
-    crosstask demo --photos FOLDER        then also what the network makes of pictures of your own
+    crosstask demo --photos FOLDER        trains nothing: what a small network that ships makes of pictures of your own
 
-Takes a few minutes on two CPU cores. An interrupted demo is continued by the same command.
+The first takes a few minutes on two CPU cores. An interrupted demo is continued by the same command.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 HELP = "see on made-up rooms what missing labels cost and what is won back"
 
 METHOD = "geometry"
+SHIPPED = "shipped/rooms"
+"""The run, within the package, whose network ``--photos`` uses; made by ``python -m benchmarks.rooms_network``."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="runs/demo", metavar="FOLDER", help="folder of the runs (default: runs/demo)")
-    parser.add_argument("--photos", metavar="FOLDER", help="images of your own to be predicted, too")
+    parser.add_argument("--photos", metavar="FOLDER", help="images of your own, for the network that ships")
     parser.add_argument("--jobs", type=int, metavar="N", help="runs at once (default: all three)")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     parser.set_defaults(takes_overrides=True)
@@ -35,6 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     photos = require_folder(arguments.photos, "--photos") if arguments.photos else None
     require_out(arguments.out, folder=True)
     from pathlib import Path
+
+    if photos is not None:
+        return _predict(photos, Path(arguments.out) / "photos", arguments.quiet)
 
     from crosstask.commands.jobs import do_jobs, tell_end
     from crosstask.compare.comparison import compare
@@ -55,11 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
     shown = cells[1]
     print(f"labels and predictions side by side: {_gallery(grid, shown)}")
     print(f"everything on one page, to be opened in a browser: {write_report(grid.path)}")
-    if photos is not None:
-        from crosstask.report.photos import PAGE
-
-        _predict(grid.folder(shown), photos, grid.path / "photos", arguments.quiet)
-        print(f"what the network makes of your pictures: {grid.path / 'photos' / PAGE}")
     return 0
 
 
@@ -92,10 +92,17 @@ def _gallery(grid: Grid, cell: Cell) -> Path:
     return picture
 
 
-def _predict(run: Path, photos: Path, out: Path, quiet: bool) -> None:
+def _predict(photos: Path, out: Path, quiet: bool) -> int:
+    """What the network that ships makes of pictures."""
+    from importlib.resources import as_file, files
+
     from crosstask.commands import predict
+    from crosstask.report.photos import PAGE
 
     parser = argparse.ArgumentParser()
     predict.configure(parser)
-    typed = [str(run), str(photos), "--out", str(out), "--overwrite", *(["--quiet"] if quiet else [])]
-    predict.run(parser.parse_args(typed))
+    with as_file(files("crosstask") / SHIPPED) as run:
+        typed = [str(run), str(photos), "--out", str(out), "--overwrite", *(["--quiet"] if quiet else [])]
+        code = predict.run(parser.parse_args(typed))
+    print(f"what a network that has seen made-up rooms alone makes of your pictures: {out / PAGE}")
+    return code
