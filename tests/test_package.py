@@ -35,6 +35,7 @@ def test_what_is_in_them(built):
     assert "crosstask/py.typed" in wheel
     assert "crosstask/report/templates/page.html" in wheel
     assert "crosstask/recipes/demo.yaml" in wheel
+    assert "crosstask/shipped/rooms/checkpoints/003000/network.safetensors" in wheel
     assert not [name for name in wheel if name.startswith(("tests", "docs", "benchmarks"))]
     with tarfile.open(next(built.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
