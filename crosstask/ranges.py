@@ -43,6 +43,8 @@ Factor = Annotated[float, Range(0, 1e6)]
 """A weight, a strength: none where 0."""
 Positive = Annotated[float, Range(1e-9, 1e6)]
 """More than 0, and not so little that single precision makes it 0 or its inverse infinite."""
+Rate = Annotated[float, Range(1e-37, 1e6)]
+"""A learning rate: next to nothing, to hold what is there, is meant."""
 
 
 def _shown(bound: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from crosstask.learner.groups import Group
-from crosstask.ranges import Count, Factor, Positive, Share, Size, Steps
+from crosstask.ranges import Count, Factor, Positive, Rate, Share, Size, Steps
 
 _SHARDED = ("fsdp", "deepspeed", "model_parallel")
 
@@ -62,7 +62,7 @@ class TrainingOptions:
     batch_size: Size = 8
     accumulate: Size = 1
     optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
-    lr: Positive = 1e-3
+    lr: Rate = 1e-3
     weight_decay: Factor = 1e-4
     momentum: Share = 0.9
     schedule: Literal["cosine", "poly", "step", "constant"] = "cosine"
