@@ -40,9 +40,14 @@ class Experiment:
     def __init__(
         self, recipe: Recipe, path: str | Path, quiet: bool = False, resume: Resume = "no", anyway: bool = False
     ) -> None:
-        self.recipe, self.run, self.quiet = recipe, Run(path), quiet
+        self.recipe, self.path, self.quiet = recipe, Path(path), quiet
         self.resuming, self.anyway = resume, anyway
         self.main_process = True
+
+    @cached_property
+    def run(self) -> Run:
+        """The run directory."""
+        return Run(self.path)
 
     @classmethod
     def resume(

@@ -1,4 +1,4 @@
-"""Files of others, read with bounds: regular files of a size a person would write, in UTF-8; JSON with single keys."""
+"""Files of others, read with bounds: regular files of a size a person would write, in UTF-8; keys stand once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from crosstask.errors import UserError
 from crosstask.remote import present
 from crosstask.remote.members import member_of, opened
+from crosstask.strict_yaml import parse_yaml
 
 MOST_BYTES = 2**26
 
@@ -78,6 +79,18 @@ def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
         raise UserError(
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}): check the path"
         ) from None
+
+
+def read_yaml(path: Path | str) -> Any:
+    """The content of a YAML file.
+
+    Raises:
+        UserError: see :func:`read_text`, or it is not YAML as :func:`~crosstask.strict_yaml.parse_yaml` has it.
+    """
+    try:
+        return parse_yaml(read_text(path))
+    except (ValueError, UserError) as error:
+        raise UserError(f"{path}: cannot be read as YAML: {str(error).removeprefix(f'{path}: ')}") from error
 
 
 def read_json(path: Path | str, remedy: str, most: int = MOST_BYTES) -> Any:

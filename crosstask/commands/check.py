@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from crosstask.commands.engine_options import add_engine, engine
 from crosstask.commands.json_option import add_json, show
-from crosstask.commands.paths import require_table
-from crosstask.commands.recipe_paths import require_data, typed_recipe
+from crosstask.commands.paths import require_recipe, require_table
+from crosstask.commands.recipe_paths import typed_recipe
 from crosstask.commands.trust import add_trust
 
 if TYPE_CHECKING:
@@ -37,9 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     for name in arguments.table:
         require_table(name)
     if arguments.recipe is not None:
-        raw = typed_recipe(arguments.recipe, files=False, flag="--recipe")
-        if not arguments.table:
-            require_data(raw)
+        require_recipe(arguments.recipe, "--recipe")
+        typed = typed_recipe(arguments.recipe, needed="nothing" if arguments.table else "tables")
     from crosstask.commands.console_progress import progress
     from crosstask.data.check.check import check
     from crosstask.data.table.sources import alike, load_tables, readers
@@ -52,10 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
     reading: dict[str, dict[str, Task]] = {}
     if arguments.recipe is not None:
         from crosstask.recipe import Recipe
-        from crosstask.recipe.held import naming_the_file
 
-        with naming_the_file(arguments.recipe):
-            recipe = Recipe.of(raw, arguments.trust)
+        with typed.named():
+            recipe = Recipe.of(typed.values, arguments.trust)
         data = recipe.data
         if data.table is None and not given:
             raise UserError(f"{arguments.recipe}: trains on made-up rooms, there is no table to check: name one")

@@ -50,7 +50,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    base = typed_recipe(arguments.recipe, arguments.overrides)
+    typed = typed_recipe(arguments.recipe, arguments.overrides)
+    base = typed.values
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import shlex
@@ -67,7 +68,6 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.engine import Engine
     from crosstask.entries import parse_labels, parse_methods, parse_seeds
     from crosstask.errors import RecipeError
-    from crosstask.recipe.held import naming_the_file
 
     if arguments.jobs < 1:
         raise RecipeError(f"--jobs: expected 1 or more, found {arguments.jobs}")
@@ -78,9 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.labels is not None
         else [(base.get("data") or {}).get("labels", "full")]
     )
-    typed = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
-    asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), typed)
-    with naming_the_file(arguments.recipe, arguments.overrides):
+    command = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
+    asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), command)
+    with typed.named():
         recipes = Recipes(base, asked, arguments.trust)
     cells = asked.cells
     if recipes.told and not arguments.quiet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from crosstask.errors import DataError, RecipeError, UserError
+from crosstask.errors import DataError, UserError
 
 MOST = 4000
 TABLES = (".csv", ".jsonl", ".parquet")
@@ -17,7 +17,7 @@ def require_run(path: str) -> Path:
     Raises:
         UserError: the folder holds no run.
     """
-    if not _is_file(sound(path) / "recipe.yaml"):
+    if not (sound(path) / "recipe.yaml").is_file():
         raise UserError(f"{path!r} is not a run: there is no recipe.yaml in it")
     return Path(path)
 
@@ -73,7 +73,7 @@ def require_recipe(source: str, flag: str = "") -> None:
     """
     from crosstask.recipe.shipped import find_recipe
 
-    if not _is_file(sound(source, flag)):
+    if not sound(source, flag).is_file():
         for name in source.split("+"):
             find_recipe(name)
 
@@ -142,11 +142,8 @@ def sound(path: str, flag: str = "") -> Path:
         raise UserError(f"{where}: is no path: give one")
     if len(path) > MOST or max(len(part.encode("utf-8", "surrogateescape")) for part in path.split("/")) > 255:
         raise UserError(f"{where}...: no path is {len(path):,} characters long: check what was typed")
-    return Path(path)
-
-
-def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
+        Path(path).exists()
     except OSError as error:
-        raise RecipeError(f"{path}: {error.strerror}: check the path") from None
+        raise UserError(f"{where}: {error.strerror}: check the path") from None
+    return Path(path)

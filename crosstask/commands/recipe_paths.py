@@ -4,33 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from crosstask.commands.paths import require_recipe, require_relatedness, require_run, sound
+from crosstask.commands.paths import require_relatedness, require_run, sound
 from crosstask.errors import RecipeError, UserError
 
+if TYPE_CHECKING:
+    from crosstask.recipe.written import Written
 
-def typed_recipe(source: str, overrides: Sequence[str] = (), files: bool = True, flag: str = "") -> dict[str, Any]:
-    """The plain values of the recipe that was typed.
+
+Needed = Literal["all", "tables", "nothing"]
+"""Which of the files that a recipe names have to be there: to begin a run, to go on with one, to look at the recipe."""
+
+
+def typed_recipe(source: str | Path, overrides: Sequence[str] = (), needed: Needed = "all") -> Written:
+    """The recipe that was typed.
 
     Args:
         source: file of a recipe, or the name of a shipped one.
         overrides: dotted flags laid over it.
-        files: whether all files that it names have to be there.
-        flag: the flag it was typed behind, for messages.
+        needed: which of its files have to be there.
 
     Raises:
         RecipeError: it cannot be read, or a file it names is missing; names the key.
         UserError: there is no run to start from, or a flag has no value.
     """
-    from crosstask.recipe.written import read_recipe
+    from crosstask.recipe.written import written
 
-    require_recipe(source, flag)
-    raw = read_recipe(source, overrides)
-    if files:
-        require_data(raw)
-        require_beginnings(raw)
-    return raw
+    typed = written(source, overrides)
+    if needed != "nothing":
+        require_data(typed.values)
+    if needed == "all":
+        require_beginnings(typed.values)
+    return typed
+
+
+def stored_recipe(path: str) -> Written:
+    """The recipe in the folder of a run, the tables of which are still there.
+
+    Raises:
+        RecipeError: a table is missing, or the recipe cannot be read; names the key.
+        UserError: the folder holds no run.
+    """
+    return typed_recipe(require_run(path) / "recipe.yaml", needed="tables")
 
 
 def require_data(raw: Mapping[str, Any]) -> None:
@@ -52,28 +68,6 @@ def require_data(raw: Mapping[str, Any]) -> None:
         raise RecipeError(f"data.labels: {says[kind]}")
 
 
-def require_stored_data(recipe: Path) -> None:
-    """The same, of the recipe in the folder of a run or of rounds.
-
-    Raises:
-        RecipeError: one is missing, or the recipe cannot be read; names the key.
-    """
-    from crosstask.recipe.written import read_recipe
-
-    require_data(read_recipe(recipe))
-
-
-def require_run_and_data(path: str) -> Path:
-    """A run directory, the tables of whose recipe are still there.
-
-    Raises:
-        UserError: it is none, or a table is missing; names the key.
-    """
-    run = require_run(path)
-    require_stored_data(run / "recipe.yaml")
-    return run
-
-
 def require_beginnings(raw: Mapping[str, Any]) -> None:
     """What a new training begins with is there: weights of the encoder, tables of relatedness, the run to start from.
 
@@ -81,12 +75,10 @@ def require_beginnings(raw: Mapping[str, Any]) -> None:
         RecipeError: a file is missing; names the key.
         UserError: there is no run to start from.
     """
-    from crosstask.recipe.written import by_name
-
     weights = _section(raw, "network").get("weights")
     if isinstance(weights, str) and not _there(weights, "network.weights"):
         raise RecipeError(f"network.weights: there is no file {weights!r}: give a .safetensors or .pth file")
-    for name, options in by_name(raw.get("objectives") or {}).items():
+    for name, options in _section(raw, "objectives").items():
         table = options.get("relatedness") if isinstance(options, Mapping) else None
         if isinstance(table, str):
             require_relatedness(table, f"objectives.{name}.relatedness")

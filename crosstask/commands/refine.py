@@ -20,7 +20,7 @@ from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out
-from crosstask.commands.recipe_paths import require_stored_data, typed_recipe
+from crosstask.commands.recipe_paths import Needed, stored_recipe, typed_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "label the training images and train again, in rounds; segmentation from tags"
@@ -54,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise RecipeError("--resume continues the recipe as it was: leave out --rounds and all overrides")
     if arguments.recipe is not None:
         rounds = [] if arguments.rounds is None else ["--refine.rounds", str(arguments.rounds)]
-        raw = typed_recipe(arguments.recipe, [*arguments.overrides, *rounds], files=not arguments.print_config)
+        needed: Needed = "nothing" if arguments.print_config else "all"
+        typed = typed_recipe(arguments.recipe, [*arguments.overrides, *rounds], needed)
     resumed = arguments.resume
     if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
         raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{resumed!r} holds no refinement: no rounds were begun beside its recipe.yaml: give its folder"
         )
     if resumed:
-        require_stored_data(Path(resumed) / "recipe.yaml")
+        stored_recipe(resumed)
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys
@@ -75,7 +76,6 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.engine_options import network_engine
     from crosstask.commands.evaluation_options import device
     from crosstask.recipe import Recipe
-    from crosstask.recipe.held import naming_the_file
     from crosstask.rounds.layout import Layout
     from crosstask.rounds.plans import plan
     from crosstask.rounds.steps import Interrupted, Means
@@ -87,8 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = layout.load(arguments.trust)
         layout.require_unchanged(recipe, arguments.anyway)
     else:
-        with naming_the_file(arguments.recipe, arguments.overrides):
-            recipe = Recipe.of(raw, arguments.trust)
+        with typed.named():
+            recipe = Recipe.of(typed.values, arguments.trust)
         if arguments.print_config:
             print(recipe.to_yaml(), end="")
             return 0

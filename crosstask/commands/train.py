@@ -11,10 +11,14 @@ Anything in the recipe can be overridden with dotted flags:
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from crosstask.commands.paths import require_out
-from crosstask.commands.recipe_paths import require_run_and_data, typed_recipe
+from crosstask.commands.paths import require_out, require_run
+from crosstask.commands.recipe_paths import Needed, typed_recipe
 from crosstask.commands.trust import add_trust
+
+if TYPE_CHECKING:
+    from crosstask.training.launch import Resume
 
 HELP = "train a recipe into a run directory, or continue one"
 
@@ -49,34 +53,25 @@ def run(arguments: argparse.Namespace) -> int:
     if (arguments.recipe is None) == (arguments.resume is None or auto):
         raise RecipeError("give a recipe to train, or --resume RUN to continue one (not both)")
 
-    if arguments.recipe is None:
-        require_run_and_data(arguments.resume)
-    else:
-        raw = typed_recipe(arguments.recipe, arguments.overrides, files=not arguments.print_config)
-    out = (
-        Path(f"runs/{Path(arguments.recipe or '').stem}")
-        if arguments.out is None
-        else require_out(arguments.out, folder=True)
-    )
-    if arguments.recipe is not None and not (auto or arguments.print_config) and (out / "checkpoints/last").exists():
+    resume: Resume = "yes" if arguments.recipe is None else "auto" if auto else "no"
+    source = require_run(arguments.resume) / "recipe.yaml" if arguments.recipe is None else arguments.recipe
+    needed: Needed = "nothing" if arguments.print_config else "tables" if resume == "yes" else "all"
+    typed = typed_recipe(source, arguments.overrides, needed)
+    default = f"runs/{Path(source).stem}" if arguments.out is None else arguments.out
+    out = require_out(arguments.resume if resume == "yes" else default, folder=True)
+    if resume == "no" and not arguments.print_config and (out / "checkpoints/last").exists():
         raise UserError(f"{out} already holds a run: continue it with --resume, or choose another folder")
 
     from crosstask.experiment import Experiment
     from crosstask.recipe import Recipe
-    from crosstask.recipe.held import naming_the_file
     from crosstask.training.requeue import requeue
 
-    if arguments.recipe is None:
-        experiment = Experiment.resume(
-            arguments.resume, arguments.quiet, arguments.trust, arguments.overrides, arguments.anyway
-        )
-    else:
-        with naming_the_file(arguments.recipe, arguments.overrides):
-            recipe = Recipe.of(raw, arguments.trust)
-        if arguments.print_config:
-            print(recipe.to_yaml(), end="")
-            return 0
-        experiment = Experiment(recipe, out, arguments.quiet, "auto" if auto else "no", arguments.anyway)
+    with typed.named():
+        recipe = Recipe.of(typed.values, arguments.trust)
+    if arguments.print_config:
+        print(recipe.to_yaml(), end="")
+        return 0
+    experiment = Experiment(recipe, out, arguments.quiet, resume, arguments.anyway)
     outcome = experiment.fit()
     where = experiment.run.path
     if not experiment.main_process:

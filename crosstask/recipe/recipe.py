@@ -20,11 +20,10 @@ from crosstask.learner.weighting import Weighting
 from crosstask.networks import NETWORKS, MultiTaskNetwork
 from crosstask.networks.sync import synchronise
 from crosstask.objectives import OBJECTIVES
-from crosstask.recipe.held import naming_the_file
 from crosstask.recipe.refine import RefineOptions
 from crosstask.recipe.sections import BASES, checked, split_weighting
 from crosstask.recipe.training import TrainingOptions
-from crosstask.recipe.written import SECTIONS, read_recipe
+from crosstask.recipe.written import SECTIONS, written
 from crosstask.seeding import derive
 from crosstask.strict_yaml import dump_yaml
 from crosstask.tasks import KINDS, Task
@@ -58,8 +57,9 @@ class Recipe:
         Raises:
             RecipeError: the file is missing or broken, or something in it is not valid.
         """
-        with naming_the_file(source, overrides):
-            return cls.of(read_recipe(source, overrides), trust)
+        typed = written(source, overrides)
+        with typed.named():
+            return cls.of(typed.values, trust)
 
     @classmethod
     def stored(cls, path: Path, trust: bool = False) -> Recipe:

@@ -20,15 +20,25 @@ def shipped_patches() -> list[str]:
     return sorted(path.stem for path in PATCHES.glob("*.yaml"))
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file.
+
+    Raises:
+        RecipeError: it cannot be looked for (a name that is too long, a folder that may not be entered).
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise RecipeError(f"{str(path)[:60]}: {error.strerror}: check what was typed") from None
+
+
 def find_recipe(name: str) -> Path:
     """The file of that name, or the shipped recipe or patch.
 
     Raises:
         RecipeError: there is none.
     """
-    if len(name) > 1000:
-        raise RecipeError(f"{name[:60]}...: no name of a recipe is {len(name)} characters long: check what was typed")
     for path in (Path(name), SHIPPED / f"{name}.yaml", PATCHES / f"{name}.yaml"):
-        if path.is_file():
+        if is_file(path):
             return path
     raise RecipeError(f"there is no recipe {name!r}; {nearest(name, [*shipped_recipes(), *shipped_patches()])}")

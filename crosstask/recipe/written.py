@@ -2,37 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from crosstask.errors import RecipeError, UserError
 from crosstask.names import require_name
-from crosstask.reading import read_text
+from crosstask.reading import read_yaml
 from crosstask.recipe.flags import pairs
-from crosstask.recipe.shipped import find_recipe
+from crosstask.recipe.shipped import SHIPPED, find_recipe, is_file
 from crosstask.strict_yaml import parse_yaml
 
+EXAMPLE = "--training.epochs 5"
 SECTIONS = ("data", "tasks", "network", "objectives", "balancing", "training", "loggers", "refine")
 
 
-def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
-    """The plain values of a recipe file, or of a shipped recipe, with patches joined to its name by ``+`` and then
-    ``overrides`` laid over them; not validated.
+@dataclass(frozen=True)
+class Written:
+    """A recipe as it is written.
+
+    Attributes:
+        values: its plain values, which nobody checked.
+        files: the files that hold them and do not ship with the package, the one laid over the others first.
+        flags: the dotted flags that hold the others.
+    """
+
+    values: dict[str, Any]
+    files: tuple[tuple[Path, Mapping[str, Any]], ...]
+    flags: tuple[str, ...]
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """A context in which what is wrong with a key is said with the file in front that holds the key, where one
+        does and no flag."""
+        try:
+            yield
+        except RecipeError as error:
+            found = re.match(r"[^\s:\[]+", str(error))
+            path = None if found is None else self._holder(found[0].split("."))
+            if path is None:
+                raise
+            raise RecipeError(f"{path}: {error}") from error
+
+    def _holder(self, key: list[str]) -> Path | None:
+        typed = [flag.split(".") for flag in self.flags]
+        if any(flag[: len(key)] == key[: len(flag)] for flag in typed):
+            return None
+        return next((path for path, content in self.files if _holds(content, key)), None)
+
+
+def written(source: str | Path, overrides: Sequence[str] = ()) -> Written:
+    """A recipe file, or a shipped recipe, with patches joined to its name by ``+`` and then ``overrides`` laid over it.
 
     Raises:
         RecipeError: the file is missing or broken.
         UserError: a flag without a value, or a value that is not YAML.
     """
-    content: dict[str, Any] = {}
-    for name in parts(source):
-        content = merge(content, _read(find_recipe(name)))
-    return parse_overrides(overrides, content)
+    names = [str(source)] if is_file(Path(source)) else str(source).split("+")
+    files = [(path, _read(path)) for path in map(find_recipe, names)]
+    values: dict[str, Any] = {}
+    for _, content in files:
+        values = merge(values, content)
+    own = tuple((path, content) for path, content in reversed(files) if SHIPPED not in path.parents)
+    flags = pairs(overrides, EXAMPLE)
+    return Written(_laid_over(values, flags), own, tuple(key for key, _ in flags))
 
 
-def parts(source: str | Path) -> list[str]:
-    """The name or file of a recipe, and those of the patches laid over it, in order."""
-    return [str(source)] if Path(source).is_file() else str(source).split("+")
+def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """The plain values of :func:`written`.
+
+    Raises:
+        RecipeError: the file is missing or broken.
+        UserError: a flag without a value, or a value that is not YAML.
+    """
+    return written(source, overrides).values
 
 
 def task_names(path: Path) -> list[str]:
@@ -54,8 +100,12 @@ def parse_overrides(arguments: Sequence[str], base: Mapping[str, Any] = {}) -> d
     Raises:
         UserError: a flag without a value, a value without a flag, or a value that is not YAML.
     """
+    return _laid_over(base, pairs(arguments, EXAMPLE))
+
+
+def _laid_over(base: Mapping[str, Any], flags: Sequence[tuple[str, str]]) -> dict[str, Any]:
     merged = dict(base)
-    for key, text in pairs(arguments, "--training.epochs 5"):
+    for key, text in flags:
         patch = _value(text, f"--{key}")
         for name in reversed(key.split(".")):
             patch = {name: patch}
@@ -133,11 +183,21 @@ def _other_kind(had: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
     return "kind" in had and value.get("kind", had["kind"]) != had["kind"]
 
 
+def _holds(value: Any, key: list[str]) -> bool:
+    for name in key:
+        if not isinstance(value, Mapping):
+            return value is not None
+        if name not in value:
+            return False
+        value = value[name]
+    return True
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = parse_yaml(read_text(path))
-    except (ValueError, UserError) as error:
-        raise RecipeError(f"{path}: cannot be read as YAML: {str(error).removeprefix(f'{path}: ')}") from error
+        content = read_yaml(path)
+    except UserError as error:
+        raise RecipeError(str(error)) from error
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: expected sections ({', '.join(SECTIONS)}), found {content!r:.80}")
     return content

@@ -25,10 +25,9 @@ import torch
 
 from crosstask.data.table.formats import format_of
 from crosstask.errors import DataError, UserError
-from crosstask.reading import read_text
+from crosstask.reading import read_yaml
 from crosstask.relatedness.table import Relatedness
 from crosstask.shipped_tables import find_relatedness
-from crosstask.strict_yaml import parse_yaml
 from crosstask.typed import plain
 from crosstask.writing import write
 
@@ -79,9 +78,9 @@ def _read_rows(path: Path) -> Relatedness:
 
 def _read_yaml(path: Path) -> Relatedness:
     try:
-        content = plain(parse_yaml(read_text(path)))
-    except (ValueError, UserError) as error:
-        raise DataError(f"{path}: cannot be read as YAML: {str(error).removeprefix(f'{path}: ')}") from None
+        content = plain(read_yaml(path))
+    except UserError as error:
+        raise DataError(str(error)) from None
     if not isinstance(content, dict) or not all(row is None or isinstance(row, dict) for row in content.values()):
         raise DataError(f"{path}: write each class as  CLASS: {{ATTRIBUTE: 0.7, ...}}, or null where nothing is known")
     rows = {

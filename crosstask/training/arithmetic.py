@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from crosstask.recipe import Recipe
-from crosstask.recipe.written import merge
 from crosstask.training.runtime import make_device
 
 TYPES = {"32": None, "bf16": torch.bfloat16}
@@ -99,5 +98,5 @@ def _step(network: nn.Module, images: torch.Tensor, kind: torch.dtype | None) ->
 
 
 def _with(recipe: Recipe, chosen: Arithmetic) -> Recipe:
-    said = {"training": {"precision": chosen.precision, "channels_last": chosen.channels_last}}
-    return Recipe.of(merge(recipe.sections, said), recipe.trust)
+    said = {"precision": chosen.precision, "channels_last": chosen.channels_last}
+    return Recipe.of(recipe.sections | {"training": recipe.sections["training"] | said}, recipe.trust)

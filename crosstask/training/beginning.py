@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from typing import Any
 
 from crosstask.data.check.preflight import preflight
 from crosstask.errors import UserError
@@ -18,14 +19,20 @@ from crosstask.training.run import Run
 log = logging.getLogger(__name__)
 
 
-def begin(plan: Plan, run: Run, quiet: bool) -> None:
+def begin(plan: Plan, run: Run, described: dict[str, Any], quiet: bool) -> None:
     """Look at the labels, make the folder, write down what the run is.
+
+    Args:
+        plan: what it is to be.
+        run: its folder.
+        described: what it runs on, see :mod:`~crosstask.training.environment`.
+        quiet: say nothing of the labels.
 
     Raises:
         UserError: there is a run already, a label cannot be read, or nothing can be learnt from those of a task.
     """
     _look(plan, quiet)
-    run.create(_files(plan, run))
+    run.create(_files(plan, run) | _file(described))
     for doubt in (scale_gap, shown_masks):
         if told := doubt(plan.splits.labels, plan.recipe.data):
             log.warning("%s", told)
@@ -55,13 +62,13 @@ def _look(plan: Plan, quiet: bool) -> None:
         log.warning("%s", told)
 
 
-def go_on(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
+def go_on(plan: Plan, run: Run, described: dict[str, Any], anyway: bool) -> None:
     """Make sure that the run is still what it was; write down what is said anew.
 
     Args:
         plan: what it is to be from now on.
         run: its folder, which has a checkpoint.
-        iterations: the length it is to have.
+        described: what it runs on from now on, and how long.
         anyway: go on even where files have changed.
 
     Raises:
@@ -78,13 +85,16 @@ def go_on(plan: Plan, run: Run, iterations: int, anyway: bool) -> None:
         log.warning("%s: %s changed since the run was begun", run.path, what)
     stored = Recipe.stored(run.recipe_path, trust=plan.recipe.trust)
     require_same(stored, plan.recipe)
-    done = int(run.checkpoints.find("last").name)
+    done, iterations = int(run.checkpoints.find("last").name), described["iterations"]
     if done > iterations:
         raise UserError(f"training.iterations: {run.path} has been trained for {done} already, found {iterations}")
     if line := said(stored, plan.recipe, done, iterations):
         log.warning("%s: %s", run.path, line)
-    if line or found or before is None:
-        run.write_all(_files(plan, run))
+    run.go_on((_files(plan, run) if line or found or before is None else {}) | _file(described))
+
+
+def _file(described: dict[str, Any]) -> dict[str, bytes]:
+    return {"environment.json": json.dumps(described, indent=1).encode()}
 
 
 def _files(plan: Plan, run: Run) -> dict[str, bytes]:

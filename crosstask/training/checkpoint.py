@@ -25,7 +25,7 @@ from torch import Tensor
 
 from crosstask.errors import RunError, UserError
 from crosstask.reading import read_text, require_regular
-from crosstask.writing import whole_folder, write
+from crosstask.writing import sweep, whole_folder, write
 
 
 class Checkpoints:
@@ -68,11 +68,12 @@ class Checkpoints:
 
     def tidy(self) -> None:
         """Finish what a run that was killed while it saved left to be done: a folder is whole, and the newest is the
-        last checkpoint where no pointer was written yet; folders that no pointer names are removed."""
+        last checkpoint where no pointer was written yet; folders that no pointer names, and what was not finished, are removed."""
         names = self.names()
         if names and not self.has("last"):
             write(self.folder / "last", names[-1])
         self.remove_stale()
+        sweep(self.folder, again=True)
 
     def names(self) -> list[str]:
         """Names of the folders there are, oldest first."""

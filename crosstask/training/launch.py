@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 
 from crosstask.data.loading.faults import explained
 from crosstask.errors import RunError, UserError
+from crosstask.learner.learner import Learner
 from crosstask.training.beginning import begin, go_on
 from crosstask.training.environment import environment, summary
 from crosstask.training.fit import Outcome, Trainer
@@ -48,38 +49,25 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
     with run.claimed() if writes else nullcontext():
         resumed = bool(fabric.broadcast(resume != "no" and run.checkpoints.has("last")))
         plan = planned()
-        recipe = plan.recipe
-        iterations = plan.iterations(fabric.world_size)
+        learner = _learner(plan, resumed, quiet)
+        sections = plan.recipe.sections
+        trackers = build_trackers(sections.get("loggers"), run.path, sections) if writes else []
+        described = environment(plan, fabric, learner)
         if writes and resumed:
-            go_on(plan, run, iterations, anyway)
-        network = recipe.network(plan.tasks, trained=resumed)
-        if recipe.training.start_from is not None and not resumed:
-            try:
-                taken = start_from(network, plan.tasks, recipe.training.start_from)
-            except UserError as error:
-                text = str(error).removeprefix("training.start_from: ")
-                raise type(error)(f"training.start_from: {text}") from error
-            if writes and not quiet:
-                print(taken.summary(), file=sys.stderr)
-        learner = recipe.learner(plan.tasks, network)
-        trackers = build_trackers(recipe.sections.get("loggers"), run.path, recipe.sections) if writes else []
-        if writes and not resumed:  # nothing is written of what cannot be built
-            begin(plan, run, quiet)
+            go_on(plan, run, described, anyway)
+        elif writes:  # nothing is written of what cannot be built
+            begin(plan, run, described, quiet)
         with LogFile(run.path) if writes else nullcontext():
-            if writes:
-                (run.path / STATE).unlink(missing_ok=True)
-                described = environment(plan, fabric, learner)
-                run.write("environment.json", json.dumps(described, indent=1))
-                log.info("%s", summary(described))
-                if not quiet:
-                    print(summary(described), file=sys.stderr)
+            log.info("%s", summary(described))
+            if not quiet:
+                print(summary(described), file=sys.stderr)
             fabric.barrier()
             trainer = Trainer(
                 learner=learner,
                 loader=plan.training_batches,
                 evaluator=None if plan.splits.validation is None else plan.validation_results,
-                iterations=iterations,
-                options=recipe.training,
+                iterations=described["iterations"],
+                options=plan.recipe.training,
                 run=run,
                 fabric=fabric,
                 quiet=quiet,
@@ -99,6 +87,20 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
                 _end(run, outcome.status, outcome.iteration)
             log.info("%s at iteration %d", outcome.status, outcome.iteration)
             return outcome
+
+
+def _learner(plan: Plan, resumed: bool, quiet: bool) -> Learner:
+    recipe = plan.recipe
+    network = recipe.network(plan.tasks, trained=resumed)
+    if recipe.training.start_from is not None and not resumed:
+        try:
+            taken = start_from(network, plan.tasks, recipe.training.start_from)
+        except UserError as error:
+            text = str(error).removeprefix("training.start_from: ")
+            raise type(error)(f"training.start_from: {text}") from error
+        if not quiet:
+            print(taken.summary(), file=sys.stderr)
+    return recipe.learner(plan.tasks, network)
 
 
 def _end(run: Run, status: str, iteration: int, reason: str | None = None) -> None:

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,7 +76,7 @@ class Run:
             )
         for name in OWN:
             (self.path / name).unlink(missing_ok=True)
-        self.write_all(files)
+        self.go_on(files)
 
     def _holds_a_recipe_of_somebody(self, recipe: bytes) -> bool:
         """Whether there is a recipe of another text and nothing else that a run writes."""
@@ -105,11 +103,8 @@ class Run:
         with claimed(self.path / LOCK) as mine:
             if not mine:
                 raise UserError(f"{self.path}: another process is training this run: wait for it, or end it first")
-            for folder in (self.path, self.checkpoints.folder):
-                sweep(folder, again=True)
-                for old in filter(_left_before, folder.glob(".*")):
-                    shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
             self.checkpoints.tidy()
+            sweep(self.path, again=True)
             try:
                 yield
             finally:
@@ -129,8 +124,9 @@ class Run:
         if not self.exists():
             raise UserError(f"{self.path} is not a run: there is no {self.recipe_path.name} in it")
 
-    def write_all(self, files: Mapping[str, bytes]) -> None:
-        """Write files of the run, by name what they hold."""
+    def go_on(self, files: Mapping[str, bytes]) -> None:
+        """Write what the run goes on with, by name what they hold; how it ended before is no longer true."""
+        (self.path / STATE).unlink(missing_ok=True)
         for name, content in files.items():
             self.write(name, content)
 
@@ -213,11 +209,6 @@ def _is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _left_before(path: Path) -> bool:
-    """Whether a killed process of version 0.1 left this in a run."""
-    return re.fullmatch(rf"\.({'|'.join(map(re.escape, OWN))}|last|best|\d+)\.\d+(\.tmp)?", path.name) is not None
 
 
 def plain(value: Any) -> Any:

@@ -151,10 +151,10 @@ def test_a_run_without_a_checkpoint_is_begun_anew(recipe, tmp_path, faulty):
 
 def test_leftovers_alone_do_not_block_a_folder_but_files_of_others_do(recipe, tmp_path):
     (tmp_path / "run").mkdir()
-    for name in (".recipe.0123456789ab.part.yaml", ".recipe.yaml.1", ".DS_Store"):
+    for name in (".recipe.0123456789ab.part.yaml", ".DS_Store"):
         (tmp_path / "run" / name).write_text("")
     begin(recipe, tmp_path / "run", "--training.iterations", "1").fit()
-    (tmp_path / "run" / "checkpoints" / ".000002.77").mkdir()
+    (tmp_path / "run" / "checkpoints" / ".000002.0123456789ab.part").mkdir()
     Experiment.resume(tmp_path / "run", quiet=True).fit()
     assert [name for name in os.listdir(tmp_path / "run") if name.startswith(".")] == [".DS_Store"]
     assert not list((tmp_path / "run" / "checkpoints").glob(".*"))

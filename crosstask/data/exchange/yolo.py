@@ -8,9 +8,8 @@ from crosstask.data.decode.files import image_size
 from crosstask.data.exchange.images import SUFFIXES, split_in
 from crosstask.data.exchange.items import Box, Collection, Item, Shape, is_void
 from crosstask.data.exchange.masks import polygon_mask
-from crosstask.errors import DataError
-from crosstask.reading import read_text
-from crosstask.strict_yaml import parse_yaml
+from crosstask.errors import DataError, UserError
+from crosstask.reading import read_text, read_yaml
 
 
 def read_yolo(root: Path, images: Path | None, annotations: str | None) -> Collection:
@@ -45,8 +44,8 @@ def _names(root: Path) -> list[str]:
     given = [root] if root.is_file() else sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
     for path in given:
         try:
-            names = (parse_yaml(read_text(path)) or {}).get("names")
-        except (ValueError, AttributeError):
+            names = (read_yaml(path) or {}).get("names")
+        except (UserError, AttributeError):
             raise DataError(f"{path}: is no YAML of YOLO (names: [...]): mend it") from None
         if isinstance(names, dict):
             if sorted(names) != list(range(len(names))):
