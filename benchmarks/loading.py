@@ -1,5 +1,8 @@
 """Samples a second from a table of files: image, three dense targets and regions, read, augmented or not, and batched.
 
+Beside it, the same files through the transforms of torchvision (v2) and PyTorch's own loader: the image stays in 8 bits
+until the end, labels are taken at the nearest pixel, depth is not divided by the zoom and normals are not mirrored.
+
 Uses the folder of NYU-v2 (``rgb``, ``semseg13``, ``depth``, ``normal``) given as the first argument, or the one beside
 the checkout, or noise.
 """
@@ -17,6 +20,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
 
 from crosstask.data.decode.files import load_image, load_label
 from crosstask.data.loading.dataset import TableDataset
@@ -65,6 +71,30 @@ def table_of(root: Path, source: Path | None) -> Table:
     return Table(root / "table.csv", ("image", *TASKS, "regions"), rows)
 
 
+class WithTorchvision(Dataset):
+    """The same samples as a user of torchvision alone would read and augment them."""
+
+    def __init__(self, table: Table) -> None:
+        columns = ("image", *TASKS, "regions")
+        self.paths = [[table.resolve(index, column) for column in columns] for index in range(len(table))]
+        self.moved = v2.Compose([
+            v2.RandomResizedCrop(SIZE, scale=(1 / 2.25, 1.0), ratio=(4 / 3, 4 / 3)),
+            v2.RandomHorizontalFlip(),
+        ])  # fmt: skip
+        self.coloured = v2.Compose([v2.ColorJitter(0.2, 0.2, 0.2, 0.05), v2.ToDtype(torch.float32, scale=True)])
+
+    def __len__(self) -> int:
+        return 50 * len(self.paths)
+
+    def __getitem__(self, index: int) -> list[torch.Tensor]:
+        first, *others = (np.array(Image.open(path)) for path in self.paths[index % len(self.paths)])
+        masks = [torch.from_numpy(np.atleast_3d(each.astype(np.float32))).permute(2, 0, 1) for each in others]
+        image, *labels = self.moved(
+            tv_tensors.Image(torch.from_numpy(first).permute(2, 0, 1)), *map(tv_tensors.Mask, masks)
+        )
+        return [self.coloured(image), *labels]
+
+
 def per_second(items: Iterable[object], count: int, each: int = 1) -> float:
     iterator = iter(items)
     next(iterator)
@@ -95,6 +125,9 @@ def main() -> None:
                 began = time.perf_counter() - start
                 rate = per_second(batches, 40, len(first))
                 print(f"{f'{what}, {workers} workers':32} {rate:8.0f} samples/s, first after {began:.2f} s")
+        for workers in (0, 1, 2):
+            loader = DataLoader(WithTorchvision(table), BATCH, shuffle=True, num_workers=workers)
+            print(f"{f'torchvision, {workers} workers':32} {per_second(loader, 40, BATCH):8.0f} samples/s")
 
 
 if __name__ == "__main__":

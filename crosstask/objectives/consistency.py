@@ -25,6 +25,7 @@ from crosstask.errors import RecipeError
 from crosstask.networks.blocks import resize
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.pairs import labelled
 from crosstask.ranges import Positive
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import as_target
@@ -107,7 +108,7 @@ class ScaleCropConsistency(Objective):
         return {name: self._unlabelled(batch, name).sum() for name in self.tasks}
 
     def _unlabelled(self, batch: Batch, name: str) -> Tensor:
-        return (~self.tasks[name].known(batch.targets[name]).flatten(1).any(1)).float()
+        return (~labelled(batch, {name: self.tasks[name]})[name]).float()
 
     def _window(self, rows: int, columns: int, generator: torch.Generator) -> Window:
         if len(self.zoom) == 2:

@@ -92,6 +92,17 @@ def test_gradient_reaches_what_is_unlabelled_and_never_what_teaches():
     assert step.predictions["semantic"].grad is None
 
 
+def test_a_label_that_a_network_made_neither_teaches_nor_keeps_a_given_one_from_teaching():
+    objective, given = setting([{"depth"}, {"normals"}, NEITHER])
+    expected = objective(given)
+    _, filled = setting([ALL, ALL, ALL])
+    filled.batch.made = {"depth": torch.tensor([False, True, True]), "normals": torch.tensor([True, False, True])}
+    found = objective(filled)
+    for name in (NORMALS, DEPTH):
+        assert found[name].count == objective.counts(filled.batch)[name] == expected[name].count > 0
+        torch.testing.assert_close(found[name].total, expected[name].total)
+
+
 @pytest.mark.parametrize("detach", [True, False])
 @pytest.mark.parametrize("teach", ["normals", "depth"])
 def test_predictions_teach_each_other_on_request(teach, detach):

@@ -109,6 +109,17 @@ def test_images_with_all_labels_offer_every_ordered_pair_unless_told_otherwise()
     assert objective(step)["consistency"].count == 0
 
 
+def test_labels_that_a_network_made_are_none_to_pairs():
+    full = {"semantic", "depth", "normals"}
+    batch = setting([full, full])[1].batch
+    batch.made = {"depth": torch.tensor([True, False]), "normals": torch.tensor([True, True])}
+    tasks = PairwiseConsistency(toy_tasks(), setting([full])[1].network, **OPTIONS).tasks
+    found = sorted((pair.source, pair.target, int(i)) for pair in find_pairs(batch, tasks) for i in pair.images)
+    assert found == sorted(
+        [("depth", "semantic", 0), ("normals", "semantic", 0), ("normals", "semantic", 1), ("normals", "depth", 1)]
+    )
+
+
 def test_a_single_dense_task_is_refused():
     tasks = {name: task for name, task in toy_tasks().items() if name in ("depth", "tags")}
     with pytest.raises(Exception, match="needs two dense tasks, found depth"):

@@ -80,20 +80,20 @@ def load_label(path: Path, upright: bool = True, colours: bool = False) -> np.nd
             pages = getattr(image, "n_frames", 1)
             if pages > 1:
                 raise ValueError(f"it holds {pages} pages, a label is one: save the right one as a file of its own")
-            step = _step(image)  # known until the file is read on
+            step, deep = _step(image), _is_deep_colour(image)  # known until the file is read on
             turn = _turn(image, path) if upright else 1
             if colours and image.mode == "P":
                 return turned(_pixels(image.convert("RGB")), turn)
-            return turned(_stored(path, image, step), turn)
+            return turned(_stored(path, image, step, deep), turn)
 
 
-def _stored(path: Path, image: Image.Image, step: float) -> np.ndarray:
+def _stored(path: Path, image: Image.Image, step: float, deep: bool) -> np.ndarray:
     if image.mode in _GREY:
         held = _pixels(image)
         return held if step == 1 else np.rint(held / step).astype(held.dtype)
     if image.mode not in _COLOUR:
         raise ValueError(f"its pixels are {image.mode}: store labels as grey, palette or RGB")
-    held = _deep_colour(path) if _is_deep_colour(path) else _pixels(image)
+    held = _deep_colour(path) if deep else _pixels(image)
     if image.mode != "RGB" and held[..., -1].min() != held[..., -1].max():
         alpha = held[..., -1]
         raise ValueError(
@@ -279,10 +279,9 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _is_deep_colour(path: Path) -> bool:
-    """Whether it is a PNG of 16 bits and several channels."""
-    with _open(path) as image:
-        return image.format == "PNG" and any("16" in str(tile.args) for tile in getattr(image, "tile", ()))
+def _is_deep_colour(image: Image.Image) -> bool:
+    """Whether it is a PNG of 16 bits, and of several channels where it has colours."""
+    return image.format == "PNG" and any("16" in str(tile.args) for tile in getattr(image, "tile", ()))
 
 
 def _deep_colour(path: Path) -> np.ndarray:

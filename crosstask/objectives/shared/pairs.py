@@ -50,8 +50,13 @@ def dense_tasks(tasks: Mapping[str, Task], objective: str) -> dict[str, Task]:
 
 
 def labelled(batch: Batch, tasks: Mapping[str, Task]) -> dict[str, Tensor]:
-    """Per task whether each image has any known entry, (B,) bool."""
-    return {name: task.known(batch.targets[name]).flatten(1).any(1) for name, task in tasks.items()}
+    """Per task whether each image has any known entry that somebody gave, (B,) bool.
+
+    A label that a network made is none to learn another task from, and a task that has one still learns from the labels
+    of others: from a given depth, normals are known better than from a teacher.
+    """
+    known = {name: task.known(batch.targets[name]).flatten(1).any(1) for name, task in tasks.items()}
+    return {name: there & ~batch.made[name] if name in batch.made else there for name, there in known.items()}
 
 
 def find_pairs(batch: Batch, tasks: Mapping[str, Task], every: bool | None = None) -> list[Pair]:
