@@ -52,6 +52,8 @@ def path_of(url: str, beside: Path) -> Path:
 
 def url_of(path: Path) -> str | None:
     """The URL that a path of the cache stands for; None for others."""
+    if not os.fspath(path).startswith(str(folder())):  # as each file of a table is asked
+        return None
     try:
         *parts, _ = path.relative_to(folder()).parts
     except ValueError:
