@@ -6,6 +6,7 @@ import copy
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from typing_extensions import override
 
 
@@ -39,17 +40,27 @@ class EMA(nn.Module):
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
-        """Move towards ``module`` by one step: always the same module, on the same device from the first update on
+        """Move towards ``module`` by one step: always the same module (whose weights may lie in parts on several
+        processes, which then all do this), on the same device from the first update on
         (its tensors are looked up once: walking through a network costs more than averaging a small one)."""
         count = int(self.updates)
         decay = min(self.decay, (1 + count) / (self.warmup + count))
         if self._followed is None:
             self._followed = _tensors(self.module), _tensors(module)
         (ours, our_counters), (theirs, their_counters) = self._followed
+        if any(isinstance(each, DTensor) for each in theirs):
+            ours, theirs = map(list, zip(*map(_beside, ours, theirs), strict=True))
         torch._foreach_lerp_(ours, theirs, 1 - decay)
         if our_counters:
             torch._foreach_copy_(our_counters, their_counters)
         self.updates += 1
+
+
+def _beside(own: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as this process has them: the same parts, or the whole where the average has it whole."""
+    if isinstance(own, DTensor):
+        return own.to_local(), other.to_local() if isinstance(other, DTensor) else other
+    return own, other.full_tensor() if isinstance(other, DTensor) else other
 
 
 def _tensors(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:

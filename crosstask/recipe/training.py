@@ -9,7 +9,8 @@ from typing import Literal
 from crosstask.learner.groups import Group
 from crosstask.ranges import Count, Factor, Positive, Rate, Share, Size, Steps
 
-_SHARDED = ("fsdp", "deepspeed", "model_parallel")
+_CUT = ("fsdp", "deepspeed", "model_parallel")
+"""In the names of strategies that cut weights into parts, of which the first alone is known here."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ class TrainingOptions:
         devices: how many devices to use on each node, or auto.
         nodes: how many machines take part; each starts the same command, under Slurm (srun) or torchrun.
         accelerator: cpu, cuda, mps or auto.
-        strategy: how processes share the work, by Lightning's name: auto or ddp, say. Every process holds the whole
-            network; strategies that cut it into parts (fsdp, deepspeed, xla_fsdp) are refused.
+        strategy: how processes share the work, by Lightning's name: auto or ddp, say. ``fsdp`` cuts weights, gradients
+            and the optimiser's numbers over the processes of each machine (PyTorch's ``fully_shard``), for networks
+            that would not fit; a moving average, and what is measured and saved, is whole.
     """
 
     epochs: Positive = 20
@@ -98,10 +100,10 @@ class TrainingOptions:
         for name, value in {"weight_decay": self.weight_decay, "momentum": self.momentum}.items():
             if not 0 <= value < math.inf:
                 raise ValueError(f"training.{name} must be a number of at least 0, found {value}")
-        if any(word in self.strategy for word in _SHARDED):
+        if self.strategy != "fsdp" and any(word in self.strategy for word in _CUT):
             raise ValueError(
-                f"training.strategy: found {self.strategy!r}, which cuts weights into parts, and checkpoints, moving "
-                "averages and equal buffers need them whole: set auto or ddp"
+                f"training.strategy: found {self.strategy!r}, which cuts weights into parts in a way that is not known "
+                "here: set fsdp, ddp or auto"
             )
         if self.start_from is not None and not self.start_from.strip():
             raise ValueError("training.start_from is blank: name a run or a file of weights, or leave it null")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.wrappers import _FabricOptimizer
 from torch import Tensor
 
 from crosstask.data.sample import Batch
@@ -23,7 +25,7 @@ from crosstask.recipe.training import TrainingOptions
 from crosstask.seeding import derive, seed_device
 from crosstask.training.ahead import ahead
 from crosstask.training.checkpoint import load_state
-from crosstask.training.collective import any_rank, reduced
+from crosstask.training.collective import any_rank, equal_buffers, reduced
 from crosstask.training.cost import Stopwatch, peak_memory
 from crosstask.training.interrupt import Interrupt
 from crosstask.training.journal import Journal
@@ -33,6 +35,7 @@ from crosstask.training.progress import TrainingProgress
 from crosstask.training.run import Run
 from crosstask.training.runtime import compile_network
 from crosstask.training.selection import Selection
+from crosstask.training.sharded import is_sharded, whole
 from crosstask.training.silent import SilentTerms
 from crosstask.training.state import TrainingState
 from crosstask.training.step import accumulate_gradients
@@ -117,12 +120,16 @@ class Trainer:
         if options.compile:
             compile_network(learner.network)
         self.trained_by = [own for own, _ in parameter_groups(learner, options)]  # like the groups of the optimiser
-        self.learner, self.optimiser = fabric.setup(learner, build_optimiser(learner, options))
-        if ema is not None:
-            ema.to(fabric.device)
+        plain = copy.deepcopy(learner.network) if is_sharded(fabric) and ema is None else None
+        self.learner: Any = fabric.setup_module(learner)
+        self.optimiser: _FabricOptimizer = fabric.setup_optimizers(build_optimiser(learner, options))  # type: ignore[assignment]
+        for each in (ema, plain):
+            if each is not None:
+                each.to(fabric.device)
         self.state = TrainingState(
-            fabric, self.learner, self.optimiser, ema, Selection(options.monitor), silent=SilentTerms(iterations)
-        )
+            fabric, self.learner, self.optimiser, ema, Selection(options.monitor), plain,
+            silent=SilentTerms(iterations),
+        )  # fmt: skip
         self.journal = Journal(run, fabric.global_rank == 0, trackers)
 
     # -- the run ---------------------------------------------------------------------------------------------------
@@ -198,6 +205,8 @@ class Trainer:
         for group, own in zip(self.optimiser.param_groups, self.trained_by, strict=True):
             group["lr"] = learning_rate(iteration, self.iterations, own)
         self.optimiser.zero_grad(set_to_none=True)
+        if is_sharded(self.fabric):
+            equal_buffers(self.fabric, [self.learner.module])  # as DDP does with each forward
         terms = accumulate_gradients(
             self.fabric, self.learner, batches, iteration=iteration, iterations=self.iterations, seed=options.seed
         )
@@ -214,7 +223,7 @@ class Trainer:
             self.state.means.add(micro)
 
     def _require_finite_gradient(self, norm: Tensor | None, batches: list[Batch]) -> None:
-        if norm is None or self.options.precision == "fp16" or bool(torch.isfinite(norm)):
+        if norm is None or self.options.precision == "fp16" or bool(torch.isfinite(whole(norm))):
             return
         ids = ", ".join(name for batch in batches for name in batch.ids)
         raise RunError(f"the gradient is not finite although the loss is, for the samples {ids}; {self._remedy()}")
@@ -281,7 +290,7 @@ class Trainer:
                 log.warning("watch out: %s", doubt)
 
     def _save(self, best: bool) -> None:
-        state = self.state.capture()
+        state, network = self.state.capture(), self.state.network()
         if self.fabric.global_rank == 0:
-            self.run.checkpoints.save(self.state.iteration, self.state.network().state_dict(), state, best)
+            self.run.checkpoints.save(self.state.iteration, network.state_dict(), state, best)
         self.fabric.barrier()

@@ -57,6 +57,7 @@ def build_optimiser(module: nn.Module, options: TrainingOptions) -> torch.optim.
     ]
     fused = options.precision != "fp16"  # one that unscales gradients itself cannot have them clipped
     if options.optimiser == "sgd":
+        fused = fused and options.strategy != "fsdp"  # PyTorch has none for weights in parts
         return torch.optim.SGD(
             groups, lr=options.lr, momentum=options.momentum, nesterov=options.momentum > 0, fused=fused
         )

@@ -13,6 +13,7 @@ from torch import nn
 
 from crosstask.errors import Elsewhere, UserError
 from crosstask.recipe.training import TrainingOptions
+from crosstask.training.sharded import sharding
 
 
 def compile_network(network: nn.Module) -> None:
@@ -34,11 +35,12 @@ def make_fabric(options: TrainingOptions) -> Fabric:
     """
     _require_all_started(options)
     _require_bounded(options)
+    sharded = options.strategy == "fsdp"
     fabric = _made(
         options,
         devices=options.devices,
         num_nodes=options.nodes,
-        strategy=options.strategy,
+        strategy=sharding() if sharded else options.strategy,
         precision=PRECISIONS[options.precision],
     )
     try:

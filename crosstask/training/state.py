@@ -17,6 +17,7 @@ from crosstask.networks.ema import EMA
 from crosstask.training.collective import equal_buffers, gathered
 from crosstask.training.idle import IdleLabels
 from crosstask.training.selection import Selection
+from crosstask.training.sharded import cut_like, optimiser_cut, own_part, whole
 from crosstask.training.silent import SilentTerms
 from crosstask.training.terms import RunningMeans
 
@@ -31,6 +32,8 @@ class TrainingState:
         optimiser: its optimiser, set up by ``fabric``.
         ema: the moving average of its network, if there is one.
         selection: which evaluation was the best.
+        plain: a network beside the learner's, where no process has all of that one's weights and there is no moving
+            average: they are put together in it.
         means: means of the terms since the last line of metrics.jsonl.
         idle: since when pseudo-labels are idle.
         silent: since when terms have nothing to learn from.
@@ -42,6 +45,7 @@ class TrainingState:
     optimiser: _FabricOptimizer
     ema: EMA | None
     selection: Selection
+    plain: nn.Module | None = None
     means: RunningMeans = field(default_factory=RunningMeans)
     idle: IdleLabels = field(default_factory=IdleLabels)
     silent: SilentTerms = field(default_factory=SilentTerms)
@@ -52,8 +56,14 @@ class TrainingState:
         self._unknown = {name for name, tensor in self._tensors() if not _finite(tensor)}
 
     def network(self) -> nn.Module:
-        """The network to evaluate and predict with: the moving average where there is one."""
-        return self.ema.module if self.ema is not None else self.learner.module.network  # type: ignore[return-value]
+        """The network to evaluate and predict with: the moving average where there is one; on all ranks."""
+        if self.ema is not None:
+            return self.ema.module
+        network: nn.Module = self.learner.module.network  # type: ignore[assignment]
+        if self.plain is None:
+            return network
+        self.plain.load_state_dict(whole(network.state_dict()))
+        return self.plain
 
     def equalise(self) -> None:
         """Make the buffers of all ranks equal; on all ranks."""
@@ -72,8 +82,8 @@ class TrainingState:
         everywhere = gathered(self.fabric, torch.stack(list(means.values()))) if means else torch.zeros(1, 0, 2)
         return {
             "iteration": self.iteration,
-            "learner": self.learner.module.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "learner": whole(self.learner.module.state_dict()),
+            "optimiser": whole(self.optimiser.state_dict()),
             "precision": self.fabric.strategy.precision.state_dict(),
             "ema": None if self.ema is None else self.ema.state_dict(),
             "selection": self.selection.state_dict(),
@@ -89,13 +99,14 @@ class TrainingState:
             UserError: it does not fit what is trained.
         """
         try:
-            missing, unexpected = self.learner.module.load_state_dict(state["learner"], strict=False)
+            weights = cut_like(self.learner.module.state_dict(), state["learner"])
+            missing, unexpected = self.learner.module.load_state_dict(weights, strict=False)
             missing = [name for name in missing if not name.endswith("_extra_state")]  # runs before 0.3 have none
             if missing or unexpected:
                 raise RuntimeError(f"{[*missing, *unexpected][0]} is in one of them only")
             if self.ema is not None:
                 self.ema.load_state_dict(state["ema"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.optimiser.load_state_dict(optimiser_cut(self.optimiser.optimizer, state["optimiser"]))
             self.fabric.strategy.precision.load_state_dict(state["precision"])
             self.selection.load_state_dict(state["selection"])
             if "means" in state:
@@ -131,4 +142,4 @@ class TrainingState:
 
 
 def _finite(tensor: Tensor) -> bool:
-    return not tensor.is_floating_point() or bool(torch.isfinite(tensor.detach()).all())
+    return not tensor.is_floating_point() or bool(torch.isfinite(own_part(tensor.detach())).all())

@@ -17,6 +17,7 @@ from crosstask.learner.learner import Learner
 from crosstask.seeding import generator
 from crosstask.tasks.term import Term
 from crosstask.training.collective import reduced
+from crosstask.training.sharded import is_sharded
 from crosstask.training.terms import share
 
 
@@ -125,6 +126,11 @@ def _require_whole_gradients(fabric: Fabric, micro_batches: int) -> None:
         raise RunError(
             f"the balancer compares the gradients of whole steps, but a step has {micro_batches} micro-batches: set "
             "training.accumulate: 1, or balancing.kind to uncertainty, dwa or fixed"
+        )
+    if is_sharded(fabric):
+        raise RunError(
+            "the balancer compares gradients, which training.strategy: fsdp cuts into parts: set it to ddp, or "
+            "balancing.kind to uncertainty, dwa or fixed"
         )
     if getattr(fabric.strategy.precision, "scaler", None) is not None:
         raise RunError("the balancer compares gradients, which fp16 would have to scale: set training.precision: bf16")

@@ -22,7 +22,7 @@ from tests.tiny import write_recipe
         (["--training.monitor", "''"], "training.monitor: found '': write TASK/METRIC"),
         (["--training.start_from", "nowhere"], "training.start_from: nowhere is not a run"),
         (["--training.seed", "1" + "0" * 30], "no number here is that large, give a smaller one"),
-        (["--training.strategy", "fsdp"], "training.strategy: found 'fsdp', which cuts weights into parts"),
+        (["--training.strategy", "deepspeed"], "training.strategy: found 'deepspeed', which cuts weights into parts"),
         (["--tasks.tags.unknown", "[-1, -1.0]"], "tasks.tags.unknown lists -1.0 twice: give each value once"),
         (
             ["--tasks.tags", "{kind: tags, classes: [a], absent: [-1], unknown: [-1]}"],
