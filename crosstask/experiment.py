@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crosstask.recipe import Recipe
 from crosstask.training.arithmetic import settled
-from crosstask.training.changes import changed
+from crosstask.training.changes import changed, require_same
 from crosstask.training.fit import Outcome
 from crosstask.training.launch import Resume, launch
 from crosstask.training.plan import Plan
@@ -69,7 +69,7 @@ class Experiment:
             anyway: continue even where data or recipe changed since.
 
         Raises:
-            UserError: there is no run, or a flag would make another one of it.
+            UserError: there is no run, or a flag is not valid.
         """
         run = Run(path)
         run.require()
@@ -88,10 +88,12 @@ class Experiment:
         """Train to the end, or continue to it. See :func:`~crosstask.training.launch.launch`.
 
         Raises:
-            UserError: there is a run already, or the data cannot be used.
+            UserError: there is a run already, what would be continued is another run, or the data cannot be used.
             RunError: the training failed; the last checkpoint is intact.
         """
         self.recipe, told = settled(self.recipe, self.run.recipe_path)
+        if self.resuming == "yes" or (self.resuming == "auto" and self.run.checkpoints.has("last")):
+            require_same(Recipe.stored(self.run.recipe_path, self.recipe.trust), self.recipe)
         fabric = make_fabric(self.recipe.training)
         self.main_process = fabric.global_rank == 0
         quiet = self.quiet or not self.main_process

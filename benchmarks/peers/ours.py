@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
+
 from crosstask.data.table.table import read_table
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
@@ -41,8 +43,6 @@ def recipe(setting: str, files: Path) -> Recipe:
 
 def table_size(files: Path) -> tuple[int, int]:
     """Height and width of the images."""
-    import numpy as np
-
     height, width, _ = np.load(files / "train/image/0.npy", mmap_mode="r").shape
     return height, width
 

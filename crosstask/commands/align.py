@@ -14,7 +14,7 @@ import argparse
 
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
-from crosstask.commands.recipe_paths import stored_recipe
+from crosstask.commands.recipe_paths import require_run_and_data
 from crosstask.commands.trust import add_trust
 
 HELP = "measure which objectives agree with the labels hidden from a run"
@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    stored_recipe(arguments.path)
+    require_run_and_data(arguments.path)
     import json
 
     from rich.console import Group

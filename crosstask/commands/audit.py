@@ -17,8 +17,8 @@ import argparse
 from crosstask.commands.evaluation_options import add_run_options
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
-from crosstask.commands.paths import require_out, require_run
-from crosstask.commands.recipe_paths import stored_recipe
+from crosstask.commands.paths import require_out
+from crosstask.commands.recipe_paths import require_run_and_data
 
 HELP = "list labels that look wrong"
 
@@ -43,8 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Audit, and print the most suspicious labels."""
-    path = require_run(arguments.path)
-    stored_recipe(arguments.path)
+    path = require_run_and_data(arguments.path)
     folder = path / "audit" if arguments.out is None else require_out(arguments.out, folder=True)
     import sys
     from dataclasses import asdict

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from crosstask.commands.evaluation_options import add_inference_options, add_run_options
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.paths import require_run, require_table
-from crosstask.commands.recipe_paths import stored_recipe
+from crosstask.commands.recipe_paths import require_run_and_data
 from crosstask.commands.zero_shot_options import add_zero_shot_options, require_zero_shot
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.table is None:
-        stored_recipe(arguments.path)
+        require_run_and_data(arguments.path)
     else:
         require_run(arguments.path)
         require_table(arguments.table, "--table")

@@ -39,14 +39,16 @@ def typed_recipe(source: str | Path, overrides: Sequence[str] = (), needed: Need
     return typed
 
 
-def stored_recipe(path: str) -> Written:
-    """The recipe in the folder of a run, the tables of which are still there.
+def require_run_and_data(path: str) -> Path:
+    """A run directory, or a folder of rounds, the tables of whose recipe are still there.
 
     Raises:
         RecipeError: a table is missing, or the recipe cannot be read; names the key.
         UserError: the folder holds no run.
     """
-    return typed_recipe(require_run(path) / "recipe.yaml", needed="tables")
+    run = require_run(path)
+    typed_recipe(run / "recipe.yaml", needed="tables")
+    return run
 
 
 def require_data(raw: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out
-from crosstask.commands.recipe_paths import Needed, stored_recipe, typed_recipe
+from crosstask.commands.recipe_paths import Needed, require_run_and_data, typed_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "label the training images and train again, in rounds; segmentation from tags"
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{resumed!r} holds no refinement: no rounds were begun beside its recipe.yaml: give its folder"
         )
     if resumed:
-        stored_recipe(resumed)
+        require_run_and_data(resumed)
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys

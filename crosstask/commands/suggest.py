@@ -19,7 +19,7 @@ from crosstask.commands.hand_over import FORMATS, hand_over
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import real
 from crosstask.commands.paths import require_out, require_run, require_there
-from crosstask.commands.recipe_paths import stored_recipe
+from crosstask.commands.recipe_paths import require_run_and_data
 
 HELP = "rank what to label next"
 _SHOWN = 20
@@ -50,9 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    path = require_run(arguments.path)
-    if not arguments.images:
-        stored_recipe(arguments.path)
+    path = require_run(arguments.path) if arguments.images else require_run_and_data(arguments.path)
     for image in arguments.images:
         if not any(mark in image for mark in "*?["):
             require_there(image, "--images")

@@ -11,7 +11,7 @@ from crosstask.data.check.preflight import preflight
 from crosstask.errors import UserError
 from crosstask.recipe import Recipe
 from crosstask.splits import load_table, scale_gap, shown_masks, unused_rows, unvalidated
-from crosstask.training.changes import require_same, said
+from crosstask.training.changes import said
 from crosstask.training.fingerprint import FILE, changes, fingerprint
 from crosstask.training.plan import Plan
 from crosstask.training.run import Run
@@ -84,7 +84,6 @@ def go_on(plan: Plan, run: Run, described: dict[str, Any], anyway: bool) -> None
     for what in found:
         log.warning("%s: %s changed since the run was begun", run.path, what)
     stored = Recipe.stored(run.recipe_path, trust=plan.recipe.trust)
-    require_same(stored, plan.recipe)
     done, iterations = int(run.checkpoints.find("last").name), described["iterations"]
     if done > iterations:
         raise UserError(f"training.iterations: {run.path} has been trained for {done} already, found {iterations}")

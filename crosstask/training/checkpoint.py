@@ -68,7 +68,7 @@ class Checkpoints:
 
     def tidy(self) -> None:
         """Finish what a run that was killed while it saved left to be done: a folder is whole, and the newest is the
-        last checkpoint where no pointer was written yet; folders that no pointer names are removed, and parts."""
+        last checkpoint where no pointer was written yet; folders that no pointer names, and parts, are removed."""
         names = self.names()
         if names and not self.has("last"):
             write(self.folder / "last", names[-1])

@@ -19,6 +19,7 @@ from crosstask.objectives.supervised import Supervised
 from crosstask.recipe import Recipe
 from crosstask.tasks.term import Term
 from crosstask.training.checkpoint import load_state, load_weights
+from crosstask.training.plan import Plan
 from crosstask.training.run import Run
 from tests.tiny import write_recipe, write_tiny
 
@@ -229,7 +230,24 @@ def test_a_run_is_trained_longer_and_the_schedule_is_said(recipe, tmp_path, capl
     with pytest.raises(UserError, match=r"training\.iterations: .*has been trained for 4 already, found 3"):
         Experiment.resume(tmp_path / "run", True, overrides=["--training.iterations", "3"]).fit()
     with pytest.raises(RecipeError, match=r"training\.seed: the run has 0, found 5: a run goes on as what it is"):
-        Experiment.resume(tmp_path / "run", True, overrides=["--training.seed", "5"])
+        Experiment.resume(tmp_path / "run", True, overrides=["--training.seed", "5"]).fit()
+
+
+@pytest.mark.parametrize("change", [("data.validation_fraction", "0.5"), ("network.encoder_options.width", "6")])
+@pytest.mark.parametrize("resume", ["yes", "auto"])
+def test_what_makes_another_run_is_said_by_its_key_before_data_are_read(recipe, tmp_path, resume, change, monkeypatch):
+    begin(recipe, tmp_path / "run", "--training.iterations", "2").fit()
+    monkeypatch.setattr(Plan, "of", lambda recipe: pytest.fail("data were read"))
+    key, value = change
+    with pytest.raises(RecipeError, match=rf"{key}: the run has .*, found {value}"):
+        begin(recipe, tmp_path / "run", "--training.iterations", "4", f"--{key}", value, resume=resume).fit()
+
+
+def test_a_measured_precision_is_no_other_run(recipe, tmp_path):
+    flags = ["--training.iterations", "2", "--training.precision", "auto"]
+    begin(recipe, tmp_path / "run", *flags).fit()
+    flags[1] = "3"
+    assert begin(recipe, tmp_path / "run", *flags, resume="auto").fit().iteration == 3
 
 
 def test_auto_is_typed_like_this(recipe, tmp_path, capsys):
