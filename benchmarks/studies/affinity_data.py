@@ -38,7 +38,7 @@ def ccp(folder: Path, out: Path) -> Table:
     merged, names = meta["map59to13"], meta["classes13"]
     rows = []
     for row in table.rows:
-        present = {merged[int(tag)] for tag in row["tags"].split(";") if tag} - {0}
+        present = {merged[tag] for tag in json.loads(row["tags"] or "[]")} - {0}
         rows.append({**row, "tags": tags_cell(present, names) if row["tags"] else ""})
     return write_table(replace(table, rows=rows))
 

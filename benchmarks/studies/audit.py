@@ -8,8 +8,9 @@ Of the training labels a share each is given one fault: masks mirrored, or the t
 depth moved by 15 to 25 % of the picture, or a metre added, or in a wrong unit (feet for metres or the other way round,
 or a tenth). Heads on a frozen encoder (:mod:`benchmarks.studies.frozen`) are trained on all labels but those of a fold,
 faults too, and predict that fold; evidence, faults to learn from and suspicion are those of the command. Of each fault:
-the precision among the first 5 % of the labels of the task that are right or have this fault; *audit* by suspicion,
-*of its kind* by the odds of the one fault that it is. Baselines: the mean loss of a label, and chance. A seed that is
+the precision among the first 5 % of the labels of the task that are right or have this fault; *audit* by suspicion in
+the one list of all, *alone* by suspicion where the labels with other faults are not there, *of its kind* by the odds of
+the one fault that it is. Baselines: the mean loss of a label, and chance. A seed that is
 finished is not done again.
 """
 
@@ -41,7 +42,7 @@ KINDS = {"mirrored": ["mirrored"], "exchanged": ["swapped"], "moved": ["shifted"
 FIRST, FOLDS, CELLS = 0.05, 3, 32
 STEP = 4
 """Labels are looked at at every so many pixels; predictions at half as many."""
-WAYS = ("audit", "of its kind", "loss", "chance")
+WAYS = ("audit", "alone", "of its kind", "loss", "chance")
 INJECTED = "injected.json"
 Injected = dict[tuple[str, int], str]
 
@@ -92,7 +93,8 @@ def one_seed(
         suspicion = np.logaddexp.reduce(odds, 1)
         for fault in [each for each, of in FAULTS.items() if of == name]:
             own = np.logaddexp.reduce(odds[:, [names.index(each) for each in KINDS[fault]]], 1)
-            scores = {"audit": suspicion, "of its kind": own, "loss": evidence["losses"]}
+            scores = {"audit": suspicion, "alone": alone(evidence["readings"], injected, name, fault)}
+            scores |= {"of its kind": own, "loss": evidence["losses"]}
             found[fault] = {way: precision(each, injected, name, fault) for way, each in scores.items()}
             right = sum((name, row) not in injected for row in range(len(suspicion)))
             wrong = sum(each == fault for (of, _), each in injected.items() if of == name)
@@ -181,6 +183,15 @@ def spoilt(stored: np.ndarray, fault: str, rng: np.random.Generator) -> np.ndarr
     metres = stored / 1000
     changed = metres + 1 if fault == "offset" else metres * rng.choice([3.28084, 0.3048, 0.1])
     return np.clip(np.rint(1000 * changed), 1, 65534).astype(np.uint16)
+
+
+def alone(readings: np.ndarray, injected: Injected, task: str, fault: str) -> np.ndarray:
+    """Suspicion where labels with other faults are not there, NaN for those."""
+    there = np.array([injected.get((task, row), fault) == fault for row in range(len(readings))])
+    logarithm = judged(readings[there])
+    scores = np.full(len(readings), np.nan)
+    scores[there] = np.logaddexp.reduce(logarithm[:, 1:], 1) - logarithm[:, 0]
+    return scores
 
 
 def precision(scores: np.ndarray, injected: Injected, task: str, fault: str) -> float:

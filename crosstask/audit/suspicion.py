@@ -3,13 +3,16 @@
 Most labels are right. So the numbers of labels as they are show how right ones look, and those of the same labels after
 each fault of :mod:`crosstask.audit.faults` how wrong ones do: by this network, on these images. A multinomial logistic
 regression tells them apart. Its inputs are, of each number, t = asinh((x - median) / robust standard deviation) and
-|t|; its classes are *right* and each fault, of equal weight. With the prior that one label in ten is wrong, by each
-fault as often, the suspicion is
+|t|; its classes are *right* and each fault, of equal weight. How frequent each class is among the labels as they are
+is then estimated from what the regression says of them (expectation-maximisation: Saerens, Latinne and Decaestecker,
+Neural Computation 2002), beside the prior that one label in ten is wrong, by each fault as often, which counts as much
+as :data:`WEIGHT` labels: a fault that these labels do not have, frequent as it may look, casts no doubt on right ones.
+The suspicion is
 
     ln (1 - P(right)) / P(right)
 
 and the reason is the likeliest fault. Each label is judged by a regression that it took no part in (:data:`GROUPS`
-groups). A second regression leaves out of the right ones those that the first suspects.
+groups). A second regression leaves out of the right ones those that the first, by the prior alone, suspects.
 
 A near-duplicate with another label is apart from that (few labels have one): it counts -ln 2p, with p the probability
 that two right labels of near-duplicates are as far apart, by the tail through the median and two percentiles of all of
@@ -31,6 +34,8 @@ from crosstask.audit.look import DOUBTS, Examined
 
 PRIOR = 0.1
 """The share of wrong labels that is expected."""
+WEIGHT = 50
+"""How many labels this expectation counts as beside the labels themselves."""
 GROUPS = 5
 FEWEST = 10
 """Spoilt labels without which nothing is learnt; labels are ranked by their loss."""
@@ -38,6 +43,8 @@ TEACHERS = 10_000
 """Labels as they are that teach what right ones look like, about, at most."""
 LOW, HIGH = 0.7, 0.85
 LEAST, MOST = 0.4, 2.0
+ROUNDS = 100
+"""Of expectation-maximisation."""
 _PENALTY = 1e-3
 _TINY = 1e-9
 
@@ -98,7 +105,7 @@ def judged(readings: np.ndarray) -> np.ndarray:
     group = torch.arange(len(readings)) % GROUPS
     found = torch.zeros(len(readings), readings.shape[1], dtype=torch.float64)
     trusted = torch.ones(len(readings), dtype=torch.bool)
-    for _ in range(2):
+    for rounds in (0, ROUNDS):
         for number in range(GROUPS):
             others = (group[sample] != number) & trusted[sample]
             right = ((group != number) & trusted).nonzero()[:, 0]
@@ -106,7 +113,9 @@ def judged(readings: np.ndarray) -> np.ndarray:
             rows = torch.cat([own[right], spoilt[others][there[others]]])
             label = torch.cat([torch.zeros_like(right), 1 + there[others].nonzero()[:, 1]])
             weights = _regression(rows, label, readings.shape[1])
-            found[group == number] = _with_prior(own[group == number] @ weights, label)
+            absent = label.bincount(minlength=readings.shape[1]) == 0
+            found[group == number] = (own[group == number] @ weights).masked_fill(absent, -math.inf)
+        found = _weighed(found, rounds)
         trusted = found[:, 0] > math.log(0.5)
     return found.numpy()
 
@@ -155,14 +164,17 @@ def _regression(rows: Tensor, label: Tensor, classes: int) -> Tensor:
     return weights.detach()
 
 
-def _with_prior(logits: Tensor, label: Tensor) -> Tensor:
-    """Log-probabilities where right and faults are not as frequent as each other; faults without an example are
-    impossible."""
-    there = label.bincount(minlength=logits.shape[1]) > 0
-    prior = torch.full((len(there),), math.log(PRIOR / max(int(there[1:].sum()), 1)), dtype=torch.float64)
-    prior = prior.where(there, -math.inf)
-    prior[0] = math.log(1 - PRIOR)
-    return (logits + prior).log_softmax(1)
+def _weighed(logits: Tensor, rounds: int) -> Tensor:
+    """Log-probabilities (N, C) from those of classes of equal weight, with the frequencies that explain them best, after
+    so many rounds of expectation-maximisation. Right comes first; faults without an example (-inf) are impossible."""
+    there = logits.isfinite().any(0)
+    expected = PRIOR / there[1:].sum().clamp(min=1) * there
+    expected[0] = 1 - PRIOR
+    prior, logits = expected, logits.log_softmax(1)
+    for _ in range(rounds):
+        found = (logits + prior.log()).softmax(1)
+        prior = (found.sum(0) + WEIGHT * expected) / (len(found) + WEIGHT)
+    return (logits + prior.log()).log_softmax(1)
 
 
 def improbable(values: np.ndarray) -> np.ndarray:

@@ -87,7 +87,8 @@ def require_out(path: str, flag: str = "--out", folder: bool = False) -> Path:
         folder: whether a folder is to be written, not a file.
 
     Raises:
-        UserError: a file stands where a folder has to be, or the other way round, or nothing can be written there.
+        UserError: a file stands where a folder has to be, or the other way round; a folder would have the name of a
+            table; or nothing can be written there.
     """
     target = sound(path, flag)
     if target.exists() and target.is_dir() != folder:
@@ -95,6 +96,8 @@ def require_out(path: str, flag: str = "--out", folder: bool = False) -> Path:
         raise UserError(f"{flag} {path!r}: is {found}: give the path of {what}")
     above = next(each for each in (target, *target.absolute().parents) if each.exists())
     _require_writable(above.parent if above == target and not folder else above, f"{flag} {path!r}")
+    if folder and target.suffix.lower() in TABLES and not target.exists():
+        raise UserError(f"{flag} {path!r}: the name of a table, but a folder is written there: give the path of a folder")
     return target
 
 

@@ -257,3 +257,15 @@ def test_numbers_that_nobody_knows_say_nothing():
     readings[3, 0, 0] = np.inf
     assert np.isfinite(judged(readings)).all()
     assert (Usual(np.full((4, 2), np.nan))(np.full((4, 2), np.nan)) == 0).all()
+
+
+def test_a_fault_that_no_label_has_casts_no_doubt_on_right_ones():
+    chance = np.random.default_rng(2)
+    clear, vague = np.array([4.0, 0.0]), np.array([0.0, 1.5])  # what two faults do to two numbers
+    own = chance.normal(size=(600, 2))
+    own[:20] += clear
+    readings = np.stack([own, own + clear, own + vague], 1)
+    found = judged(readings)
+    assert np.isin(np.argsort(found[:, 0])[:20], range(20)).mean() > 0.8
+    assert np.exp(found[:, 1]).sum() == pytest.approx(20, abs=8)
+    assert np.exp(found[:, 2]).sum() < 6, "by the prior alone these would be twenty-five"

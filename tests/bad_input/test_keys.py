@@ -121,6 +121,7 @@ def test_endings_of_tables_that_are_written_are_those_that_can_be():
     [
         (["recipes", "image/000.png"], "image/000.png: byte 0 is not UTF-8"),
         (["demo", "--out", "data.csv"], "--out 'data.csv': is a file: give the path of a folder"),
+        (["regions", "data.csv", "--out", "new.csv"], "--out 'new.csv': the name of a table, but a folder is written"),
         (["refine", "--resume", "."], "'.' holds no refinement: no rounds were begun"),
         (["train", "recipe.yaml", "--nonsense=1", "--quiet=1"], "--quiet"),
         (["recipes", "--nonsense"], "unrecognized arguments: --nonsense; "),
