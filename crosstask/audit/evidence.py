@@ -5,8 +5,9 @@ of undoing it: the loss of the label less the loss of the label as it would have
 A gain above 0 says that the prediction believes the repaired label more than the given one. That needs no threshold on
 the loss: an image that is hard is hard for both readings.
 
-- all dense kinds: repairs mirrored, upside down, turned, shifted; and *outlines*, for which no network is needed: the
-  correlation of the label's edges with those of the image, and what it gains when the label is mirrored or shifted;
+- all dense kinds: repairs mirrored, upside down, turned, shifted; and *outlines*, for which no network is needed: how
+  well the lines of the label lie on those of the image (:mod:`crosstask.audit.outlines`), and how much better they
+  would when the label is mirrored or moved;
 - classes: loss -log p(label), averaged over pixels; repairs: two classes exchanged, a class that is really another.
   *each_other*: of the two classes that are most likely exchanged, the smaller of both mean log-odds;
 - depth and disparity: with d = log label - log prediction, the loss is the mean of |d - median d|, which knows no
@@ -31,6 +32,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crosstask.audit import variants
+from crosstask.audit.outlines import Place, lines_of
 from crosstask.audit.surfaces import bent
 
 SIDE = 64
@@ -189,48 +191,17 @@ def geometric(
     ])  # fmt: skip
     small, half = prediction[..., ::2, ::2], label[..., ::2, ::2]
     found["shifted"] = gains(loss, small, half, [("shifted", variants.shifted(half))])["shifted"]
-    lines, seen = edges(drawn(label)), edges(resized(image, label.shape[-2:]))
-    own, mirrored = together(torch.stack([lines, variants.mirrored(lines)]), seen).tolist()
-    found["outlines"] = Clue(-own)
-    found["outlines_mirrored"] = Clue(mirrored - own)
-    lines, seen = lines[::2, ::2], seen[::2, ::2]
-    moved = together(torch.stack([lines, *(form for _, form in variants.shifted(lines))]), seen)
-    found["outlines_shifted"] = Clue(float(moved[1:].nan_to_num(-1).max() - moved[0]))
+    lines, seen = lines_of(drawn(label)), lines_of(resized(image, label.shape[-2:]))
+    own, mirrored = Place(lines, seen), Place(lines_of(variants.mirrored(drawn(label))), seen)
+    found["outlines"] = Clue(-own.score)
+    found["outlines_mirrored"] = Clue(mirrored.score - own.score)
+    found["outlines_shifted"] = Clue(own.elsewhere)
     return found
 
 
 def resized(image: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
     """An image (3, H, W) at another size, averaged."""
     return F.interpolate(image[None].float(), size=tuple(size), mode="area")[0]
-
-
-def edges(maps: Tensor) -> Tensor:
-    """How much maps (C, H, W) change around each pixel, (H, W): the largest step among the channels, beyond its 90th
-    percentile all alike, averaged over 3 x 3 pixels; NaN where unknown."""
-    down = F.pad((maps[..., 1:, :] - maps[..., :-1, :]).abs().amax(0), (0, 0, 0, 1))
-    right = F.pad((maps[..., :, 1:] - maps[..., :, :-1]).abs().amax(0), (0, 1))
-    step = torch.maximum(down, right)
-    unknown = step.isnan()
-    if bool(unknown.all()):
-        return step
-    most = float(step[~unknown].quantile(0.9)) or float(step[~unknown].max())
-    drawn = step.nan_to_num(0).clamp(max=most)
-    return F.avg_pool2d(drawn[None], 3, 1, 1, count_include_pad=False)[0].where(~unknown, torch.nan)
-
-
-def together(lines: Tensor, seen: Tensor) -> Tensor:
-    """The correlation of each of several maps (S, H, W) with one (H, W) where both are known, (S,); NaN where one is
-    flat."""
-    known = ~(lines.isnan() | seen.isnan())
-    count = known.sum((1, 2)).clamp(min=1)
-
-    def centred(maps: Tensor) -> Tensor:
-        there = maps.where(known, 0.0)
-        return (there - (there.sum((1, 2)) / count)[:, None, None]).where(known, 0.0)
-
-    one, other = centred(lines), centred(seen.expand_as(lines))
-    norm = (one.square().sum((1, 2)) * other.square().sum((1, 2))).sqrt()
-    return ((one * other).sum((1, 2)) / norm).where(norm > 1e-9, torch.nan)
 
 
 def surprise(prediction: Values, label: Values) -> Tensor:

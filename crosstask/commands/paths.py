@@ -97,7 +97,9 @@ def require_out(path: str, flag: str = "--out", folder: bool = False) -> Path:
     above = next(each for each in (target, *target.absolute().parents) if each.exists())
     _require_writable(above.parent if above == target and not folder else above, f"{flag} {path!r}")
     if folder and target.suffix.lower() in TABLES and not target.exists():
-        raise UserError(f"{flag} {path!r}: the name of a table, but a folder is written there: give the path of a folder")
+        raise UserError(
+            f"{flag} {path!r}: the name of a table, but a folder is written there: give the path of a folder"
+        )
     return target
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from crosstask.audit import variants
-from crosstask.audit.evidence import SIDE, coarse, edges, together
+from crosstask.audit.evidence import SIDE, coarse
 from crosstask.audit.faults import UNITS, faults_of
 from crosstask.audit.kinds import KINDS, kind_of
 from crosstask.audit.look import CLUES, FAULTS
@@ -199,19 +199,6 @@ def test_what_exchanges_classes_needs_two_of_them():
     assert faults["swapped"](_one_hot(_scene()), None, np.random.default_rng(0)).sum() == 32 * 48
 
 
-def test_outlines_lie_on_those_of_the_image():
-    image = torch.stack([_scene().float()] * 3) / 3 + 0.02 * torch.rand(3, 32, 48)
-    lines = torch.stack([edges(_one_hot(_scene())), edges(_one_hot(_scene()).flip(-1))])
-    lines[:, 3:5] = math.nan
-    seen = edges(image)
-    right, wrong = together(lines, seen).tolist()
-    assert right > 0.5 > wrong + 0.2
-    known = ~lines[0].isnan()
-    assert right == pytest.approx(np.corrcoef(lines[0][known].numpy(), seen[known].numpy())[0, 1], abs=1e-5)
-    nothing = torch.stack([edges(torch.zeros(1, 32, 48)), edges(torch.full((1, 32, 48), math.nan))])
-    assert together(nothing, seen).isnan().all()
-
-
 def test_a_constant_bends_what_is_flat_and_a_factor_does_not():
     y, x = torch.meshgrid(torch.linspace(-1, 1, 48), torch.linspace(-1, 1, 64), indexing="ij")
     room = 1 / torch.maximum(torch.maximum(0.15 + 0.3 * y, 0.2 + 0.25 * x), 0.25 - 0.2 * x)  # floor and two walls
@@ -268,4 +255,4 @@ def test_a_fault_that_no_label_has_casts_no_doubt_on_right_ones():
     found = judged(readings)
     assert np.isin(np.argsort(found[:, 0])[:20], range(20)).mean() > 0.8
     assert np.exp(found[:, 1]).sum() == pytest.approx(20, abs=8)
-    assert np.exp(found[:, 2]).sum() < 6, "by the prior alone these would be twenty-five"
+    assert np.exp(found[:, 2]).sum() < 15, "by the prior alone these would be twenty-five"
