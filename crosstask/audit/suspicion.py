@@ -166,7 +166,7 @@ def _regression(rows: Tensor, label: Tensor, classes: int) -> Tensor:
 
 def _weighed(logits: Tensor, rounds: int) -> Tensor:
     """Log-probabilities (N, C) from those of classes of equal weight, with the frequencies that explain them best,
-    after so many rounds of expectation-maximisation. Right comes first; faults without an example (-inf) are impossible."""
+    after so many rounds of expectation-maximisation. Right comes first; faults without an example (-inf) cannot be."""
     there = logits.isfinite().any(0)
     expected = PRIOR / there[1:].sum().clamp(min=1) * there
     expected[0] = 1 - PRIOR

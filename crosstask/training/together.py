@@ -74,9 +74,10 @@ class _Watch(threading.Thread):
         self.over = threading.Event()
         self.parting = False
         self.telling = threading.Lock()
+        self.answers = threading.Thread(target=self._wait_for_answers, daemon=True, name="together, answers")
 
     def run(self) -> None:
-        threading.Thread(target=self._wait_for_answers, daemon=True, name="together, answers").start()
+        self.answers.start()
         beats = [(0, time.monotonic())] * self.world
         while not self.over.wait(BEAT):
             self.asked = time.monotonic()
@@ -132,7 +133,10 @@ class _Watch(threading.Thread):
         return first and not self.parting
 
     def leave(self) -> None:
-        """This process is done; the store stays until all others are, where this one keeps it."""
+        """This process is done; the store stays until all others are, where this one keeps it.
+
+        A thread that talks to the store while the interpreter shuts down would abort the process: both are waited for.
+        """
         with contextlib.suppress(DistNetworkError, DistStoreError, RuntimeError):
             with self.talking:
                 self.store.set(f"crosstask/left/{self.rank}", "")
@@ -143,6 +147,9 @@ class _Watch(threading.Thread):
                         break
                 time.sleep(0.05)
         self.over.set()
+        for thread in (self, self.answers):
+            if thread.is_alive():
+                thread.join(PARTING)
 
     def _part(self) -> None:
         """End the process unless it ends by itself in time: it may wait for one that will never come."""
