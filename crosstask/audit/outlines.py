@@ -11,6 +11,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 REACH = 0.3
@@ -72,11 +73,11 @@ def correlations(lines: Tensor, seen: Tensor) -> Tensor:
     """
     height, width = lines.shape[-2:]
     down, right = int(REACH * height), int(REACH * width)
+    size = next_fast_len(height + down, real=True), next_fast_len(width + right, real=True)  # nothing comes round
     one, known = _centred(lines)
     other, clear = _centred(seen)
 
     def moved(first: Tensor, second: Tensor) -> Tensor:
-        size = (2 * height, 2 * width)
         product = torch.fft.rfft2(second, s=size) * torch.fft.rfft2(first, s=size).conj()
         return torch.fft.irfft2(product, s=size).roll((down, right), (-2, -1))[..., : 2 * down + 1, : 2 * right + 1]
 
