@@ -32,7 +32,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crosstask.audit import variants
-from crosstask.audit.outlines import Place, lines_of
+from crosstask.audit.outlines import Place, correlations, lines_of
 from crosstask.audit.surfaces import bent
 
 SIDE = 64
@@ -192,7 +192,7 @@ def geometric(
     small, half = prediction[..., ::2, ::2], label[..., ::2, ::2]
     found["shifted"] = gains(loss, small, half, [("shifted", variants.shifted(half))])["shifted"]
     lines, seen = lines_of(drawn(label)), lines_of(resized(image, label.shape[-2:]))
-    own, mirrored = Place(lines, seen), Place(lines_of(variants.mirrored(drawn(label))), seen)
+    own, mirrored = map(Place, correlations(torch.stack([lines, variants.mirrored(lines)]), seen))
     found["outlines"] = Clue(-own.score)
     found["outlines_mirrored"] = Clue(mirrored.score - own.score)
     found["outlines_shifted"] = Clue(own.elsewhere)

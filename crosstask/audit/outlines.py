@@ -25,8 +25,7 @@ class Place:
     """How well a label lies where it lies.
 
     Args:
-        lines: those of the label, see :func:`lines_of`.
-        seen: those of the image.
+        found: its :func:`correlations` with the image.
 
     Attributes:
         score: by how many standard deviations the correlation is greater than that of the label moved elsewhere; NaN
@@ -34,8 +33,7 @@ class Place:
         elsewhere: how much greater it is where it is greatest.
     """
 
-    def __init__(self, lines: Tensor, seen: Tensor) -> None:
-        found = correlations(lines, seen)
+    def __init__(self, found: Tensor) -> None:
         down, right = (side // 2 for side in found.shape)
         own = float(found[max(down - 1, 0) : down + 2, max(right - 1, 0) : right + 2].max())
         spread = float(found.std()) if found.numel() > 1 else 0.0
@@ -66,10 +64,11 @@ def correlations(lines: Tensor, seen: Tensor) -> Tensor:
     """The correlation, averaged over the kinds of lines, with the label moved by so many pixels down and to the right.
 
     Args:
-        lines, seen: (L, H, W), NaN unknown; where one is flat the correlation is 0.
+        lines: of one label or of several, (..., L, H, W), NaN unknown; where they are flat the correlation is 0.
+        seen: of the image, (L, H, W), likewise.
 
     Returns:
-        (2 d + 1, 2 r + 1), in the middle of which the label lies where it lies.
+        (..., 2 d + 1, 2 r + 1), in the middle of which the label lies where it lies.
     """
     height, width = lines.shape[-2:]
     down, right = int(REACH * height), int(REACH * width)
@@ -82,7 +81,7 @@ def correlations(lines: Tensor, seen: Tensor) -> Tensor:
         return torch.fft.irfft2(product, s=size).roll((down, right), (-2, -1))[..., : 2 * down + 1, : 2 * right + 1]
 
     norm = moved(known, other.square()).clamp(min=0) * moved(one.square(), clear).clamp(min=0)
-    return (moved(one, other) / norm.sqrt()).where(norm > _TINY, 0.0).mean(0)
+    return (moved(one, other) / norm.sqrt()).where(norm > _TINY, 0.0).mean(-3)
 
 
 def _centred(lines: Tensor) -> tuple[Tensor, Tensor]:

@@ -25,6 +25,10 @@ def _moved(label: torch.Tensor, down: int, right: int) -> torch.Tensor:
     return label[..., rows, :][..., columns]
 
 
+def _place(label: torch.Tensor, seen: torch.Tensor) -> Place:
+    return Place(correlations(lines_of(label), seen))
+
+
 @pytest.mark.parametrize("unknown", [False, True])
 def test_the_peak_is_where_the_label_belongs(unknown):
     label = _scene()
@@ -34,13 +38,13 @@ def test_the_peak_is_where_the_label_belongs(unknown):
         label, wrong = (each.clone() for each in (label, wrong))
         label[:, 10:16], wrong[:, 10:16] = math.nan, math.nan
     seen = lines_of(image)
-    right, away = Place(lines_of(label), seen), Place(lines_of(wrong), seen)
+    right, away = _place(label, seen), _place(wrong, seen)
     assert right.score > 3 > away.score
     assert right.elsewhere == 0 < away.elsewhere
     found = correlations(lines_of(wrong), seen)
     down, across = np.unravel_index(int(found.argmax()), found.shape)
     assert (down - int(REACH * 40), across - int(REACH * 60)) == (-7, 9)
-    assert Place(lines_of(label.flip(-1)), seen).score < right.score - 1
+    assert _place(label.flip(-1), seen).score < right.score - 1
 
 
 def test_correlations_are_those_of_numpy():
@@ -64,6 +68,6 @@ def test_what_is_flat_or_unknown_lies_nowhere():
     seen = lines_of(_scene())
     for nothing in (torch.zeros(1, 40, 60), torch.full((1, 40, 60), math.nan), torch.zeros(1, 1, 1)):
         size = nothing.shape[-2:]
-        place = Place(lines_of(nothing), seen[..., : size[0], : size[1]])
+        place = _place(nothing, seen[..., : size[0], : size[1]])
         assert math.isnan(place.score)
         assert place.elsewhere == 0
