@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--share", type=float, default=0.05, help="of the labels of a task, of each fault")
-    parser.add_argument("--spoilt", type=int, default=200, help="labels of a task that are spoilt to learn from")
+    parser.add_argument("--spoilt", type=int, default=400, help="labels of a task that are spoilt to learn from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     table = read_table(arguments.table).select("train")
