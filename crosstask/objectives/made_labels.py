@@ -16,9 +16,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.data.sample import Batch
-from crosstask.errors import RecipeError, nearest
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.chosen import chosen
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -52,13 +52,8 @@ class MadeLabels(Objective):
         own_loss: list[str] | None = None,
     ) -> None:
         super().__init__()
-        for option, names in {"only": only, "own_loss": own_loss}.items():
-            for name in names or []:
-                if name not in tasks:
-                    where = f"objectives.made_labels.{option}"
-                    raise RecipeError(f"{where}: there is no task {name!r}; {nearest(name, tasks)}")
-        self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
-        self.own_loss = set(own_loss or [])
+        self.tasks = chosen(tasks, only, "objectives.made_labels.only")
+        self.own_loss = set(chosen(tasks, own_loss, "objectives.made_labels.own_loss")) if own_loss else set()
 
     @override
     def term_names(self) -> list[str]:

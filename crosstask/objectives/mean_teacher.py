@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from crosstask.data.sample import Batch
-from crosstask.errors import RecipeError, nearest
+from crosstask.errors import RecipeError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
+from crosstask.objectives.shared.chosen import chosen
 from crosstask.objectives.shared.pseudo_quality import PseudoQuality
 from crosstask.objectives.shared.teacher import Teacher, raw_labels
 from crosstask.objectives.shared.views import StrongView, View
@@ -92,12 +93,7 @@ class MeanTeacher(Objective):
         feature_dropout: Share = 0.0,
     ) -> None:
         super().__init__()
-        if only == []:
-            raise RecipeError("objectives.mean_teacher.only: found []: name a task, or leave it out for all")
-        for name in only or []:
-            if name not in tasks:
-                raise RecipeError(f"objectives.mean_teacher.only: there is no task {name!r}; {nearest(name, tasks)}")
-        self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
+        self.tasks = chosen(tasks, only, "objectives.mean_teacher.only")
         self.teacher = Teacher(network, decay)
         self.threshold, self.weigh, self.flip = threshold, weigh, flip
         self.view, self.views, self.feature_dropout = view, views, feature_dropout

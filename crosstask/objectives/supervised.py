@@ -10,10 +10,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from crosstask.data.sample import Batch
-from crosstask.errors import RecipeError, nearest
+from crosstask.errors import RecipeError
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.averages import per_image
+from crosstask.objectives.shared.chosen import chosen
 from crosstask.objectives.shared.whole_batch import whole_loss
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
@@ -62,12 +63,7 @@ class Supervised(Objective):
         made: bool = True,
     ) -> None:
         super().__init__()
-        for name in only or []:
-            if name not in tasks:
-                raise RecipeError(f"objectives.supervised.only: there is no task {name!r}; {nearest(name, tasks)}")
-        if only is not None and not only:
-            raise RecipeError("objectives.supervised.only: expected the names of tasks, found []: null for all")
-        self.tasks = {name: task for name, task in tasks.items() if only is None or name in only}
+        self.tasks = chosen(tasks, only, "objectives.supervised.only")
         for name, task in self.tasks.items():
             if average == "images" and not task.additive:
                 raise RecipeError(

@@ -35,6 +35,7 @@ from crosstask.objectives.region_contrast.bank import RegionBank
 from crosstask.objectives.region_contrast.distances import comparison
 from crosstask.objectives.region_contrast.loss import Rows, contrast_regions
 from crosstask.objectives.region_contrast.size import SizeWatch
+from crosstask.objectives.shared.chosen import chosen
 from crosstask.objectives.shared.pairs import Pair, dense_tasks, embed_pairs, find_pairs, known_to
 from crosstask.ops.regions import RegionIndex, index_regions, majority_class, sample_pixels, sample_pixels_of_images
 from crosstask.ranges import Count, Positive, Size, Steps
@@ -99,6 +100,7 @@ class RegionContrast(Objective):
         layers: layers of each of its stages.
         kernel: side of its convolutions, 3 or 1.
         pool: halve the resolution after each stage.
+        only: the tasks whose predictions learn; all by default.
         every_pair: also learn from pairs whose source task is labelled itself; where not given, on images that have all
             labels.
         pairs: ``mean`` averages over the pairs (image, unlabelled task, labelled task) of the step. The others are
@@ -144,9 +146,11 @@ class RegionContrast(Objective):
         pool: bool = False,
         every_pair: bool | None = None,
         pairs: Literal["mean", "sum", "positives"] = "mean",
+        only: list[str] | None = None,
     ) -> None:
         super().__init__()
         self.tasks = dense_tasks(tasks, "region_contrast")
+        self.learning = chosen(self.tasks, only, "objectives.region_contrast.only")
         compared = comparison(distance, exact)
         temperature = compared.temperature if temperature is None else temperature
         _require_positive(temperature=temperature, pixels=pixels, minimum=minimum, reduce=reduce, enlarge=enlarge)
@@ -185,6 +189,7 @@ class RegionContrast(Objective):
         nothing = Term.zero(*self.parameters(), *step.predictions.values())
         self._chance = None
         pairs = find_pairs(step.batch, self.tasks, self.every_pair)
+        pairs = [pair for pair in pairs if pair.source in self.learning]
         if not pairs:
             return {"regions": self._term(nothing, step.batch)}
         embedded = embed_pairs(self.mapper, pairs, self.tasks, step.predictions, step.batch.targets, self.reduce)

@@ -300,6 +300,18 @@ def test_detached_labels_carry_no_gradient():
     assert not grads[True].any()
 
 
+def test_predictions_that_are_not_to_learn_get_no_gradient():
+    step = step_of(ONE_EACH)
+    term = objective_of(only=["semantic", "normals"])(step)["regions"]
+    term.total.backward()
+    assert int(term.count) == 4, "of six pairs"
+    assert not step.predictions["depth"].grad.any()
+    assert step.predictions["semantic"].grad.any()
+    assert step.predictions["normals"].grad.any()
+    with pytest.raises(RecipeError, match="region_contrast.only: there is no task 'deph'; did you mean 'depth'"):
+        objective_of(only=["deph"])
+
+
 def test_a_learned_temperature_moves_and_is_kept_from_zero():
     objective = objective_of(learn_temperature=True)
     assert objective.measures() == {"temperature": pytest.approx(0.5)}
