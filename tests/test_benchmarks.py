@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from benchmarks import gpu, steps
+from benchmarks.studies import affinity_data
+from crosstask.data.table.table import read_table
+from tests.shared import shared
 
 
 @pytest.mark.parametrize("name", steps.CASES)
@@ -27,3 +30,11 @@ def test_a_dry_run_of_the_gpu_benchmark_measures_every_row(capsys):
     rows = gpu.moments(gpu.SMALL, "cpu") + gpu.distances(gpu.SMALL, "cpu")
     gpu.report(gpu.Device("cpu", gpu.SMALL), rows)
     assert capsys.readouterr().out.count("\n|") == 2 + len(rows)
+
+
+def test_tags_of_the_clothes_study_are_the_names_of_its_classes(tmp_path):
+    affinity_data.prepare(shared("data/ccp").parent, tmp_path, tiny=True)
+    cells = [row["tags"] for row in read_table(tmp_path / "ccp.csv").rows]
+    assert len(cells) == 9
+    assert all({"hair", "skin"} & set(cell.split(";")) for cell in cells)
+    assert (tmp_path / "figures.csv").is_file()

@@ -2,7 +2,7 @@
 
     python -m benchmarks.studies.hold_out nyuv2_128x160/table.csv 120 --out nyuv2_128x160/tune.csv
 
-Settings are chosen on such a split, whatever labels the training rows keep; the test rows are not there to be looked at.
+Settings are chosen on such a split, whatever labels the training rows keep; test rows are not there to be looked at.
 """
 
 from __future__ import annotations
