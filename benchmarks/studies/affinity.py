@@ -49,7 +49,8 @@ SETS: dict[str, dict[str, str]] = {
 """Recipe and table of each set; ``ccp_own`` has its saliency from a network trained on the figures, and rounds only."""
 TINY = ["--training.iterations", "2", "--training.warmup", "0", "--training.batch_size", "2", "--data.workers", "0",
         "--data.size", "[48, 32]", "--data.evaluation_size", "[48, 32]",
-        "--network.encoder_options.width", "2"]  # fmt: skip
+        "--network.encoder", "small", "--network.pretrained", "false",
+        "--network.encoder_options", "{output_stride: 8, width: 2}"]  # fmt: skip
 TINY_NETWORK = ["--network.decoder_options.width", "4", "--refine.classifier_recipe", "{}", "--refine.rounds", "1",
                 "--refine.stop", "0"]  # fmt: skip
 
