@@ -52,7 +52,7 @@ TINY = ["--training.iterations", "2", "--training.warmup", "0", "--training.batc
         "--network.encoder", "small", "--network.pretrained", "false",
         "--network.encoder_options", "{output_stride: 8, width: 2}"]  # fmt: skip
 TINY_NETWORK = ["--network.decoder_options.width", "4", "--refine.classifier_recipe", "{}", "--refine.rounds", "1",
-                "--refine.stop", "0"]  # fmt: skip
+                "--refine.stop", "0", "--refine.cam", "0.1"]  # fmt: skip
 
 
 def refine(folder: Path, recipe: str, overrides: Sequence[str]) -> list[dict[str, Any]]:
