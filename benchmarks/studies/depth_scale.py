@@ -48,7 +48,7 @@ def errors(path: Path, table: Table, task: str) -> Tensor:
     rows = []
     for index in range(len(dataset)):
         sample = dataset[index]
-        predicted = kind.activate(network(sample.image.as_subclass(Tensor)[None])[task])[0, 0]
+        predicted = kind.decide(network(sample.image.as_subclass(Tensor)[None])[task])[0, 0]
         label = sample.targets[task].as_subclass(Tensor)[0]
         known = ~label.isnan()
         one, other = predicted[known], label[known]
