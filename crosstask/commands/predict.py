@@ -1,7 +1,7 @@
 """Predict images: class ids, 16-bit depth in millimetres, normals as PNG, tags and categories as JSON.
 
 crosstask predict runs/one photos/ --out predictions
-crosstask predict runs/one photos/ --out predictions --flip --scales 0.8,1,1.25 --confidence
+crosstask predict runs/one photos/ --out predictions --flip --scales 1,1.25 --confidence
 crosstask predict runs/faces photos/ --out predictions --zero-shot compound=du2014_compound
 crosstask predict runs/one photos/ --out predictions --as cvat      pre-labels for an annotation tool
 crosstask predict runs/one 'shots/**/*.jpg' data.csv --out predictions --size own --tile 512 --flip

@@ -21,9 +21,10 @@ class Inference(nn.Module):
 
     A flipped view is flipped back the way targets of the task flip: normals point the other way along x.
 
-    Other *scales* are other resolutions of the whole picture, seen by the same camera: nothing in the scene comes
-    nearer, so depth and disparity are averaged as they are. (A network may misjudge distance at a resolution it was
-    never trained at; that shows in the metrics.)
+    Other *scales* are other resolutions of the whole picture. What is shown ``s`` times as large looks ``s`` times
+    nearer to a network: training with zoom teaches it so (:func:`~crosstask.data.transforms.geometry.crop_resize`), and
+    a filter that has learnt sizes in pixels cannot tell otherwise. The camera has not moved, so that depth is multiplied
+    by ``s`` before it is averaged, and disparity divided (:meth:`~crosstask.tasks.base.Task.zoomed`).
 
     Image-level tasks describe the whole image, of which a tile may hold nothing. Where an image is cut into tiles, they
     come from one more run on the whole image, shrunk until it fits into a tile.
@@ -89,6 +90,8 @@ class Inference(nn.Module):
         for name, task in self.tasks.items():
             if task.dense:
                 outputs[name] = resized(outputs[name], size)
+            if scale != 1:
+                outputs[name] = task.zoomed(outputs[name], 1 / scale)
             if flip:
                 outputs[name] = as_target(task.target_type, outputs[name]).flipped()
         return outputs

@@ -146,6 +146,11 @@ class Task(abc.ABC):
         """A raw prediction that activates to ``values``."""
         return values
 
+    def zoomed(self, prediction: Tensor, factor: float) -> Tensor:
+        """What a raw prediction becomes once the camera is taken to be ``factor`` times closer; see
+        :meth:`~crosstask.tasks.targets.Target.zoomed`."""
+        return prediction
+
     @abc.abstractmethod
     def embed(self, prediction: Tensor) -> Tensor:
         """The prediction as a float map or vector another network can read, (B, C, ...); differentiable."""

@@ -15,6 +15,7 @@ from crosstask.tasks.base import Task
 from crosstask.tasks.files import extremes
 from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.pictures import fitted, measured, measured_legend, percentiles
+from crosstask.tasks.targets import as_target
 
 FLOOR = 1e-3
 """Smallest depth that is ever decided on, metres."""
@@ -36,6 +37,11 @@ class Length(Task):
     @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:
         return uncertainty.lengths(views[:, 0])
+
+    @override
+    def zoomed(self, prediction: Tensor, factor: float) -> Tensor:
+        values = as_target(self.target_type, self.activate(prediction))
+        return self.invert(values.zoomed(factor).as_subclass(Tensor))
 
     def embed(self, prediction: Tensor) -> Tensor:
         """Values over the largest of the image, (B, 1, H, W), in (0, 1]; clamped first, as they are when decided."""

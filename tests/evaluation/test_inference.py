@@ -2,9 +2,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torchvision import tv_tensors
 
+from crosstask.data.sample import Sample
+from crosstask.data.transforms.geometry import crop_resize
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.inference import Inference
+from crosstask.tasks import Depth, Disparity
+from crosstask.tasks.length import Length
+from crosstask.tasks.targets import as_target
 from tests.evaluation.toys import Convolutional, Pixelwise, batch, every_kind, images
 
 TASKS = every_kind()
@@ -70,12 +76,14 @@ def test_image_level_tasks_see_the_whole_image_when_it_is_cut():
 
 @pytest.mark.parametrize("size", [(12, 15), (33, 8)])
 def test_flips_and_scales_of_a_constant_image_change_nothing(size):
-    """Depth stays at every scale; of normals only x depends on the side from which one looks."""
+    """Of normals only x depends on the side from which one looks; lengths are tested by themselves."""
     network = Pixelwise(TASKS)
     picture = images(1, (1, 1)).expand(1, 3, *size)
     expected = network(picture)
     found = Inference(network, TASKS, scales=(0.5, 1.0, 1.7), flip=True)(picture)
-    for name in TASKS:
+    for name, task in TASKS.items():
+        if isinstance(task, Length):
+            continue
         if name == "normals":
             assert found[name][:, 0].abs().max() < 1e-6
             torch.testing.assert_close(found[name][:, 1:], expected[name][:, 1:])
@@ -102,6 +110,35 @@ def test_flips_leave_an_oracle_as_it_is():
     found = Inference(Oracle(), tasks, flip=True)(item.images)
     torch.testing.assert_close(found["normals"], scene[:, :3])
     torch.testing.assert_close(found["depth"], scene[:, 3:])
+
+
+@pytest.mark.parametrize("loss", ["l1", "log", "scale_invariant"])
+def test_lengths_at_other_scales_are_those_of_a_camera_that_has_not_moved(loss):
+    """What looks larger looks nearer, to a network that has been trained with zoom; every view says the same after all."""
+    tasks = {"depth": Depth("depth", loss=loss), "disparity": Disparity("disparity")}
+
+    class Sized(nn.Module):
+        """Knows how wide a sofa is: at 32 pixels the picture is 3 m away."""
+
+        def forward(self, pictures):
+            near = pictures.shape[-1] / 32
+            depth = torch.full((len(pictures), 1, *pictures.shape[-2:]), 3.0 / near)
+            return {"depth": tasks["depth"].invert(depth), "disparity": torch.full_like(depth, 8.0 * near)}
+
+    inference = Inference(Sized(), tasks, scales=(0.5, 1.0, 1.5), flip=True)
+    for view in [*inference.views(images(1, (24, 32))), inference(images(1, (24, 32)))]:
+        depth = tasks["depth"].activate(view["depth"])
+        torch.testing.assert_close(depth, torch.full_like(depth, 3.0))
+        torch.testing.assert_close(view["disparity"], torch.full_like(depth, 8.0))
+
+
+def test_zoom_in_training_and_scales_in_use_are_each_others_inverse():
+    """What training shows of a window is what a view at that scale shows of the same window."""
+    task = Depth("depth")
+    metres = as_target(task.target_type, torch.full((1, 24, 32), 3.0))
+    sample = Sample("a", tv_tensors.Image(torch.zeros(3, 24, 32)), {"depth": metres})
+    shown = crop_resize(sample, 0, 0, 12, 16, (24, 32), zoom=2.0).targets["depth"].as_subclass(torch.Tensor)
+    torch.testing.assert_close(task.zoomed(shown, 1 / 2.0), torch.full_like(shown, 3.0))
 
 
 def test_scales_are_a_mean_of_raw_predictions():
