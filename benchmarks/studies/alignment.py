@@ -1,4 +1,4 @@
-"""Does `crosstask align` foretell which objective helps? Rank correlation of alignment and gain over finished comparisons.
+"""Does `crosstask align` foretell which objective helps? Rank correlation of alignment and gain over comparisons.
 
     crosstask compare demo --objectives geometry,pairwise,... --labels one --seeds 0,1 --out runs/align_rooms
     python -m benchmarks.studies.alignment runs/align_rooms [FOLDER ...]
@@ -77,9 +77,7 @@ def chance(blocks: list[list[list[tuple[float, float]]]], found: float) -> float
         groups = []
         for block in blocks:
             order = stream.sample(range(len(block[0])), len(block[0]))
-            groups += [
-                [(x, group[other][1]) for (x, _), other in zip(group, order, strict=True)] for group in block
-            ]
+            groups += [[(x, group[other][1]) for (x, _), other in zip(group, order, strict=True)] for group in block]
         higher += spearman(groups) >= found - 1e-12
     return higher / PERMUTATIONS
 

@@ -19,7 +19,7 @@ from statistics import mean, stdev
 import torch
 
 from benchmarks.studies.coupling_data import STUDIES, Study
-from benchmarks.studies.coupling_run import Run, scores_of
+from benchmarks.studies.coupling_run import TABLES, Run, scores_of
 from benchmarks.studies.encoders import Plain, Strips
 from crosstask.compare.statistics import t_interval
 from crosstask.networks.encoders import ENCODERS
@@ -34,13 +34,13 @@ METHODS = (
 """Methods and tables of relatedness."""
 
 
-def grid(study: Study, seeds: Sequence[int]) -> Iterator[Run]:
+def grid(study: Study, seeds: Sequence[int], tables: Sequence[str]) -> Iterator[Run]:
     """All runs of a data set. Attributes alone are the same for every ratio, and are trained for the first."""
     ratios = list(study.class_labels)
     for seed in seeds:
         for ratio in ratios:
             for method, table in METHODS:
-                if method != "traits" or ratio == ratios[0]:
+                if table in ("", *tables) and (method != "traits" or ratio == ratios[0]):
                     yield Run(ratio, method, table, seed)
 
 
@@ -57,6 +57,8 @@ def markdown(study: Study, found: dict[Run, dict[str, float]]) -> str:
     heads = [f"{measure}, {ratio}" for ratio in ratios for measure in ("accuracy", "mAP")]
     lines = [["method", "R", *heads], ["---"] * (2 + len(heads))]
     for method, table in METHODS:
+        if all((run.method, run.table) != (method, table) for run in found):
+            continue
         row = [method, table]
         for ratio in ratios:
             where = ratios[0] if method == "traits" else ratio
@@ -66,7 +68,7 @@ def markdown(study: Study, found: dict[Run, dict[str, float]]) -> str:
             row += [cell([scores[task] for scores in runs if task in scores]) for task in ("kind", "traits")]
         lines.append(row)
     alone = [scores for run, scores in found.items() if run.method == "traits"]
-    for table in ("true", "counted", "shuffled"):
+    for table in TABLES:
         zero_shot = cell([scores[f"zero-shot {table}"] for scores in alone])
         lines.append(["zero-shot", table, *[zero_shot, ""] * len(ratios)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -78,6 +80,8 @@ def differences(study: Study, found: dict[Run, dict[str, float]]) -> str:
     heads = [f"{measure}, {ratio}" for ratio in ratios for measure in ("accuracy", "mAP")]
     lines = [["method", "R", *heads], ["---"] * (2 + len(heads))]
     for method, table in METHODS[3:]:
+        if all(run.table != table for run in found):
+            continue
         row = [method, table]
         for ratio in ratios:
             coupled = {
@@ -105,13 +109,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/coupling"), help="folder of the runs")
     parser.add_argument("--sets", default=",".join(STUDIES), help=f"which of {', '.join(STUDIES)}")
     parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--tables", default=",".join(TABLES), help=f"of relatedness: which of {', '.join(TABLES)}")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     ENCODERS.update(plain=Plain, strips=Strips)
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     for name in arguments.sets.split(","):
         study, found, began = STUDIES[name], {}, time.perf_counter()
-        for run in grid(study, seeds):
+        for run in grid(study, seeds, arguments.tables.split(",")):
             table = study.make(arguments.out, arguments.data, run.seed)
             found[run] = scores_of(study, table, run, arguments.out / name / run.folder)
             print(f"{time.perf_counter() - began:7.0f} s  {name} {run.folder}  {found[run]}", flush=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -64,9 +65,10 @@ def true_relatedness(study: Study, table: Table) -> Relatedness:
     return infer(table.only({row["id"] for row in table.rows if row["split"] != "test"}), kind, traits).table
 
 
-def cells(folder: Path, data: Path, seed: int) -> Table:
+def cells(folder: Path, data: Path, seed: int, side: int = SIDE) -> Table:
     """White blood cells (WBCAtt): 5 types, 31 values of 11 attributes."""
-    path, rows = folder / "cells.csv", []
+    name = "cells" if side == SIDE else f"cells_{side}"
+    path, pictures, rows = folder / f"{name}.csv", folder / name, []
     if path.exists():
         return read_table(path)
     for split, source in (("train", "train"), ("joint", "val"), ("test", "test")):
@@ -74,7 +76,7 @@ def cells(folder: Path, data: Path, seed: int) -> Table:
             for row in list(csv.DictReader(file))[: 60 if split == "joint" else None]:
                 name, kind = row.pop("id"), row.pop("label")
                 picture = Image.open(data / "wbcatt" / source / "rgb" / f"{name}.jpg")
-                image = _saved(picture.resize((SIDE, SIDE), Image.Resampling.BOX), folder / "cells" / f"{name}.png")
+                image = _saved(picture.resize((side, side), Image.Resampling.BOX), pictures / f"{name}.png")
                 traits = ";".join(f"{attribute}={value}" for attribute, value in row.items())
                 rows.append({"id": name, "image": image, "split": split, "kind": kind, "traits": traits})
     return _written(rows, path)
@@ -129,6 +131,13 @@ def _written(rows: list[dict[str, str]], path: Path) -> Table:
 
 STUDIES = {
     "cells": Study(cells, 500, {"1:1": 500, "1:10": 50, "1:100": 5}, iterations=80),
+    "cells_imagenet": Study(
+        partial(cells, side=64),
+        500,
+        {"1:1": 500, "1:10": 50, "1:100": 5},
+        iterations=120,
+        network={"encoder": "tf_efficientnet_lite0", "pretrained": True},
+    ),
     "rooms": Study(rooms, 600, {"1:1": 600, "1:10": 60, "1:100": 6}, iterations=200, exact="rooms"),
     "zoo": Study(zoo, 25, {"1:1": 25, "1:5": 5}, iterations=120, flip=False, network={"encoder": "strips"}),
 }
