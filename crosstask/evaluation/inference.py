@@ -22,9 +22,9 @@ class Inference(nn.Module):
     A flipped view is flipped back the way targets of the task flip: normals point the other way along x.
 
     Other *scales* are other resolutions of the whole picture. What is shown ``s`` times as large looks ``s`` times
-    nearer to a network: training with zoom teaches it so (:func:`~crosstask.data.transforms.geometry.crop_resize`), and
-    a filter that has learnt sizes in pixels cannot tell otherwise. The camera has not moved, so that depth is multiplied
-    by ``s`` before it is averaged, and disparity divided (:meth:`~crosstask.tasks.base.Task.zoomed`).
+    nearer to a network: training with zoom teaches it so (:func:`~crosstask.data.transforms.geometry.crop_resize`),
+    and a filter that has learnt sizes in pixels cannot tell otherwise. The camera has not moved, so that depth is
+    multiplied by ``s`` before it is averaged, and disparity divided (:meth:`~crosstask.tasks.base.Task.zoomed`).
 
     Image-level tasks describe the whole image, of which a tile may hold nothing. Where an image is cut into tiles, they
     come from one more run on the whole image, shrunk until it fits into a tile.

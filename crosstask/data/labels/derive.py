@@ -36,7 +36,8 @@ class DeriveTargets:
     """A transform that fills targets from the label a sample has of another task.
 
     Applied first: what is derived then moves with the image as a label does, and no resampled depth is differentiated.
-    A sample keeps the labels it has; without known intrinsics nothing can be derived.
+    A sample keeps the labels it was given; without known intrinsics nothing can be derived. A label that a network made
+    (``TASK.source``) is no source, and gives way to what follows from a given one.
 
     Args:
         sources: for each derived task the task it is derived from, ``{"normals": "depth"}``.
@@ -64,27 +65,31 @@ class DeriveTargets:
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample with the targets that can be derived from those it has."""
-        targets = dict(sample.targets)
+        targets, weights, made = dict(sample.targets), dict(sample.weights), set(sample.made)
         stride = max(min(there // shown for there, shown in zip(sample.size, self.size, strict=True)), 1)
         for name, function in self.functions.items():
             label = sample.targets[self.sources[name]]
-            if not targets[name].known().any() and label.known().any() and sample.intrinsics.isfinite().all():
+            wanted = name in sample.made or not targets[name].known().any()
+            possible = self.sources[name] not in sample.made and label.known().any()
+            if wanted and possible and sample.intrinsics.isfinite().all():
                 kind = self.tasks[name].target_type
                 derived = as_target(kind, function(label.as_subclass(Tensor), sample.intrinsics, stride))
                 targets[name] = as_target(kind, derived.resized(sample.size))
-        return replace(sample, targets=targets)
+                weights.pop(name, None)
+                made.discard(name)
+        return replace(sample, targets=targets, weights=weights, made=frozenset(made))
 
     def counts(self, dataset: Dataset) -> dict[str, int]:
-        """How many samples get a derived target of each task; they have no label of it.
+        """How many samples get a derived target of each task; they were given none.
 
         Raises:
             DataError: there are labels to derive from, but no camera is known of any of them.
         """
-        labelled, calibrated = dataset.labelled(), dataset.calibrated()
+        given, calibrated = dataset.given(), dataset.calibrated()
         place = {name: index for index, name in enumerate(self.tasks)}
         counts = {}
         for name, source in self.sources.items():
-            possible = labelled[:, place[source]] & ~labelled[:, place[name]]
+            possible = given[:, place[source]] & ~given[:, place[name]]
             counts[name] = int((possible & calibrated).sum())
             if possible.any() and not counts[name]:
                 raise DataError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
 from crosstask.data.labels.derive import DeriveTargets
+from crosstask.data.loading.dataset import TableDataset
+from crosstask.data.table.table import read_table, write_table
 from crosstask.data.transforms.chains import Compose, augmentation
 from crosstask.errors import DataError, RecipeError
 from crosstask.evaluation.evaluate import evaluate
@@ -53,6 +56,35 @@ def test_labels_are_kept_and_dropped_ones_are_not_derived_from():
     sample = shown(dataset, 0)
     assert sample.hidden["depth"].known().any()
     assert not sample.targets["normals"].known().any()
+
+
+def test_what_follows_from_a_given_label_takes_the_place_of_a_made_one():
+    sample, derive = rooms(normals=True)[0], DeriveTargets(SOURCES, TASKS, SIZE)
+    weights = {name: torch.full(SIZE, 0.5) for name in TASKS}
+    made = replace(sample, made=frozenset({"normals"}), weights=weights)
+    found = derive(made, torch.Generator())
+    expected = derive(rooms()[0], torch.Generator()).targets["normals"]
+    assert torch.equal(found.targets["normals"].nan_to_num(9), expected.nan_to_num(9))
+    assert found.made == frozenset()
+    assert set(found.weights) == {"depth"}
+    assert found.targets["depth"] is made.targets["depth"]
+
+
+def test_a_made_label_is_no_source():
+    sample = replace(rooms()[0], made=frozenset({"depth"}))
+    found = DeriveTargets(SOURCES, TASKS, SIZE)(sample, torch.Generator())
+    assert not found.targets["normals"].known().any()
+    assert found.made == {"depth"}
+
+
+def test_made_labels_are_counted_as_blank(tmp_path):
+    table = read_table(write_tiny(tmp_path))
+    cameras = {"fx": "40", "fy": "40", "cx": "24", "cy": "16"}
+    rows = [{**row, **cameras, "depth.source": "", "normals.source": "round 0"} for row in table.rows]
+    rows[0]["depth.source"] = "round 0"
+    columns = (*table.columns, *cameras, "depth.source", "normals.source")
+    dataset = TableDataset(write_table(replace(table, columns=columns, rows=rows), tmp_path / "made.csv"), TASKS)
+    assert DeriveTargets(SOURCES, TASKS, SIZE).counts(dataset) == {"normals": len(rows) - 1}
 
 
 def test_counts_say_what_is_derived_and_labels_stay_what_they_were():
