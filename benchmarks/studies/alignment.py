@@ -61,7 +61,8 @@ def gains(grid: Grid) -> dict[tuple[str, str], float]:
 
 def spearman(groups: list[list[tuple[float, float]]]) -> float:
     """The correlation of ranks, taken within each group."""
-    left, right = [], []
+    left: list[float] = []
+    right: list[float] = []
     for group in groups:
         for ranks, values in zip((left, right), zip(*group, strict=True), strict=True):
             own = rankdata(values)
