@@ -33,7 +33,10 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tile", type=int, metavar="PIXELS", help="cut what is shown into tiles where it is bigger")
     parser.add_argument("--overlap", type=int, metavar="PIXELS", help="how much tiles overlap (default: a quarter)")
     parser.add_argument(
-        "--scales", default="1", metavar="S,S,...", help="resolutions to average over, times --size: 0.75,1,1.25 say"
+        "--scales",
+        default="1",
+        metavar="S,S,...",
+        help="resolutions to average over, times --size: 1,1.25 say; within the zooms of training",
     )
     parser.add_argument("--flip", action="store_true", help="also average over the mirrored image")
     parser.add_argument(
