@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from crosstask.cli import main
 from crosstask.construct import construct
 from crosstask.data.adapters import ADAPTERS, convert
+from crosstask.data.table.table import read_table, write_table
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
 from tests.data.adapters import fake_voc
@@ -50,6 +52,20 @@ def test_camvid_trains_with_every_patch(patch, camvid, tmp_path):
     assert all(record["terms"][name] is not None for name in own)
     measures = {name.rsplit("/", 1)[1] for name in record["measures"]}
     assert {"coverage", "miou"} <= measures  # the masks that are hidden from training measure the pseudo-labels
+
+
+def test_camvid_goes_in_rounds(camvid, tmp_path):
+    small = replace(read_table(camvid), rows=read_table(camvid).rows[:40])  # the training split comes first
+    test = [row for row in read_table(camvid).rows if row["split"] == "test"][:2]
+    table = write_table(replace(small, rows=[*small.rows, *test]).rebased(tmp_path / "few.csv")).path
+    out = tmp_path / "rounds"
+    assert main(["refine", "camvid_rounds", "--data.table", str(table), *SHORT, "--out", str(out), "--quiet"]) == 0
+    rows = [row for row in read_table(out / "labels_1" / "table.csv").rows if row["split"] == "train"]
+    assert sum(not row["semantic.source"] for row in rows) == 5  # an eighth
+    assert all(row["semantic"] for row in rows)
+    record = [json.loads(line) for line in (out / "round_1" / "metrics.jsonl").read_text().splitlines()][0]
+    assert record["counts"]["made_labels/semantic"] > 0
+    assert record["counts"]["supervised/semantic"] > 0
 
 
 def test_voc_trains_on_a_fake_copy_with_a_published_list(tmp_path):
