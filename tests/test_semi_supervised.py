@@ -63,7 +63,7 @@ def test_camvid_goes_in_rounds(camvid, tmp_path):
     rows = [row for row in read_table(out / "labels_1" / "table.csv").rows if row["split"] == "train"]
     assert sum(not row["semantic.source"] for row in rows) == 5  # an eighth
     assert all(row["semantic"] for row in rows)
-    record = [json.loads(line) for line in (out / "round_1" / "metrics.jsonl").read_text().splitlines()][0]
+    record = json.loads((out / "round_1" / "metrics.jsonl").read_text().splitlines()[0])
     assert record["counts"]["made_labels/semantic"] > 0
     assert record["counts"]["supervised/semantic"] > 0
 

@@ -114,7 +114,7 @@ def test_flips_leave_an_oracle_as_it_is():
 
 @pytest.mark.parametrize("loss", ["l1", "log", "scale_invariant"])
 def test_lengths_at_other_scales_are_those_of_a_camera_that_has_not_moved(loss):
-    """What looks larger looks nearer, to a network that has been trained with zoom; every view says the same after all."""
+    """What looks larger looks nearer to a network that was trained with zoom; every view says the same after all."""
     tasks = {"depth": Depth("depth", loss=loss), "disparity": Disparity("disparity")}
 
     class Sized(nn.Module):
