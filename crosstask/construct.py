@@ -21,8 +21,12 @@ T = TypeVar("T")
 
 def signature_options(cls: type, provided: Mapping[str, Any] = {}) -> dict[str, inspect.Parameter]:
     """The options a recipe may give for ``cls``: its constructor's parameters without those ``provided`` by code."""
-    parameters = inspect.signature(cls).parameters
-    return {name: parameter for name, parameter in parameters.items() if name not in provided}
+    constructor: Any = cls.__init__  # type: ignore[misc]
+    if constructor is object.__init__:
+        parameters = list(inspect.signature(cls).parameters.items())
+    else:  # of a class that inherits it, signature(cls) is that of an inherited __new__, up to Python 3.11.2 at least
+        parameters = list(inspect.signature(constructor).parameters.items())[1:]
+    return {name: parameter for name, parameter in parameters if name not in provided}
 
 
 def construct(cls: type[T], options: Mapping[str, Any] | None, where: str, **provided: Any) -> T:
