@@ -20,6 +20,8 @@ class RefineOptions:
             model of the transformers library by its name or folder. Several in a list have one say each; an empty list
             leaves the task to its labels. Options may stand for a name: ``{model: NAME, names: {sea: water}}``.
         snapshots: ``round`` stands for the networks of so many last rounds.
+        networks: so many networks every round but the last trains, with seeds of their own, and all of them teach; the
+            first is the one that is measured.
         flip: teachers also see each image mirrored.
         scales: resolutions at which teachers see each image.
         folds: for ``labels``: parts the images are cut into, for predictions of missing labels by networks that have
@@ -46,6 +48,7 @@ class RefineOptions:
     by: Literal["teachers", "activations"] | None = None
     teachers: dict[str, Any] = field(default_factory=dict)
     snapshots: Size = 1
+    networks: Size = 1
     folds: Annotated[int, Range(0, 100)] = 2
     flip: bool = True
     scales: list[Positive] = field(default_factory=lambda: [1.0])

@@ -10,6 +10,7 @@
     OUT/labels_0/table.csv   pseudo-labels of its activation maps
     OUT/round_0/             a run trained on these, from the classifier's weights
     OUT/labels_1/, round_1/  ... by the network of round 0, and so on
+    OUT/round_0_1/           another network of round 0, where several teach together
     OUT/rounds.json, .md     how good the pseudo-labels and the networks of each round are
 """
 
@@ -70,9 +71,9 @@ class Layout:
         """The table of pseudo-labels of a round."""
         return self.folder / f"labels_{number}" / "table.csv"
 
-    def round(self, number: int) -> Path:
-        """The run of a round."""
-        return self.folder / f"round_{number}"
+    def round(self, number: int, network: int = 0) -> Path:
+        """The run of a round, or of another network of it."""
+        return self.folder / (f"round_{number}_{network}" if network else f"round_{number}")
 
     def relative(self, path: Path) -> str:
         """``path`` as it is written down."""

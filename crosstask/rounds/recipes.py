@@ -74,6 +74,12 @@ def reader_recipe(recipe: Recipe, table: Path) -> Recipe:
     return Recipe.of(sections, recipe.trust)
 
 
+def with_seed(recipe: Recipe, seed: int) -> Recipe:
+    """The same recipe with another seed of its training."""
+    sections = recipe.sections
+    return Recipe.of({**sections, "training": {**sections["training"], "seed": seed}}, recipe.trust)
+
+
 def _all_labels(recipe: Recipe, table: Path) -> dict[str, Any]:
     """The recipe without rounds, on a table in which the protocol has dropped what it drops."""
     sections = {name: dict(section) for name, section in recipe.sections.items() if name != "refine"}

@@ -7,6 +7,7 @@ round k are made by the teachers of :mod:`~crosstask.rounds.teachers.choice`, ne
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from typing_extensions import override
@@ -18,7 +19,7 @@ from crosstask.rounds.crossfit import folds, joined, without_fold
 from crosstask.rounds.labels import training_rows
 from crosstask.rounds.layout import Layout
 from crosstask.rounds.pseudo import write_pseudo_labels
-from crosstask.rounds.recipes import given_recipe, reader_recipe, student_recipe
+from crosstask.rounds.recipes import given_recipe, reader_recipe, student_recipe, with_seed
 from crosstask.rounds.selection import share_of_round
 from crosstask.rounds.steps import Means, Rounds
 from crosstask.rounds.teachers.base import Trusted
@@ -42,24 +43,43 @@ class TeacherRounds(Rounds):
     def take(self) -> str:
         self.once("table", self._take_in)
         if self.choice.own:
-            self.once("round_0", self._train_given)
+            for network in range(self._networks(0)):
+                self.once(self.layout.round(0, network).name, self._train_given, network)
         if self.choice.reading:
             self._learn_to_read()
-        for number in range(1, max(self.options.rounds, 0 if self.choice.own else 1) + 1):
-            if number > 1 and not self.choice.own:
-                break  # those from outside would say the same again
+        for number in range(1, self._last + 1):
             self.once(f"labels_{number}", self._label, number)
-            self.once(f"round_{number}", self._train, number)
+            for network in range(self._networks(number)):
+                self.once(self.layout.round(number, network).name, self._train, number, network)
         return "finished"
+
+    @property
+    def _last(self) -> int:
+        """The last round: teachers from outside would say the same again."""
+        return self.options.rounds if self.choice.own else 1
+
+    def _networks(self, number: int) -> int:
+        """How many networks a round trains: one where nobody learns from them."""
+        return self.options.networks if number < self._last else 1
 
     def _take_in(self) -> None:
         given = load_table(self.recipe.data)
         write_table(protocol_table(given, self.recipe, list(self.tasks)), self.layout.table)
 
-    def _train_given(self) -> None:
-        self.say(f"round 0 of {self.options.rounds}: the labels there are")
-        self.fit(given_recipe(self.recipe, self.layout.table), self.layout.round(0))
-        self.measure(0, self.layout.round(0))
+    def _train_given(self, network: int) -> None:
+        self.say(f"round 0 of {self.options.rounds}{self._which(0, network)}: the labels there are")
+        self._fit(given_recipe(self.recipe, self.layout.table), 0, network)
+
+    def _which(self, number: int, network: int) -> str:
+        count = self._networks(number)
+        return f", network {network + 1} of {count}" if count > 1 else ""
+
+    def _fit(self, recipe: Recipe, number: int, network: int) -> None:
+        """Train a network of a round; the first is measured."""
+        path = self.layout.round(number, network)
+        self.fit(with_seed(recipe, recipe.training.seed + network), path)
+        if not network:
+            self.measure(number, path)
 
     def _learn_to_read(self) -> None:
         """A run that reads labels: on given ones, and on what networks say that have seen none of an image's labels."""
@@ -104,11 +124,14 @@ class TeacherRounds(Rounds):
         self.fit(reader_recipe(self.recipe, table), self.layout.folder / "reader")
 
     def _label(self, number: int) -> None:
-        runs = [self.layout.round(earlier) for earlier in reversed(range(number))]
+        rounds = [
+            [self.layout.round(earlier, network) for network in range(self._networks(earlier))]
+            for earlier in reversed(range(number))
+        ]
         base, data, folder = self.base(), self.recipe.data, self.layout.labels(number).parent
         with self.progress(f"looking at the teachers of round {number}") as report:
             reader = self.layout.folder / "reader" if self.choice.reading else None
-            recent = runs[: self.options.snapshots]
+            recent = list(chain.from_iterable(rounds[: self.options.snapshots]))
             teachers = self.choice.teachers(recent, base, self.device, folder, report, reader)
         for line in self.choice.said:
             self.say(line)
@@ -119,15 +142,15 @@ class TeacherRounds(Rounds):
             self.say(f"row {name!r} is left without pseudo-labels: {fault}")
         self.record.labelled(number, self.layout.relative(self.layout.labels(number)), made.counts)
 
-    def _train(self, number: int) -> None:
-        self.say(f"round {number} of {self.options.rounds}: the labels there are and those of the teachers")
-        path = self.layout.round(number)
-        self.fit(student_recipe(self.recipe, self.layout.labels(number), self._start(number)), path)
-        self.measure(number, path)
+    def _train(self, number: int, network: int) -> None:
+        which = self._which(number, network)
+        self.say(f"round {number} of {self.options.rounds}{which}: the labels there are and those of the teachers")
+        recipe = student_recipe(self.recipe, self.layout.labels(number), self._start(number, network))
+        self._fit(recipe, number, network)
 
-    def _start(self, number: int) -> Path | None:
+    def _start(self, number: int, network: int) -> Path | None:
         there = self.options.start == "last" and (number > 1 or self.choice.own)
-        return self.layout.round(number - 1) if there else None
+        return self.layout.round(number - 1, network) if there else None
 
 
 def protocol_table(table: Table, recipe: Recipe, tasks: list[str]) -> Table:

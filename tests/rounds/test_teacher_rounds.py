@@ -61,6 +61,22 @@ def test_steps_of_all_trainings_are_counted(folder, capsys):
     assert "6 optimiser steps in all, of 3 trainings" in capsys.readouterr().out
 
 
+def test_several_networks_of_a_round_teach_together(folder, capsys):
+    out = folder / "together"  # beside the first, for the paths of tables are relative
+    typed = ("--refine.networks", 2, "--refine.start", "last", "--rounds", 2, "--training.iterations", 2)
+    assert run("refine", folder / "recipe.yaml", "--out", out, "--device", "cpu", "--quiet", *typed) == 0
+    record = json.loads((out / "rounds.json").read_text())
+    assert record["steps"] == {"round_0": 2, "round_0_1": 2, "round_1": 2, "round_1_1": 2, "round_2": 2}
+    assert [entry["steps"] for entry in record["rounds"]] == [2, 6, 10]
+    recipes = {name: Recipe.load(out / name / "recipe.yaml") for name in record["steps"]}
+    assert [each.training.seed for each in recipes.values()] == [0, 1, 0, 1, 0]
+    starts = [each.training.start_from and Path(each.training.start_from).name for each in recipes.values()]
+    assert starts == [None, None, "round_0", "round_0_1", "round_1"]
+    sources = {row["depth.source"] for row in read_table(out / "labels_2" / "table.csv").rows}
+    assert sources == {"", "round_1+round_1_1"}
+    assert "10 optimiser steps in all, of 5 trainings" in capsys.readouterr().out
+
+
 def test_students_start_as_the_recipe_says_and_see_strong_views(folder):
     recipe = Recipe.load(folder / "out" / "round_2" / "recipe.yaml")
     assert recipe.training.start_from is None
