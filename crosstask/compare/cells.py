@@ -54,14 +54,15 @@ def spread(row: Score | Point) -> str:
 def score_cells(scores: Sequence[Score], labels: bool = False) -> Cells:
     """Header and rows of the table of scores as text."""
     header = ["method", "task", "metric", "seeds", "mean ± sd", f"difference to {SUPERVISED}", f"{LEVEL:.0%} t",
-              f"{LEVEL:.0%} bootstrap", "verdict", "recovered"]  # fmt: skip
+              f"{LEVEL:.0%} bootstrap", "verdict", "p, Holm", "recovered"]  # fmt: skip
     rows = []
     for row in scores:
         difference = row.difference
-        compared = ["", "", "", ""]
+        compared = ["", "", "", "", ""]
         if difference is not None:
             intervals = [interval_text(difference.interval), interval_text(difference.bootstrap)]
-            compared = [signed(difference.mean), *intervals, difference.verdict]
+            corrected = show(row.corrected) if row.primary else ""
+            compared = [signed(difference.mean), *intervals, difference.verdict, corrected]
         rows.append(
             [
                 *([row.labels] if labels else []),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crosstask.compare.grid import Cell, Grid
 from crosstask.compare.measured import Measured, read_measured
@@ -14,7 +14,9 @@ from crosstask.compare.statistics import (
     Recovered,
     bootstrap_interval,
     deviation,
+    holm,
     mean,
+    p_value,
     recovered,
     relative_gain,
     t_interval,
@@ -74,6 +76,16 @@ def compare(grid: Grid, measured: Sequence[Measured] | None = None) -> Compariso
                 ]
                 found.costs.append(_cost(labels, method, own, base))
                 found.points += _points(labels, method, own)
+    found.scores = _corrected(found.scores)
+    return found
+
+
+def _corrected(scores: list[Score]) -> list[Score]:
+    """With p corrected for the number of comparisons by primary metrics."""
+    chosen = [index for index, row in enumerate(scores) if row.primary and row.difference is not None]
+    found = list(scores)
+    for index, p in zip(chosen, holm([each.p for i in chosen if (each := scores[i].difference)]), strict=True):
+        found[index] = replace(scores[index], corrected=p)
     return found
 
 
@@ -115,11 +127,10 @@ def _difference(baseline: str, values: dict[int, float], others: dict[int, float
     seeds = [seed for seed in values if seed in others]
     differences = [values[seed] - others[seed] for seed in seeds]
     if any(math.isnan(difference) for difference in differences):
-        return Difference(baseline, seeds, math.nan, NO_INTERVAL, NO_INTERVAL, verdict(NO_INTERVAL, better))
-    interval = t_interval(differences)
-    return Difference(
-        baseline, seeds, mean(differences), interval, bootstrap_interval(differences), verdict(interval, better)
-    )
+        return Difference(baseline, seeds, math.nan, NO_INTERVAL, NO_INTERVAL, verdict(NO_INTERVAL, better), math.nan)
+    interval, bootstrap = t_interval(differences), bootstrap_interval(differences)
+    said = verdict(interval, better)
+    return Difference(baseline, seeds, mean(differences), interval, bootstrap, said, p_value(differences))
 
 
 def _recovered(values: dict[int, float], others: dict[int, float], best: dict[int, float]) -> Recovered:

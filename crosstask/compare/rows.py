@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from crosstask.compare.statistics import Interval, Recovered
@@ -18,6 +19,7 @@ class Difference:
         interval: by Student's t.
         bootstrap: percentile bootstrap over seeds.
         verdict: better, worse or not shown, by ``interval``.
+        p: two-sided, of the paired t test.
     """
 
     baseline: str
@@ -26,6 +28,7 @@ class Difference:
     interval: Interval
     bootstrap: Interval
     verdict: str
+    p: float
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Score:
         difference: to ``supervised`` with the same labels; None for itself.
         recovered: fraction of the gap to full labels; None where none can be asked for.
         protocol: how the metric is measured.
+        corrected: p of the difference, corrected for the number of differences of primary metrics in the comparison.
     """
 
     labels: str
@@ -59,6 +63,7 @@ class Score:
     difference: Difference | None
     recovered: Recovered | None
     protocol: str
+    corrected: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -81,13 +81,15 @@ def listed(words: Sequence[str]) -> str:
 def cautions(comparison: Comparison) -> list[str]:
     """What to keep in mind about all findings."""
     lines = []
-    compared = [row.difference for row in comparison.scores if row.primary and row.difference is not None]
-    several = [difference for difference in compared if len(difference.seeds) > 1]
+    several = [row for row in comparison.scores if not math.isnan(row.corrected)]
     if several:
-        few = min(len(difference.seeds) for difference in several) < 5
+        few = min(len(row.difference.seeds) for row in several if row.difference) < 5
+        shown = [f"{row.method} on {row.task} ({row.labels})" for row in several if row.corrected < 1 - LEVEL]
+        remain = f"{listed(shown)} remain{'s' if len(shown) == 1 else ''}" if shown else "none remains"
         lines.append(
             f"Intervals are {LEVEL:.0%} paired t intervals over seeds. Of {len(several)} comparisons about "
-            f"{show(len(several) * (1 - LEVEL))} would be called better or worse if no method made any difference."
+            f"{show(len(several) * (1 - LEVEL))} would be called better or worse if no method made any difference; "
+            f"corrected for their number (Holm), {remain}."
             + (" With so few seeds only large effects can be shown: 'not shown' is not 'equal'." if few else "")
         )
     if comparison.missing:

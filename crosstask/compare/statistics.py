@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 LEVEL = 0.95
 
@@ -55,6 +55,34 @@ def t_interval(values: Sequence[float], level: float = LEVEL) -> Interval:
         return NO_INTERVAL
     half = _t(len(values), level) * deviation(values) / math.sqrt(len(values))
     return Interval(mean(values) - half, mean(values) + half)
+
+
+def p_value(values: Sequence[float]) -> float:
+    """Two-sided p of Student's t test that the mean is 0; NaN for fewer than two values, or where one is.
+
+    >>> round(p_value([1.0, 2.0, 3.0]), 4)
+    0.0742
+    """
+    spread = deviation(values) / math.sqrt(max(len(values), 1))
+    if not spread > 0:
+        return math.nan if math.isnan(spread) else float(mean(values) == 0)
+    return 2 * float(stdtr(len(values) - 1, -abs(mean(values)) / spread))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values corrected for their number by Holm's step-down method (Scandinavian Journal of Statistics 1979): where
+    those below 0.05 are called shown, one is wrong in 5 % of such families at most, whatever they have in common.
+
+    >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03, math.nan])]
+    [0.03, 0.06, 0.06, nan]
+    """
+    corrected = list(p_values)
+    known = sorted((p, index) for index, p in enumerate(p_values) if not math.isnan(p))
+    highest = 0.0
+    for rank, (p, index) in enumerate(known):
+        highest = max(highest, min(1.0, (len(known) - rank) * p))
+        corrected[index] = highest
+    return corrected
 
 
 def bootstrap_interval(

@@ -15,7 +15,7 @@ from typing import Any
 from crosstask import __version__
 from crosstask.compare.comparison import Comparison
 from crosstask.compare.markdown import markdown
-from crosstask.compare.protocols import DELTA, DIFFERENCE, MEMORY, SECONDS, SPREAD, T_INTERVAL
+from crosstask.compare.protocols import DELTA, DIFFERENCE, HOLM, MEMORY, SECONDS, SPREAD, T_INTERVAL
 from crosstask.compare.rows import CostRow, Gain, Point, Score
 from crosstask.compare.statements import statements
 from crosstask.entries import FULL, SUPERVISED
@@ -86,10 +86,12 @@ def _score(row: Score, settings: str) -> Record:
         "bootstrap_low": difference.bootstrap.low if difference else math.nan,
         "bootstrap_high": difference.bootstrap.high if difference else math.nan,
         "verdict": difference.verdict if difference else "",
+        "p": difference.p if difference else math.nan,
+        "p_holm": row.corrected,
         "recovered": fraction.fraction if fraction else math.nan,
         "recovered_low": fraction.interval.low if fraction else math.nan,
         "recovered_high": fraction.interval.high if fraction else math.nan,
-        "protocol": f"{row.protocol}; {settings}; {SPREAD}; {DIFFERENCE}; {T_INTERVAL}",
+        "protocol": f"{row.protocol}; {settings}; {SPREAD}; {DIFFERENCE}; {T_INTERVAL}; {HOLM}",
     }
 
 

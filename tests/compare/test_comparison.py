@@ -68,6 +68,22 @@ def test_scores(comparison):
     assert row(comparison.scores, labels="one", method="supervised", task="depth").difference is None
 
 
+def test_p_is_corrected_for_the_number_of_comparisons(comparison):
+    semantic = row(comparison.scores, labels="one", method="a", task="semantic")
+    depth = row(comparison.scores, labels="one", method="a", task="depth")
+    compared = [each for each in comparison.scores if each.difference is not None and each.primary]
+    assert len(compared) == 6  # a and single with one label, a with all, two tasks each
+    by_p = sorted(each.difference.p for each in compared)
+    assert semantic.corrected == pytest.approx(
+        max((6 - i) * p for i, p in enumerate(by_p[: by_p.index(semantic.difference.p) + 1]))
+    )
+    assert depth.difference.p < semantic.corrected
+    assert math.isnan(row(comparison.scores, labels="one", method="supervised", task="depth").corrected)
+    said = " ".join(statements(comparison))
+    assert "Of 6 comparisons about 0.3" in said
+    assert "corrected for their number (Holm), " in said
+
+
 def test_gains_over_both_baselines(comparison):
     over = {(gain.labels, gain.method, gain.difference.baseline): gain.difference for gain in comparison.gains}
     assert set(over) == {

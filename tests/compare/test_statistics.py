@@ -13,7 +13,9 @@ from crosstask.compare.statistics import (
     Interval,
     bootstrap_interval,
     deviation,
+    holm,
     mean,
+    p_value,
     recovered,
     relative_gain,
     t_interval,
@@ -43,6 +45,32 @@ def test_t_interval_is_that_of_the_paired_t_test(count):
     first, second = rng.normal(1, 1, count), rng.normal(0, 2, count)
     expected = scipy.stats.ttest_rel(first, second).confidence_interval(0.95)
     assert t_interval(list(first - second)) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 20])
+def test_p_is_that_of_the_paired_t_test(count):
+    values = list(np.random.default_rng(count).normal(1, 1, count))
+    assert p_value(values) == pytest.approx(scipy.stats.ttest_1samp(values, 0).pvalue)
+
+
+def test_p_of_values_without_spread_and_of_one():
+    assert p_value([0.0, 0.0]) == 1
+    assert p_value([2.0, 2.0]) == 0
+    assert math.isnan(p_value([1.0]))
+    assert math.isnan(p_value([1.0, NAN]))
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, NAN, 0.8])[::2] == [1.0, 1.0]
+    assert math.isnan(holm([0.9, NAN])[1])
+    assert holm([]) == []
+
+
+def test_holm_is_wrong_about_families_of_noise_as_rarely_as_it_says():
+    rng = np.random.default_rng(0)
+    wrong = np.mean([min(holm(rng.uniform(size=12).tolist())) < 0.05 for _ in range(2000)])
+    assert 0.035 < wrong < 0.065
 
 
 def test_intervals_of_one_value_say_nothing():
