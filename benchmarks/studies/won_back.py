@@ -2,9 +2,9 @@
 
     python -m benchmarks.studies.won_back nyuv2_128x96/table.csv --size 96,128 --steps 3000 --labels one --out runs/one
 
-*supervised*, *geometry* and *all* (supervised with all labels) are single trainings of that many steps, *rounds* is
-`nyuv2_rounds` with half of them for its teacher and half for its student. The stem and the first two stages of the
-encoder are frozen, last weights are measured on the test split, seen once and seen mirrored at scales 1 and 1.25.
+*supervised*, *geometry* and *all* (supervised with all labels) are single trainings of that many steps; *rounds* is
+`nyuv2_rounds`, whose seven trainings share them, *round* one teacher and one student. The stem and the first two stages
+of the encoder are frozen, last weights are measured, seen once and seen mirrored at scales 1 and 1.25.
 A seed draws the labels, the weights and the order. What is finished is passed over, what was interrupted goes on.
 """
 
@@ -23,7 +23,9 @@ from crosstask.rounds.layout import Layout
 from crosstask.training.run import Run
 
 FROZEN = "{encoder.stem: {frozen: true}, encoder.stages.0: {frozen: true}, encoder.stages.1: {frozen: true}}"
-METHODS = ("supervised", "geometry", "rounds", "all")
+METHODS = ("supervised", "geometry", "round", "rounds", "all")
+NETWORKS = {"round": (1, 1), "rounds": (3, 2)}
+"""How many networks each round but the last trains, and how many rounds follow the first."""
 VIEWS = {"once": (), "several": ("--flip", "--scales", "1,1.25")}
 BETTER = {"semantic": 1, "depth": -1, "normals": -1}
 
@@ -59,18 +61,20 @@ def main() -> None:
 def trained(arguments: argparse.Namespace, method: str, seed: int) -> Path:
     """The run of a method, trained to its end."""
     folder = arguments.out / f"{method}_{seed}"
-    rounds = method == "rounds"
-    run = Layout(folder).round(1) if rounds else folder
+    networks, rounds = NETWORKS.get(method, (1, 0))
+    run = Layout(folder).round(rounds) if rounds else folder
     if (folder / "finished").exists():
         return run
     size = f"[{arguments.size}]"
-    steps = arguments.steps // 2 if rounds else arguments.steps
+    steps = arguments.steps // (networks * rounds + 1)
     options = {
         "data.table": arguments.table, "data.size": size, "data.evaluation_size": size, "data.workers": 0,
         "data.labels": "full" if method == "all" else arguments.labels, "data.labels_seed": seed,
         "training.seed": seed, "training.iterations": steps, "training.evaluate_every": steps,
         "training.groups": FROZEN, "training.precision": "auto",
     }  # fmt: skip
+    if rounds:
+        options |= {"refine.networks": networks, "refine.rounds": rounds}
     if method in ("supervised", "all"):
         options["objectives.geometry.weight"] = 0
     command = "refine" if rounds else "train"
