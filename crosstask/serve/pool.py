@@ -23,6 +23,10 @@ _Result = TypeVar("_Result")
 _PAUSES = (0.1, 30.0)
 
 
+class Gone(Exception):
+    """A worker died before it had the whole request: another can be asked."""
+
+
 class Worker:
     """The server's end of a worker process.
 
@@ -60,9 +64,14 @@ class Worker:
         """Waits for the answer.
 
         Raises:
-            EOFError, OSError: the worker died.
+            Gone: the worker died before it had all of the message. Nothing else tells so at once: its end is known
+                only when it was buried.
+            EOFError, OSError: it died with the message.
         """
-        send(self.connection, message)
+        try:
+            send(self.connection, message)
+        except OSError as error:
+            raise Gone from error
         answer = receive(self.connection)
         if answer.head["number"] != message.head["number"]:
             raise EOFError("an answer to another request")
@@ -154,14 +163,25 @@ class Pool:
         Raises:
             Refusal: 503 none was free in time, or it died; 504 it took too long, and was ended; or what it says.
         """
-        worker = await self._free()
-        if await gone():
-            self._idle.put_nowait(worker)
-            raise left()
-        number = next(self._numbers)
+        answer = None
+        while answer is None:
+            worker = await self._free()
+            if await gone():
+                self._idle.put_nowait(worker)
+                raise left()
+            answer = await self._asked(worker, Message({**head, "number": next(self._numbers)}, body))
+        self._idle.put_nowait(worker)
+        if "error" in answer.head:
+            raise Refusal(answer.head["status"], **answer.head["error"])
+        return answer
+
+    async def _asked(self, worker: Worker, message: Message) -> Message | None:
+        """The answer of a worker; None where it died before it had the message."""
         try:
-            asking = self._thread(worker.ask, Message({**head, "number": number}, body))
-            answer = await asyncio.wait_for(asking, self.limits.seconds)
+            return await asyncio.wait_for(self._thread(worker.ask, message), self.limits.seconds)
+        except Gone:
+            worker.kill()
+            return None
         except TimeoutError:
             worker.kill()
             raise Refusal(
@@ -173,10 +193,6 @@ class Pool:
         except BaseException:
             worker.kill()
             raise
-        self._idle.put_nowait(worker)
-        if "error" in answer.head:
-            raise Refusal(answer.head["status"], **answer.head["error"])
-        return answer
 
     async def _free(self) -> Worker:
         try:

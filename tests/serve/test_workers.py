@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from crosstask.errors import UserError
+from crosstask.serve.pool import Worker
 from tests.serve.conftest import picture, serving, until
 from tests.serve.test_answers import agrees
 
@@ -46,6 +47,15 @@ def test_one_killed_while_idle_is_missed_by_nobody(one, model):
     os.kill(worker, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(worker)] if psutil.pid_exists(worker) else [], timeout=5)
     assert agrees(one.client.post("/predict", content=picture(7)).json(), picture(7), model)
+
+
+def test_one_that_is_dead_and_not_yet_buried_is_missed_by_nobody(one, model, monkeypatch):
+    until(lambda: one.pool.ready)
+    (worker,) = one.pids
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: worker not in one.pids)
+    monkeypatch.setattr(Worker, "alive", property(lambda self: True))  # as before the news arrives
+    assert agrees(one.client.post("/predict", content=picture(9)).json(), picture(9), model)
 
 
 def test_one_that_hangs_is_ended_in_time(one, model):
