@@ -18,7 +18,7 @@ from torch.nn import functional as nnf
 
 from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.table.table import read_table
-from crosstask.evaluation.inference import Inference
+from crosstask.evaluation.evaluate import evaluate
 from crosstask.trained import TrainedRun, load_run
 
 BATCH = 15
@@ -70,17 +70,10 @@ def take_anew(network: nn.Module, batches: Iterator[Tensor]) -> None:
     network.eval()
 
 
-@torch.inference_mode()
 def scores(run: TrainedRun, dataset: TableDataset) -> dict[str, float]:
     """The primary metrics, seen once."""
-    network = Inference(run.network.eval(), run.tasks)
-    metrics = {name: task.metric() for name, task in run.tasks.items()}
-    for index in range(len(dataset)):
-        sample = dataset[index]
-        raw = network(sample.image.as_subclass(Tensor)[None])
-        for name, metric in metrics.items():
-            metric.update(raw[name], sample.targets[name].as_subclass(Tensor)[None])
-    return {name: round(metric.compute()[metric.primary], 4) for name, metric in metrics.items()}
+    results = evaluate(run.predictor(), run.evaluation_batches(dataset), run.tasks)
+    return {name: round(task.score, 4) for name, task in results.tasks.items()}
 
 
 if __name__ == "__main__":

@@ -82,11 +82,8 @@ def compare(grid: Grid, measured: Sequence[Measured] | None = None) -> Compariso
 
 def _corrected(scores: list[Score]) -> list[Score]:
     """With p corrected for the number of comparisons by primary metrics."""
-    chosen = [index for index, row in enumerate(scores) if row.primary and row.difference is not None]
-    found = list(scores)
-    for index, p in zip(chosen, holm([each.p for i in chosen if (each := scores[i].difference)]), strict=True):
-        found[index] = replace(scores[index], corrected=p)
-    return found
+    p_values = [row.difference.p if row.primary and row.difference is not None else math.nan for row in scores]
+    return [replace(row, corrected=p) for row, p in zip(scores, holm(p_values), strict=True)]
 
 
 Runs = dict[int, Measured]
