@@ -76,8 +76,11 @@ def survey(
         DataError: no column is known to be a task, no image can be read, or a file is broken.
     """
     guessed, notes = infer_tasks(table)
+    if broken := [str(note) for note in notes if note.severity == "error"]:
+        raise DataError(f"{table.path}: {'; '.join(broken)}")
     if not guessed:
-        raise DataError(f"{table.path}: no column that a network could learn ({'; '.join(notes) or 'no labels'})")
+        reasons = "; ".join(map(str, notes)) or "no labels"
+        raise DataError(f"{table.path}: no column that a network could learn ({reasons})")
     wide = {name: _wide(task) for name, task in guessed.items()}
     splits = _splits(table)
     found = check(
@@ -102,7 +105,7 @@ def survey(
     return Survey(
         table=table,
         tasks=tasks,
-        notes=dict(_column(note) for note in notes),
+        notes={note.column: note.text for note in notes},
         counts={name: own[name][: tasks[name].channels] for name in own},
         typical={name: median for name, (_, median, _) in found.depths.items()},
         whole_numbers=frozenset(
@@ -174,11 +177,6 @@ def _size(table: Table, confined: bool) -> tuple[int, int]:
         raise DataError(f"{table.path}: none of its images can be read: check the column 'image'")
     heights, widths = zip(*sizes, strict=True)
     return sorted(heights)[len(heights) // 2], sorted(widths)[len(widths) // 2]
-
-
-def _column(note: str) -> tuple[str, str]:
-    name, _, why = note.removeprefix("column ").partition(": ")
-    return name, why
 
 
 def _options(findings: list[Any], tasks: Mapping[str, Task]) -> dict[str, dict[str, Any]]:

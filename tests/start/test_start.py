@@ -110,6 +110,13 @@ def test_why_files_cannot_be_read_is_said(tiny, tmp_path):
         started(path)
 
 
+def test_a_column_of_missing_files_is_not_left_out(tiny):
+    table = read_table(tiny)
+    gone = replace(table, rows=[{**row, "depth": "gone/1.png"} for row in table.rows])
+    with pytest.raises(DataError, match="column depth: not checked, 'gone/1\\.png' looks like a file but"):
+        survey(gone)
+
+
 def test_names_that_are_too_few_are_told_of(tiny, tmp_path):
     written = write_table(read_table(tiny), tmp_path / "t.csv")
     (tmp_path / "classes.json").write_text(json.dumps({"semantic": ["floor", "wall"]}))

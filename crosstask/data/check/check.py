@@ -54,7 +54,7 @@ def check(
     findings: list[Finding] = []
     if tasks is None:
         tasks, notes = infer_tasks(table)
-        findings += [Finding("info", "", note) for note in notes]
+        findings += [Finding(note.severity, "", str(note)) for note in notes]
     tally = Tally(table, tasks, readers)
     for index, facts in enumerate(inspect(table, tasks, engine, confined, readers, images)):
         tally.add(index, facts)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from crosstask.data.decode.files import load_label
 from crosstask.data.table.class_lists import ONLY, class_lists
+from crosstask.data.table.places import FILES
 from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT, Table
 from crosstask.errors import DataError
 from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Segmentation, Tagging, Task
@@ -26,11 +27,33 @@ _IDS = 255
 _MANY = 50
 
 
-def infer_tasks(table: Table) -> tuple[dict[str, Task], list[str]]:
+@dataclass(frozen=True)
+class Note:
+    """What a column was taken for, or why that could not be told.
+
+    Attributes:
+        column: its name.
+        text: the reason, after the name of the column.
+        severity: "error" where none of its files can be read, "info" else.
+    """
+
+    column: str
+    text: str
+    severity: str = "info"
+
+    def __str__(self) -> str:
+        return f"column {self.column}: {self.text}"
+
+
+Guess = tuple[Task | None, str]
+"""A task and why, or None and why not."""
+
+
+def infer_tasks(table: Table) -> tuple[dict[str, Task], list[Note]]:
     """Guess the kind of each column that is not reserved; names of classes are taken from lists beside the table.
 
     Returns:
-        The tasks by column, and a line for each column that says what it was taken for and why, or that it could not be
+        The tasks by column, and a note for each column that says what it was taken for and why, or that it could not be
         told.
     """
     tasks: dict[str, Task] = {}
@@ -40,22 +63,26 @@ def infer_tasks(table: Table) -> tuple[dict[str, Task], list[str]]:
     for column in table.columns:
         if column in RESERVED or column.endswith((WEIGHT, SOURCE)):
             continue
-        cells = [row[column] for row in table.rows if row.get(column)]
-        if not cells:
-            notes.append(f"column {column}: blank in every row, passed over")
+        rows = [index for index, row in enumerate(table.rows) if row.get(column)]
+        if not rows:
+            notes.append(Note(column, "blank in every row, passed over"))
+            continue
+        cells = [table.rows[row][column] for row in rows]
+        if (fault := _unreadable(table, column, rows) if column in files else _missing(cells)) is not None:
+            notes.append(Note(column, f"not checked, {fault}", "error"))
             continue
         most = max(_IDS, len(listed.get(column, listed.get(ONLY, ()))) - 1)
-        task, why = _from_files(table, column, cells, most) if column in files else _from_text(column, cells)
+        task, why = _from_files(table, column, rows, most) if column in files else _from_text(column, cells)
         if task is None:
-            notes.append(f"column {column}: not checked, {why}: give a recipe that says what it is")
-        else:
-            tasks[column] = task
-            notes.append(f"column {column}: taken for {task.kind}, {why}")
+            notes.append(Note(column, f"not checked, {why}: give a recipe that says what it is"))
+            continue
+        tasks[column] = task
+        notes.append(Note(column, f"taken for {task.kind}, {why}"))
     _name(tasks, notes, listed)
     return tasks, notes
 
 
-def _name(tasks: dict[str, Task], notes: list[str], listed: dict[str, list[str]]) -> None:
+def _name(tasks: dict[str, Task], notes: list[Note], listed: dict[str, list[str]]) -> None:
     """Give tasks the names that are listed for them; those of no named column are of the only segmentation there is."""
     maps = [column for column, task in tasks.items() if isinstance(task, Segmentation)]
     if ONLY in listed:
@@ -67,42 +94,53 @@ def _name(tasks: dict[str, Task], notes: list[str], listed: dict[str, list[str]]
             continue
         numbered = all(map(str.isdecimal, task.classes))
         if (numbered and task.channels > len(names)) or not (numbered or set(task.classes) <= set(names)):
-            notes.append(f"column {column}: the {len(names)} names listed beside the table do not fit its labels")
+            notes.append(Note(column, f"the {len(names)} names listed beside the table do not fit its labels"))
             continue
         try:
             tasks[column] = type(task)(column, classes=names)
         except ValueError as error:
-            notes.append(f"column {column}: the names listed beside the table cannot be used: {error}")
+            notes.append(Note(column, f"the names listed beside the table cannot be used: {error}"))
 
 
-def _spread(cells: Sequence[str], count: int) -> list[str]:
-    """At most ``count`` of the cells, evenly spread."""
-    return [cells[i * len(cells) // count] for i in range(count)] if len(cells) > count else list(cells)
+def _spread(rows: Sequence[int], count: int) -> list[int]:
+    """At most ``count`` of the rows, evenly spread."""
+    return [rows[i * len(rows) // count] for i in range(count)] if len(rows) > count else list(rows)
 
 
-def _arrays(table: Table, cells: Sequence[str]) -> list[np.ndarray]:
+def _arrays(table: Table, column: str, rows: Sequence[int]) -> list[np.ndarray]:
+    """What the files hold that can be read."""
     found = []
-    for cell in cells:
+    for row in rows:
         try:
-            found.append(load_label(Path(os.path.abspath(table.folder / cell))))
+            found.append(load_label(table.resolve(row, column)))
         except DataError:
             continue
     return found
 
 
-def _refusal(table: Table, cell: str) -> str:
-    try:
-        load_label(Path(os.path.abspath(table.folder / cell)))
-    except DataError as error:
-        return str(error)
-    return "they are empty"
+def _unreadable(table: Table, column: str, rows: Sequence[int]) -> str | None:
+    """Why none of the first files can be read; None where one can."""
+    refused = ""
+    for row in _spread(rows, 5):
+        try:
+            load_label(table.resolve(row, column))
+        except DataError as error:
+            refused = refused or str(error)
+        else:
+            return None
+    return f"none of its first files can be read ({refused})"
 
 
-def _from_files(table: Table, column: str, cells: Sequence[str], most: int) -> tuple[Task | None, str]:
-    first_cells = _spread(cells, 5)
-    arrays = _arrays(table, first_cells)
-    if not arrays:
-        return None, f"none of its first files can be read ({_refusal(table, first_cells[0])})"
+def _missing(cells: Sequence[str]) -> str | None:
+    """What says that cells name files, of which none is there; None where they are words or numbers."""
+    texts = [cell for cell in map(str, cells[:20]) if cell not in BLANKS]
+    if not texts or not all(os.path.splitext(cell)[1].lower() in FILES for cell in texts):
+        return None
+    return f"{texts[0]!r} looks like a file but is not there: check the path, it is relative to the table's folder"
+
+
+def _from_files(table: Table, column: str, rows: Sequence[int], most: int) -> Guess:
+    arrays = _arrays(table, column, _spread(rows, 5))
     first = arrays[0]
     layout = f"{first.dtype} files of shape {first.shape}"
     planes = first.ndim == 2 or 1 in (first.shape[0], first.shape[-1])
@@ -125,14 +163,14 @@ def _from_files(table: Table, column: str, cells: Sequence[str], most: int) -> t
     levels = set(np.unique(np.concatenate([np.unique(array) for array in arrays])).tolist())
     if levels <= {0, 255}:
         return Saliency(column), f"{layout} of 0 and 255"
-    return _segmentation(table, column, cells, most)
+    return _segmentation(table, column, rows, most)
 
 
-def _segmentation(table: Table, column: str, cells: Sequence[str], most: int) -> tuple[Task | None, str]:
+def _segmentation(table: Table, column: str, rows: Sequence[int], most: int) -> Guess:
     highest = -1
-    sample = _spread(cells, _FILES)
-    for cell in sample:
-        for array in _arrays(table, [cell]):
+    sample = _spread(rows, _FILES)
+    for row in sample:
+        for array in _arrays(table, column, [row]):
             ids = array[(array != 255) & (array == array)]
             highest = max(highest, int(ids.max())) if ids.size else highest
     if highest < 0:
@@ -142,7 +180,7 @@ def _segmentation(table: Table, column: str, cells: Sequence[str], most: int) ->
     return Segmentation(column, classes=highest + 1), f"ids 0 to {highest} in {len(sample)} files, 255 unknown"
 
 
-def _from_text(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
+def _from_text(column: str, cells: Sequence[str]) -> Guess:
     marks = sorted({str(cell) for cell in cells if str(cell).lower() in MARKS})
     cells = [cell for cell in cells if cell not in BLANKS and cell not in marks]
     if not cells:
@@ -157,8 +195,8 @@ def _from_text(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
     return task, f"{why}; {', '.join(map(repr, marks))} taken for no label"
 
 
-def _from_words(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
-    if any("/" in cell or os.path.splitext(cell)[1] in (".png", ".jpg", ".npy") for cell in map(str, cells[:20])):
+def _from_words(column: str, cells: Sequence[str]) -> Guess:
+    if any("/" in cell or os.path.splitext(cell)[1].lower() in FILES for cell in map(str, cells[:20])):
         return None, f"{cells[0]!r} looks like a file but is not there"
     say = f"{cells[0][:40]!r} say"
     if all(isinstance(value_of(cell), dict) for cell in cells):
@@ -202,7 +240,7 @@ def _parts(cell: str) -> list[str]:
     return [part.strip() for part in str(cell).split(";")]
 
 
-def _from_mappings(column: str, values: Sequence[dict[str, Any]], say: str) -> tuple[Task | None, str]:
+def _from_mappings(column: str, values: Sequence[dict[str, Any]], say: str) -> Guess:
     names = list(dict.fromkeys(name for value in values for name in value))
     known = {number(part) for value in values for part in value.values() if not isinstance(part, (list, dict))}
     if {each for each in known if each == each} <= {0.0, 1.0}:

@@ -146,6 +146,27 @@ def test_files_are_told_apart(tmp_path, column, array, kind):
     assert [task.kind for task in guessed.values()] == ([kind] if kind else [])
 
 
+def test_paths_of_windows_are_told_apart_like_others(table):
+    rows = [{**row, "semantic": f".\\{row['semantic']}"} for row in table.rows if row.get("semantic")]
+    guessed, _ = infer_tasks(Table(table.path, table.columns, rows))
+    assert guessed["semantic"].kind == "segmentation"
+
+
+@pytest.mark.parametrize("cell", ["gone/1.png", "gone\\1.PNG", "gone.npy"])
+def test_label_files_that_are_all_missing_are_an_error(table, cell):
+    rows = [{**row, "depth": cell} for row in table.rows]
+    report = check(Table(table.path, table.columns, rows))
+    assert len(report.errors) == 1
+    assert repr(cell) in report.errors[0].message
+
+
+def test_label_files_that_are_all_broken_are_an_error(table):
+    (table.folder / "broken.png").write_bytes(b"no image")
+    report = check(Table(table.path, table.columns, [{**row, "depth": "broken.png"} for row in table.rows]))
+    assert len(report.errors) == 1
+    assert "broken.png" in report.errors[0].message
+
+
 def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:120])
 
