@@ -95,7 +95,7 @@ def measured(run: Path, out: Path, split: str, views: str) -> Scores:
         with contextlib.redirect_stdout(text):
             if crosstask(["eval", str(run), "--weights", "last", "--split", split, "--json", "--quiet", *VIEWS[views]]):
                 raise SystemExit(f"{run}: cannot be measured")
-        tasks = json.loads(text.getvalue())["tasks"]
+        tasks = json.loads(text.getvalue())["results"]["tasks"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({name: each["numbers"][each["primary"]]["value"] for name, each in tasks.items()}))
     return json.loads(path.read_text())
