@@ -34,10 +34,10 @@ Cosines = dict[tuple[str, str, str], float]
 """By method, task and place."""
 
 
-def cosines(grid: Grid, batches: int) -> tuple[Cosines, Cosines]:
-    """Mean cosines over the seeds of the grid, and what is left of them without the control."""
+def cosines(grid: Grid, names: set[str], batches: int) -> tuple[Cosines, Cosines]:
+    """Mean cosines of the named methods over the seeds of the grid, and what is left of them without the control."""
     found: dict[tuple[str, str, str], list[tuple[float, float]]] = defaultdict(list)
-    methods = {name: each for name, each in grid.methods.items() if name != SUPERVISED and not each.single}
+    methods = {name: grid.methods[name] for name in sorted(names)}
     for cell in grid.cells:
         if cell.method != SUPERVISED or cell.labels in FULL:
             continue
@@ -91,7 +91,8 @@ def main() -> None:
     blocks: dict[str, list[list[list[tuple[float, float]]]]] = defaultdict(list)
     for folder in arguments.folders:
         grid = Grid.load(folder)
-        gained, (whole, excess) = gains(grid), cosines(grid, arguments.batches)
+        gained = gains(grid)
+        whole, excess = cosines(grid, {method for method, _ in gained}, arguments.batches)
         print(f"\n{folder}, seeds {sorted({cell.seed for cell in grid.cells})}, {arguments.batches} batches")
         tasks = list(dict.fromkeys(task for _, task in gained))
         for place in ("predictions", "weights"):

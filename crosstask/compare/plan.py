@@ -10,7 +10,7 @@ from crosstask.compare.cell import finished
 from crosstask.compare.grid import Cell, Recipes
 from crosstask.compare.pool import Job
 from crosstask.entries import SUPERVISED
-from crosstask.errors import DataError
+from crosstask.errors import DataError, RecipeError
 from crosstask.splits import Splits, load_splits
 from crosstask.training.fingerprint import FILE, changed_tables, digests
 from crosstask.training.run import Run
@@ -59,13 +59,19 @@ def states(recipes: Recipes, cells: Sequence[Cell]) -> list[dict[str, str]]:
 
 
 def check(recipes: Recipes, cells: Sequence[Cell], writes: bool = True) -> None:
-    """Read the data as every setting and seed has it, and write down (where it ``writes``) which labels the runs of
-    single tasks get.
+    """Build what every method trains, read the data as every setting and seed has it, and write down (where it
+    ``writes``) which labels the runs of single tasks get.
 
     Raises:
         DataError: the data cannot be used, or has no test split.
-        RecipeError: a label setting is not valid.
+        RecipeError: a method cannot be built, or a label setting is not valid.
     """
+    for cell in {cell.method: cell for cell in cells}.values():
+        for task in recipes.grid.runs(cell, recipes.tasks):
+            try:
+                recipes.of(cell, task).rehearse()
+            except RecipeError as error:
+                raise RecipeError(f"{recipes.grid.methods[cell.method].entry}: {error}") from error
     for labels, seed in dict.fromkeys((cell.labels, cell.seed) for cell in cells):
         recipe = recipes.of(Cell(SUPERVISED, labels, seed))
         splits = load_splits(recipe.data, recipe.tasks())

@@ -156,6 +156,16 @@ class Recipe:
         learner.freeze(self.training.groups or {})
         return learner
 
+    def rehearse(self) -> None:
+        """Build network, objectives and balancer and drop them: what cannot be built is said before hours of other
+        trainings. No pretrained weights are fetched, no data are read.
+
+        Raises:
+            RecipeError: one line naming the key, the value found and what would be valid.
+        """
+        tasks = self.tasks()
+        self.learner(tasks, self.network(tasks, trained=True))
+
     def _build(self, registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:
         cls: type
         with self.named():

@@ -31,8 +31,8 @@ class Refinement(Rounds):
     def __init__(self, recipe: Recipe, layout: Layout, means: Means) -> None:
         super().__init__(recipe, layout, means)
         self.roles = Roles.of(recipe.tasks())
-        classifier_recipe(recipe, self.roles, layout.table)
-        round_recipe(recipe, self.roles, layout.labels(0), self._before(0))
+        classifier_recipe(recipe, self.roles, layout.table).rehearse()
+        round_recipe(recipe, self.roles, layout.labels(0), self._before(0)).rehearse()
         self.source = self._source()
         if self.options.saliency_from is not None and "saliency" not in self.record.done:
             saliency_model(self.options.saliency_from, self.device, recipe.trust)

@@ -36,8 +36,8 @@ class TeacherRounds(Rounds):
         super().__init__(recipe, layout, means)
         self.tasks = recipe.tasks()
         self.choice = Choice.of(recipe, self.tasks)
-        given_recipe(recipe, layout.table)
-        student_recipe(recipe, layout.labels(1), None)
+        given_recipe(recipe, layout.table).rehearse()
+        student_recipe(recipe, layout.labels(1), None).rehearse()
 
     @override
     def take(self) -> str:

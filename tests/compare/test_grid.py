@@ -121,6 +121,14 @@ def test_data_without_a_test_split_cannot_be_compared_on(data, tmp_path):
         check(made, made.grid.cells)
 
 
+def test_a_method_that_cannot_be_built_is_told_before_anything_is_trained(data, tmp_path):
+    patch = tmp_path / "teacher.yaml"
+    patch.write_text("objectives: {supervised: {}, mean_teacher: {only: [depth, poses]}}")
+    made = recipes(data, tmp_path / "out", f"pairwise,{patch}")
+    with pytest.raises(RecipeError, match=r"teacher\.yaml: objectives\.mean_teacher\.only: there is no task 'poses'"):
+        check(made, made.grid.cells, writes=False)
+
+
 def test_one_device_per_run(data, tmp_path):
     with pytest.raises(RecipeError, match=r"training\.devices"):
         recipes(data, tmp_path, overrides=["--training.devices", "2"])

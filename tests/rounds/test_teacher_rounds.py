@@ -114,6 +114,7 @@ def test_what_cannot_be_is_said(folder, tmp_path, capsys):
         (("--refine.teachers.normals", "somewhere/no-model"), "no pipeline of transformers gives normals"),
         (("--refine.teachers.depth", "{modle: x}"), "expected a name"),
         (("--refine.keep", "[0]"), "refine.keep"),
+        (("--refine.student", "{objectives: {mean_teacher: {only: [poses]}}}"), "there is no task 'poses'"),
     ):
         assert run("refine", recipe, "--out", tmp_path / "x", "--quiet", "--training.iterations", 1, *typed) == 2
         assert said in capsys.readouterr().err
