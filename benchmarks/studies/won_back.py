@@ -14,11 +14,12 @@ import argparse
 import contextlib
 import io
 import json
+from math import isnan
 from pathlib import Path
 from statistics import mean, stdev
 
 from crosstask.cli import main as crosstask
-from crosstask.compare.statistics import holm, p_value, recovered, t_interval
+from crosstask.compare.statistics import Interval, holm, p_value, recovered, t_interval
 from crosstask.rounds.layout import Layout
 from crosstask.training.run import Run
 
@@ -114,16 +115,22 @@ def rows(methods: dict[str, dict[int, Scores]]) -> list[str]:
                 lines.append("| " + " | ".join([*cells, "", "", ""]) + " |")
                 continue
             gains = [values[seed] - base[seed][task] for seed in values]
-            low, high = t_interval(gains)
             won = ""
             if method != "all" and "all" in methods:
                 gaps = [better * (methods["all"][seed][task] - base[seed][task]) for seed in values]
                 share = recovered([better * gain for gain in gains], gaps)
-                won = f"{share.fraction:.0%} ({share.interval.low:.0%} to {share.interval.high:.0%})"
-            compared.append((cells, f"{mean(gains):+.3g} ({low:+.3g} to {high:+.3g})", p_value(gains), won))
+                won = between(share.fraction, share.interval, ".0%")
+            compared.append((cells, between(mean(gains), t_interval(gains), "+.3g"), p_value(gains), won))
     for (cells, gain, _, won), p in zip(compared, holm([each[2] for each in compared]), strict=True):
-        lines.append("| " + " | ".join([*cells, gain, f"{p:.2g}", won]) + " |")
+        lines.append("| " + " | ".join([*cells, gain, "" if isnan(p) else f"{p:.2g}", won]) + " |")
     return lines
+
+
+def between(value: float, interval: Interval, form: str) -> str:
+    """A number and its interval, which one seed has none of; nothing where there is no number."""
+    if isnan(value):
+        return ""
+    return f"{value:{form}}" + ("" if isnan(interval.low) else f" ({interval.low:{form}} to {interval.high:{form}})")
 
 
 def spread(values: list[float]) -> str:
