@@ -67,12 +67,12 @@ def infer_tasks(table: Table) -> tuple[dict[str, Task], list[Note]]:
         if not rows:
             notes.append(Note(column, "blank in every row, passed over"))
             continue
-        cells = [table.rows[row][column] for row in rows]
-        if (fault := _unreadable(table, column, rows) if column in files else _missing(cells)) is not None:
-            notes.append(Note(column, f"not checked, {fault}", "error"))
-            continue
         most = max(_IDS, len(listed.get(column, listed.get(ONLY, ()))) - 1)
-        task, why = _from_files(table, column, rows, most) if column in files else _from_text(column, cells)
+        try:
+            task, why = _from_files(table, column, rows, most) if column in files else _from_cells(table, column, rows)
+        except DataError as error:
+            notes.append(Note(column, f"not checked, {error}", "error"))
+            continue
         if task is None:
             notes.append(Note(column, f"not checked, {why}: give a recipe that says what it is"))
             continue
@@ -118,29 +118,19 @@ def _arrays(table: Table, column: str, rows: Sequence[int]) -> list[np.ndarray]:
     return found
 
 
-def _unreadable(table: Table, column: str, rows: Sequence[int]) -> str | None:
-    """Why none of the first files can be read; None where one can."""
-    refused = ""
-    for row in _spread(rows, 5):
-        try:
-            load_label(table.resolve(row, column))
-        except DataError as error:
-            refused = refused or str(error)
-        else:
-            return None
-    return f"none of its first files can be read ({refused})"
-
-
-def _missing(cells: Sequence[str]) -> str | None:
-    """What says that cells name files, of which none is there; None where they are words or numbers."""
-    texts = [cell for cell in map(str, cells[:20]) if cell not in BLANKS]
-    if not texts or not all(os.path.splitext(cell)[1].lower() in FILES for cell in texts):
-        return None
-    return f"{texts[0]!r} looks like a file but is not there: check the path, it is relative to the table's folder"
+def _refusal(table: Table, column: str, row: int) -> str:
+    try:
+        load_label(table.resolve(row, column))
+    except DataError as error:
+        return str(error)
+    return "they are empty"
 
 
 def _from_files(table: Table, column: str, rows: Sequence[int], most: int) -> Guess:
-    arrays = _arrays(table, column, _spread(rows, 5))
+    first_rows = _spread(rows, 5)
+    arrays = _arrays(table, column, first_rows)
+    if not arrays:
+        raise DataError(f"none of its first files can be read ({_refusal(table, column, first_rows[0])})")
     first = arrays[0]
     layout = f"{first.dtype} files of shape {first.shape}"
     planes = first.ndim == 2 or 1 in (first.shape[0], first.shape[-1])
@@ -178,6 +168,22 @@ def _segmentation(table: Table, column: str, rows: Sequence[int], most: int) -> 
     if highest > most:
         return None, f"ids up to {highest} are too many for classes"
     return Segmentation(column, classes=highest + 1), f"ids 0 to {highest} in {len(sample)} files, 255 unknown"
+
+
+def _from_cells(table: Table, column: str, rows: Sequence[int]) -> Guess:
+    """A guess from words and numbers.
+
+    Raises:
+        DataError: they name files, none of which is there. A copy of the image's own name is no label.
+    """
+    named = [(row, cell) for row in rows[:20] if (cell := str(table.rows[row][column])) not in BLANKS]
+    files = [os.path.splitext(cell)[1].lower() in FILES for _, cell in named]
+    if named and all(files) and any(cell != os.path.basename(table.rows[row]["image"]) for row, cell in named):
+        raise DataError(
+            f"{named[0][1]!r} looks like a file but is not there: check the path, it is relative to the table's folder,"
+            " or leave the column out if it is no label"
+        )
+    return _from_text(column, [table.rows[row][column] for row in rows])
 
 
 def _from_text(column: str, cells: Sequence[str]) -> Guess:

@@ -160,6 +160,12 @@ def test_label_files_that_are_all_missing_are_an_error(table, cell):
     assert repr(cell) in report.errors[0].message
 
 
+def test_a_copy_of_the_names_of_the_images_is_no_missing_label(table):
+    rows = [{"image": f"../{row['image']}", "original": row["image"]} for row in table.rows]
+    _, notes = infer_tasks(Table(table.folder / "below" / "t.csv", ("image", "original"), rows))
+    assert [note.severity for note in notes] == ["info"]
+
+
 def test_label_files_that_are_all_broken_are_an_error(table):
     (table.folder / "broken.png").write_bytes(b"no image")
     report = check(Table(table.path, table.columns, [{**row, "depth": "broken.png"} for row in table.rows]))
