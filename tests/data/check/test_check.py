@@ -106,64 +106,12 @@ def test_tasks_are_guessed(table):
     assert check(table).errors == []
 
 
-@pytest.mark.parametrize(
-    ("column", "cells", "kind", "channels"),
-    [
-        ("a", ["0.1;0.2", ";0.4", "-1;3"], "scalars", 2),
-        ("a", ["0.5", "0.75", ""], "scalars", 1),
-        ("a", ["3", "1", "0"], "category", 4),
-        ("a", ["3;1", "1", "0"], "tags", 4),
-        ("a", ["cat;?dog", "-"], "tags", 2),
-        ("a", ["light blue", "red"], "category", 2),
-        ("a", ["gone/1.png", "gone/2.png"], None, 0),
-        ("a", ["", ""], None, 0),
-    ],
-)
-def test_text_is_told_apart(tmp_path, column, cells, kind, channels):
-    rows = [{"image": f"{i}.jpg", column: cell} for i, cell in enumerate(cells)]
-    guessed, notes = infer_tasks(Table(tmp_path / "t.csv", ("image", column), rows))
-    assert len(notes) == 1
-    if kind is None:
-        assert guessed == {}
-    else:
-        assert (guessed[column].kind, guessed[column].channels) == (kind, channels)
-
-
-@pytest.mark.parametrize(
-    ("column", "array", "kind"),
-    [
-        ("anything", np.full(SIZE, 4000, np.uint16), "depth"),
-        ("depth_8", np.full(SIZE, 40, np.uint8), "depth"),
-        ("disparity", np.full(SIZE, 4000, np.uint16), "disparity"),
-        ("mask", np.eye(*SIZE, dtype=np.uint8) * 255, "saliency"),
-        ("mask", np.eye(*SIZE, dtype=np.uint8), "segmentation"),
-        ("colours", np.zeros((*SIZE, 3), np.uint8), None),
-    ],
-)
-def test_files_are_told_apart(tmp_path, column, array, kind):
-    rows = [{"image": "1.jpg", column: save(tmp_path / "l.png", array)}]
-    guessed, _ = infer_tasks(Table(tmp_path / "t.csv", ("image", column), rows))
-    assert [task.kind for task in guessed.values()] == ([kind] if kind else [])
-
-
-def test_paths_of_windows_are_told_apart_like_others(table):
-    rows = [{**row, "semantic": f".\\{row['semantic']}"} for row in table.rows if row.get("semantic")]
-    guessed, _ = infer_tasks(Table(table.path, table.columns, rows))
-    assert guessed["semantic"].kind == "segmentation"
-
-
 @pytest.mark.parametrize("cell", ["gone/1.png", "gone\\1.PNG", "gone.npy"])
 def test_label_files_that_are_all_missing_are_an_error(table, cell):
     rows = [{**row, "depth": cell} for row in table.rows]
     report = check(Table(table.path, table.columns, rows))
     assert len(report.errors) == 1
     assert repr(cell) in report.errors[0].message
-
-
-def test_a_copy_of_the_names_of_the_images_is_no_missing_label(table):
-    rows = [{"image": f"../{row['image']}", "original": row["image"]} for row in table.rows]
-    _, notes = infer_tasks(Table(table.folder / "below" / "t.csv", ("image", "original"), rows))
-    assert [note.severity for note in notes] == ["info"]
 
 
 def test_label_files_that_are_all_broken_are_an_error(table):

@@ -1,0 +1,97 @@
+"""Kinds of columns guessed from words and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from PIL import Image
+
+from crosstask.data.table.infer import infer_tasks
+from crosstask.data.table.table import Table
+from crosstask.remote import fetch
+
+SIZE = (48, 64)
+MASK = np.eye(*SIZE, dtype=np.uint8) * 2
+
+
+def save(path: Path, array: np.ndarray) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+    return path.name
+
+
+def guess(folder: Path, cells: list[str]):
+    """What a column `a` with these cells is taken for."""
+    rows = [{"image": f"{i}.jpg", "a": cell} for i, cell in enumerate(cells)]
+    return infer_tasks(Table(folder / "t.csv", ("image", "a"), rows))
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "channels"),
+    [
+        (["0.1;0.2", ";0.4", "-1;3"], "scalars", 2),
+        (["0.5", "0.75", ""], "scalars", 1),
+        (["3", "1", "0"], "category", 4),
+        (["3;1", "1", "0"], "tags", 4),
+        (["cat;?dog", "-"], "tags", 2),
+        (["light blue", "red"], "category", 2),
+        (["gone/1.png", "gone/2.png"], None, 0),
+        (["", ""], None, 0),
+    ],
+)
+def test_text_is_told_apart(tmp_path, cells, kind, channels):
+    guessed, notes = guess(tmp_path, cells)
+    assert len(notes) == 1
+    if kind is None:
+        assert guessed == {}
+    else:
+        assert (guessed["a"].kind, guessed["a"].channels) == (kind, channels)
+
+
+@pytest.mark.parametrize(
+    ("column", "array", "kind"),
+    [
+        ("anything", np.full(SIZE, 4000, np.uint16), "depth"),
+        ("depth_8", np.full(SIZE, 40, np.uint8), "depth"),
+        ("disparity", np.full(SIZE, 4000, np.uint16), "disparity"),
+        ("mask", np.eye(*SIZE, dtype=np.uint8) * 255, "saliency"),
+        ("mask", np.eye(*SIZE, dtype=np.uint8), "segmentation"),
+        ("colours", np.zeros((*SIZE, 3), np.uint8), None),
+    ],
+)
+def test_files_are_told_apart(tmp_path, column, array, kind):
+    rows = [{"image": "1.jpg", column: save(tmp_path / "l.png", array)}]
+    guessed, _ = infer_tasks(Table(tmp_path / "t.csv", ("image", column), rows))
+    assert [task.kind for task in guessed.values()] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize("cell", [".\\masks\\0.png", "masks\\0.PNG", "masks/0.png"])
+def test_paths_are_followed_however_they_are_written(tmp_path, cell):
+    save(tmp_path / "masks" / "0.png", MASK)
+    (tmp_path / "masks" / "0.PNG").write_bytes((tmp_path / "masks" / "0.png").read_bytes())
+    guessed, _ = guess(tmp_path, [cell, ""])
+    assert (guessed["a"].kind, guessed["a"].channels) == ("segmentation", 3)
+
+
+def test_urls_are_followed_and_what_is_gone_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSTASK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(fetch, "WAIT", 0.001)
+    save(tmp_path / "0.png", MASK)
+    store = fsspec.filesystem("memory")
+    store.pipe("/masks/0.png", (tmp_path / "0.png").read_bytes())
+    guessed, _ = guess(tmp_path, ["memory://masks/0.png"])
+    assert (guessed["a"].kind, guessed["a"].channels) == ("segmentation", 3)
+    store.rm("/masks", recursive=True)
+    guessed, notes = guess(tmp_path, ["memory://masks/1.png"])
+    assert not guessed
+    assert [note.severity for note in notes] == ["error"]
+    assert "memory://masks/1.png" in notes[0].text
+
+
+def test_a_copy_of_the_names_of_the_images_is_no_missing_label(tmp_path):
+    rows = [{"image": f"../{i}.png", "original": f"{i}.png"} for i in range(3)]
+    _, notes = infer_tasks(Table(tmp_path / "below" / "t.csv", ("image", "original"), rows))
+    assert [note.severity for note in notes] == ["info"]
