@@ -27,8 +27,10 @@ class RefineOptions:
         folds: for ``labels``: parts the images are cut into, for predictions of missing labels by networks that have
             seen none of the image's; 0 to learn to read from images with several labels alone.
         keep: of each class, the surest part that is kept, round by round; the last one for all that follow.
-        student: what the recipe of the runs on pseudo-labels does differently, {training: {epochs: 100}} say.
-        start: whether such a run starts as the recipe says (recipe) or from the run before (last).
+        student: what the recipe of the runs on pseudo-labels does differently, {training: {epochs: 100}} say; with
+            {network: {encoder: resnet18}, data: {size: [96, 128]}} a large network that sees more teaches a small one.
+        start: whether such a run starts as the recipe says (recipe) or from the run before (last; as the recipe says
+            too where that is of another network).
         rounds: how often the images are labelled anew after round 0, each time with a training behind it.
         stop: the rounds end when no larger part of the pixels than this changes its pseudo-label.
         tasks: the tasks the rounds train, the segmentation among them; all of the recipe where null.

@@ -36,8 +36,10 @@ class TeacherRounds(Rounds):
         super().__init__(recipe, layout, means)
         self.tasks = recipe.tasks()
         self.choice = Choice.of(recipe, self.tasks)
+        student = student_recipe(recipe, layout.labels(1), None)
+        self.alike = student.sections["network"] == recipe.sections["network"]
         given_recipe(recipe, layout.table).rehearse()
-        student_recipe(recipe, layout.labels(1), None).rehearse()
+        student.rehearse()
 
     @override
     def take(self) -> str:
@@ -149,7 +151,8 @@ class TeacherRounds(Rounds):
         self._fit(recipe, number, network)
 
     def _start(self, number: int, network: int) -> Path | None:
-        there = self.options.start == "last" and (number > 1 or self.choice.own)
+        """The run whose weights a student goes on with: None where there is none, or one of another network."""
+        there = self.options.start == "last" and (number > 1 or (self.choice.own and self.alike))
         return self.layout.round(number - 1, network) if there else None
 
 

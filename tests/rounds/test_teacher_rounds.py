@@ -77,6 +77,20 @@ def test_several_networks_of_a_round_teach_together(folder, capsys):
     assert "10 optimiser steps in all, of 5 trainings" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("start", ["recipe", "last"])
+def test_a_student_may_be_another_network_and_see_smaller_images(folder, start):
+    out = folder / f"smaller_{start}"
+    student = "{network: {encoder_options: {width: 8}}, data: {size: [24, 36]}}"
+    typed = ("--refine.student", student, "--refine.start", start, "--rounds", 2, "--training.iterations", 1)
+    assert run("refine", folder / "recipe.yaml", "--out", out, "--device", "cpu", "--quiet", *typed) == 0
+    rounds = [load_run(out / f"round_{number}") for number in range(3)]
+    assert [each.recipe.sections["network"]["encoder_options"]["width"] for each in rounds] == [4, 8, 8]
+    assert [list(each.recipe.data.size) for each in rounds] == [[32, 48], [24, 36], [24, 36]]
+    starts = [each.recipe.training.start_from for each in rounds]
+    assert starts[:2] == [None, None]
+    assert (starts[2] is not None) == (start == "last")
+
+
 def test_students_start_as_the_recipe_says_and_see_strong_views(folder):
     recipe = Recipe.load(folder / "out" / "round_2" / "recipe.yaml")
     assert recipe.training.start_from is None
