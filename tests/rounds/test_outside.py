@@ -11,8 +11,8 @@ from crosstask.data.sample import Sample
 from crosstask.data.table.table import read_table, write_table
 from crosstask.errors import RecipeError
 from crosstask.rounds.teachers.affine import Pair, fit
+from crosstask.rounds.teachers.agreement import held_out
 from crosstask.rounds.teachers.models import ask_model
-from crosstask.rounds.teachers.outside import _held_out
 from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
 from tests.tiny import write_recipe, write_tiny
 
@@ -142,7 +142,7 @@ def test_each_camera_with_enough_images_has_a_fit_of_its_own():
 
 def test_the_space_the_model_is_right_in_agrees_best():
     compared = [(pair.camera, pair.said[None, None], pair.known[None]) for pair in scenes(8)]
-    weights = {space: float(_held_out(Depth("d"), compared, space)) for space in ("inverse", "depth", "log")}
+    weights = {space: float(held_out(Depth("d"), compared, space)) for space in ("inverse", "depth", "log")}
     assert max(weights, key=weights.get) == "inverse"
     assert weights["inverse"] > 0.9 > weights["depth"]
 
@@ -150,7 +150,7 @@ def test_the_space_the_model_is_right_in_agrees_best():
 def test_classes_are_trusted_as_far_as_they_are_right():
     target = torch.tensor([0, 0, 1, 1, -1])
     said = torch.nn.functional.one_hot(torch.tensor([0, 0, 0, 1, 1]), 3).T[None].float()
-    weight = _held_out(Segmentation("s", classes=3), [("", said, target)] * 4, None)
+    weight = held_out(Segmentation("s", classes=3), [("", said, target)] * 4, None)
     torch.testing.assert_close(weight, torch.tensor([2 / 3, 1.0, 0.75]))  # the last is never said: the mean
 
 
