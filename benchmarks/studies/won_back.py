@@ -3,8 +3,9 @@
     python -m benchmarks.studies.won_back nyuv2_128x96/table.csv --size 96,128 --steps 3000 --labels one --out runs/one
 
 *supervised*, *geometry* and *all* (supervised with all labels) are single trainings of that many steps; *rounds* is
-`nyuv2_rounds`, whose seven trainings share them, *round* one teacher and one student. The stem and the first two stages
-of the encoder are frozen, last weights are measured, seen once and seen mirrored at scales 1 and 1.25.
+`nyuv2_rounds`, whose seven trainings share them, *round* one teacher and one student; *larger* is a round whose teacher is
+EfficientNet-Lite2 and sees the larger files of ``--large`` (a step of it costs three times as much). The stem and the first
+two stages of the encoder are frozen, last weights are measured, seen once and seen mirrored at scales 1 and 1.25.
 A seed draws the labels, the weights and the order. What is finished is passed over, what was interrupted goes on.
 """
 
@@ -25,7 +26,7 @@ from crosstask.training.run import Run
 
 FROZEN = "{encoder.stem: {frozen: true}, encoder.stages.0: {frozen: true}, encoder.stages.1: {frozen: true}}"
 METHODS = ("supervised", "geometry", "round", "rounds", "all")
-NETWORKS = {"round": (1, 1), "rounds": (3, 2)}
+NETWORKS = {"round": (1, 1), "rounds": (3, 2), "larger": (1, 1)}
 """How many networks each round but the last trains, and how many rounds follow the first."""
 VIEWS = {"once": (), "several": ("--flip", "--scales", "1,1.25")}
 BETTER = {"semantic": 1, "depth": -1, "normals": -1}
@@ -43,6 +44,8 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--split", default="test")
+    parser.add_argument("--large", type=Path, help="for *larger*: the same table with larger files")
+    parser.add_argument("--large-size", default="192,240", help="height and width of these")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
@@ -51,7 +54,7 @@ def main() -> None:
         for method in arguments.methods.split(","):
             run = trained(arguments, method, seed)
             for views in VIEWS:
-                scores = measured(run, arguments.out, arguments.split, views)
+                scores = measured(run, arguments, views)
                 found[views].setdefault(method, {})[seed] = scores
                 print(method, seed, views, scores, flush=True)
     for views, methods in found.items():
@@ -66,7 +69,7 @@ def trained(arguments: argparse.Namespace, method: str, seed: int) -> Path:
     run = Layout(folder).round(rounds) if rounds else folder
     if (folder / "finished").exists():
         return run
-    size = f"[{arguments.size}]"
+    size, large = f"[{arguments.size}]", f"[{arguments.large_size}]"
     steps = arguments.steps // (networks * rounds + 1)
     options = {
         "data.table": arguments.table, "data.size": size, "data.evaluation_size": size, "data.workers": 0,
@@ -76,6 +79,12 @@ def trained(arguments: argparse.Namespace, method: str, seed: int) -> Path:
     }  # fmt: skip
     if rounds:
         options |= {"refine.networks": networks, "refine.rounds": rounds}
+    if method == "larger":
+        options |= {
+            "data.table": arguments.large, "data.size": large, "data.evaluation_size": large,
+            "network.encoder": "tf_efficientnet_lite2", "refine.student.network.encoder": "tf_efficientnet_lite0",
+            "refine.student.data.size": size, "refine.student.data.evaluation_size": size,
+        }  # fmt: skip
     if method in ("supervised", "all"):
         options["objectives.geometry.weight"] = 0
     command = "refine" if rounds else "train"
@@ -88,13 +97,15 @@ def trained(arguments: argparse.Namespace, method: str, seed: int) -> Path:
     return run
 
 
-def measured(run: Path, out: Path, split: str, views: str) -> Scores:
-    """The scores of a run, read where they were written before."""
+def measured(run: Path, arguments: argparse.Namespace, views: str) -> Scores:
+    """The scores of a run on the table itself, read where they were written before."""
+    out, table, split = arguments.out, str(arguments.table), arguments.split
     path = out / "scores" / f"{run.relative_to(out).as_posix().replace('/', '_')}_{split}_{views}.json"
     if not path.exists():
+        typed = ["eval", str(run), "--table", table, "--weights", "last", "--split", split, "--json", "--quiet"]
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
-            if crosstask(["eval", str(run), "--weights", "last", "--split", split, "--json", "--quiet", *VIEWS[views]]):
+            if crosstask([*typed, *VIEWS[views]]):
                 raise SystemExit(f"{run}: cannot be measured")
         tasks = json.loads(text.getvalue())["results"]["tasks"]
         path.parent.mkdir(parents=True, exist_ok=True)
