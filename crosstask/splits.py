@@ -187,24 +187,34 @@ def _labels_table(dataset: Dataset, tasks: Mapping[str, Task]) -> Table:
 def scale_gap(table: Table, options: DataOptions) -> str | None:
     """What to tell a user whose images are measured at another scale than the network is trained at; None for others.
 
-    Training shrinks the whole image to ``data.size`` before it zooms in; at their own size everything may look larger
-    than the network has ever seen it.
+    Training shrinks the whole image to ``data.size`` before it zooms in; at another size everything may look larger or
+    smaller than the network has ever seen it, and with it nearer or farther.
     """
-    if options.rooms is not None or options.shown_size is not None or not table.rows:
+    shown, where = options.shown_size, "at data.evaluation_size"
+    if shown is None:
+        shown, where = _own_size(table, options), "at their own size"
+    if shown is None:
         return None
-    try:
-        height, width = image_size(table.resolve(0, "image", options.confined))
-    except DataError:  # whoever reads the image says so
-        return None
-    (rows, columns), scale = options.size, min(height / options.size[0], width / options.size[1])
+    scale = min(shown[0] / options.size[0], shown[1] / options.size[1])
     least, greatest = min(options.zoom), max(options.zoom)
     if least / _ALIKE <= scale <= greatest * _ALIKE:
         return None
+    (rows, columns), (height, width) = options.size, shown
     return (
-        f"data.size is {rows}x{columns}, but images are measured at their own size, {height}x{width}: everything is "
+        f"data.size is {rows}x{columns}, but images are measured {where}, {height}x{width}: everything is "
         f"{scale:.2g} times as large as in training, whose zooms are {least:g} to {greatest:g}. Set "
         f"data.evaluation_size to null for [{rows}, {columns}]"
     )
+
+
+def _own_size(table: Table, options: DataOptions) -> tuple[int, int] | None:
+    """Height and width of the first image; None where there is none that can be read, which others say."""
+    if options.rooms is not None or not table.rows:
+        return None
+    try:
+        return image_size(table.resolve(0, "image", options.confined))
+    except DataError:
+        return None
 
 
 def shown_masks(table: Table, options: DataOptions) -> str | None:

@@ -8,6 +8,8 @@ from PIL import Image
 
 from crosstask.data.options import DataOptions, RoomsOptions
 from crosstask.data.table.table import Table
+from crosstask.recipe import Recipe
+from crosstask.recipe.shipped import shipped_recipes
 from crosstask.splits import scale_gap
 
 
@@ -30,6 +32,25 @@ def test_another_scale_is_told_with_the_remedy(table: Table, size: tuple[int, in
     for word in (f"{size[0]}x{size[1]}", "96x128", f"{times} times", f"[{size[0]}, {size[1]}]"):
         assert word in said
     assert scale_gap(table, replace(options, evaluation_size=None)) is None
+
+
+@pytest.mark.parametrize(("shown", "times"), [((96, 128), "0.67"), ((288, 384), "2")])
+def test_a_size_given_for_measuring_is_told_when_training_never_shows_it(
+    table: Table, shown: tuple[int, int], times: str
+) -> None:
+    options = DataOptions(table="table.csv", size=(144, 192), evaluation_size=shown)
+    said = scale_gap(table, options)
+    assert said is not None
+    for word in ("data.evaluation_size, " + f"{shown[0]}x{shown[1]}", f"{times} times", "[144, 192]"):
+        assert word in said
+    assert scale_gap(table, replace(options, evaluation_size=(192, 256))) is None  # 1.33, within the zooms
+
+
+@pytest.mark.parametrize("recipe", shipped_recipes())
+def test_shipped_recipes_measure_at_a_scale_of_training(recipe: str, table: Table) -> None:
+    options = Recipe.load(recipe).data
+    assert options.evaluation_size == "own" or scale_gap(table, options) is None
+    assert options.evaluation_size != options.size, "null says it already, and follows a size that is typed"
 
 
 def test_zooms_that_reach_the_scale_of_the_images_are_enough(table: Table) -> None:

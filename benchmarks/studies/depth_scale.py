@@ -18,6 +18,7 @@ from torch import Tensor
 
 from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.table.table import Table, read_table
+from crosstask.evaluation.scale import AtScale
 from crosstask.trained import load_run
 
 
@@ -43,7 +44,7 @@ def main() -> None:
 def errors(path: Path, table: Table, task: str) -> Tensor:
     """The three errors of each image, and the logarithm of its median ratio, (N, 4)."""
     run = load_run(path)
-    network, kind = run.network.eval(), run.tasks[task]
+    network, kind = AtScale(run.network.eval(), run.tasks, run.recipe.data.shown_size), run.tasks[task]
     dataset = TableDataset(table, {task: kind})
     rows = []
     for index in range(len(dataset)):
