@@ -3,10 +3,9 @@
     python -m benchmarks.studies.won_back nyuv2_128x96/table.csv --size 96,128 --steps 3000 --labels one --out runs/one
 
 *supervised*, *geometry* and *all* (supervised with all labels) are single trainings of that many steps; *rounds* is
-`nyuv2_rounds`, whose seven trainings share them, *round* one teacher and one student; *larger* is a round whose teacher
-is EfficientNet-Lite2 and sees the larger files of ``--large`` (a step of it costs three times as much). The stem and
-the first two stages of the encoder are frozen, last weights are measured, seen once and seen mirrored at scales 1 and
-1.25.
+three networks that teach together, twice, whose seven trainings share them, *round* one teacher and one student;
+*larger* is a round whose teacher sees the larger files of ``--large``. The stem and the first two stages of the encoder
+are frozen, last weights are measured, seen once and seen mirrored at scales 1 and 1.25.
 A seed draws the labels, the weights and the order. What is finished is passed over, what was interrupted goes on.
 """
 
@@ -81,10 +80,7 @@ def trained(arguments: argparse.Namespace, method: str, seed: int) -> Path:
     if rounds:
         options |= {"refine.networks": networks, "refine.rounds": rounds}
     if method == "larger":
-        options |= {
-            "data.table": arguments.large, "data.size": large, "network.encoder": "tf_efficientnet_lite2",
-            "refine.student.data.size": size, "refine.student.network.encoder": "tf_efficientnet_lite0",
-        }  # fmt: skip
+        options |= {"data.table": arguments.large, "data.size": large, "refine.student.data.size": size}
     if method in ("supervised", "all"):
         options["objectives.geometry.weight"] = 0
     command = "refine" if rounds else "train"

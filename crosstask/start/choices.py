@@ -33,7 +33,7 @@ def size(found: Survey) -> Choice:
     fits = [(h, w) for h, w in fits if h < height + _MULTIPLE and w < width + _MULTIPLE]
     if fits:
         best = max(fits, key=lambda side: math.log(side[0] * side[1]) - 3 * abs(math.log(side[1] / side[0]) - ratio))
-    larger = "" if best[0] >= height else "; on a GPU take more"
+    larger = "" if best[0] >= height else "; larger sees more, given time or a GPU"
     return Choice(list(best), f"height, width; images are {height}x{width} in the median{larger}")
 
 
