@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from crosstask.evaluation.scale import resized
 from crosstask.tasks.base import Task
-from crosstask.tasks.targets import as_target
 
 
 class Inference(nn.Module):
@@ -19,7 +18,8 @@ class Inference(nn.Module):
     of the probabilities), of the untransformed depth, of vectors before they are made unit length. So the result is a
     raw prediction too, and ``activate``, ``decide`` and the metrics apply to it as ever.
 
-    A flipped view is flipped back the way targets of the task flip: normals point the other way along x.
+    A flipped view is flipped back the way labels of the task are: normals point the other way along x, a left arm is a
+    right one (:meth:`~crosstask.tasks.base.Task.mirrored`).
 
     Other *scales* are other resolutions of the whole picture. What is shown ``s`` times as large looks ``s`` times
     nearer to a network: training with zoom teaches it so (:func:`~crosstask.data.transforms.geometry.crop_resize`),
@@ -93,7 +93,7 @@ class Inference(nn.Module):
             if scale != 1:
                 outputs[name] = task.zoomed(outputs[name], 1 / scale)
             if flip:
-                outputs[name] = as_target(task.target_type, outputs[name]).flipped()
+                outputs[name] = task.mirrored(outputs[name])
         return outputs
 
     def _tiled(self, images: Tensor) -> dict[str, Tensor]:

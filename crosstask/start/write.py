@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from crosstask.data.check.mirrored import doubts
 from crosstask.networks.packaged import PACKAGES
 from crosstask.start import choices
 from crosstask.start.choices import Choice
@@ -50,6 +51,8 @@ def _data(found: Survey, table: str) -> list[str]:
         lines.append("  # no test split: crosstask eval RUN --split val measures on what is held out")
     if choices.mixed(found):
         lines.append(_line(2, "mixed", Choice(True, "each batch holds rows of every set of labels there is")))
+    if turned := doubts(found.tasks):
+        lines.append(_line(2, "flip", Choice(False, turned[0].partition(": if so")[0])))
     lines.append(_line(2, "cache", Choice(_cached(found), "keep decoded images in memory")))
     return lines
 

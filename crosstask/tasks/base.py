@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from crosstask.tasks.legend import Legend, Range
 from crosstask.tasks.metric import Metric
 from crosstask.tasks.pictures import Chip
 from crosstask.tasks.selection import weights
+from crosstask.tasks.sides import sides
 from crosstask.tasks.targets import Map, Target, as_target
 from crosstask.tasks.term import Term
 
@@ -84,6 +86,12 @@ class Task(abc.ABC):
         """Names of the classes, tags or components; empty where there are none."""
         return []
 
+    @cached_property
+    def sides(self) -> Tensor | None:
+        """For each class the one it is in a mirrored image, (C,) int64; None where all stay what they are."""
+        others = sides(self.classes)
+        return None if others is None else torch.tensor(others)
+
     # -- learning ------------------------------------------------------------------------------------------------
 
     @abc.abstractmethod
@@ -145,6 +153,22 @@ class Task(abc.ABC):
     def invert(self, values: Tensor) -> Tensor:
         """A raw prediction that activates to ``values``."""
         return values
+
+    def mirrored(self, prediction: Tensor) -> Tensor:
+        """What a prediction (B, C, ...), raw or not, is of the horizontally mirrored image: turned round as its labels
+        are (:meth:`~crosstask.tasks.targets.Target.flipped`), classes of the left and of the right exchanged."""
+        flipped = as_target(self.target_type, prediction).flipped()
+        return flipped if self.sides is None else flipped[:, self.sides]
+
+    def exchanged(self, target: Target) -> Target:
+        """A label whose classes of the left and of the right have changed places; others as they are."""
+        if self.sides is None:
+            return target
+        plain = target.as_subclass(Tensor)
+        if plain.is_floating_point():
+            return as_target(type(target), plain[self.sides])
+        places = torch.cat((self.sides, self.sides.new_tensor([-1])))  # -1, unknown, is the last and stays what it is
+        return as_target(type(target), places[plain.long()].to(plain.dtype))
 
     def zoomed(self, prediction: Tensor, factor: float) -> Tensor:
         """What a raw prediction becomes once the camera is taken to be ``factor`` times closer; see

@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import Any
 
+from crosstask.data.check.mirrored import doubts, exchanges
 from crosstask.data.check.preflight import preflight
 from crosstask.errors import UserError
 from crosstask.recipe import Recipe
@@ -55,8 +56,8 @@ def _look(plan: Plan, quiet: bool) -> None:
     if seen is None:
         return
     if not quiet:
-        print(seen, file=sys.stderr)
-    for warning in seen.warnings:
+        print(seen, *(exchanges(plan.tasks) if data.flip else []), sep="\n", file=sys.stderr)
+    for warning in [*seen.warnings, *(doubts(plan.tasks) if data.flip else [])]:
         log.warning("%s", warning)
     if told := unused_rows(data, load_table(data), plan.tasks):
         log.warning("%s", told)

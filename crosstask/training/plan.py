@@ -75,7 +75,13 @@ class Plan:
             Compose(
                 self.derived,
                 augmentation(
-                    data.size, data.zoom, 0.5 if data.flip else 0.0, data.colour, data.second_view, data.strong
+                    data.size,
+                    data.zoom,
+                    0.5 if data.flip else 0.0,
+                    data.colour,
+                    data.second_view,
+                    data.strong,
+                    self.tasks,
                 ),
             ),
             batch_size=options.batch_size,

@@ -1,14 +1,14 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 from torchvision import tv_tensors
 
 from crosstask.data.sample import Sample
 from crosstask.data.transforms.geometry import crop_resize
 from crosstask.evaluation.evaluate import evaluate
 from crosstask.evaluation.inference import Inference
-from crosstask.tasks import Depth, Disparity
+from crosstask.tasks import Category, Depth, Disparity
 from crosstask.tasks.length import Length
 from crosstask.tasks.targets import as_target
 from tests.evaluation.toys import Convolutional, Pixelwise, batch, every_kind, images
@@ -190,3 +190,17 @@ def test_evaluation_takes_it_in_place_of_the_network():
 def test_what_cannot_be_is_refused(options, message):
     with pytest.raises(ValueError, match=message):
         Inference(nn.Identity(), TASKS, **options)
+
+
+def test_left_and_right_agree_over_mirrored_views():
+    """A network that tells on which side the light is says the same of an image as of the mirrored one, turned back."""
+
+    class Light(nn.Module):
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            halves = images.chunk(2, dim=-1)
+            return {"side": torch.stack([half.mean((1, 2, 3)) for half in halves], 1)}
+
+    side = Category("side", classes=["left", "right"])
+    image = torch.zeros(1, 3, 4, 4)
+    image[..., :2] = 1
+    assert Inference(Light(), {"side": side}, flip=True)(image)["side"].tolist() == [[1, 0]]

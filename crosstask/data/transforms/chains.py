@@ -5,7 +5,7 @@ A transform is ``transform(sample, generator) -> Sample``; all its randomness co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -13,6 +13,7 @@ from crosstask.data.sample import Sample
 from crosstask.data.transforms.draws import chance
 from crosstask.data.transforms.geometry import Cover, Flip, Resize, ScaleCrop, SecondView, Size
 from crosstask.data.transforms.photometric import ColourJitter, Strong
+from crosstask.tasks.base import Task
 
 __all__ = [
     "ColourJitter",
@@ -68,6 +69,7 @@ def augmentation(
     colour: float = 0.2,
     second_view: bool = False,
     strong: float = 0.0,
+    tasks: Mapping[str, Task] | None = None,
 ) -> Transform:
     """The transform of training images: a random window, a random flip, jittered colours.
 
@@ -78,8 +80,9 @@ def augmentation(
         colour: how far brightness, contrast and saturation change; hue by a quarter of it.
         strong: how often images with a label that a network made are shown in a strong view.
         second_view: also a second scale-crop, of the first, see :class:`SecondView`.
+        tasks: those whose classes of the left and of the right change places in a mirrored image.
     """
-    chain: list[Transform] = [ScaleCrop(size, zoom), Flip(flip)]
+    chain: list[Transform] = [ScaleCrop(size, zoom), Flip(flip, tasks)]
     if colour:
         chain.append(ColourJitter(colour, colour, colour, colour / 4))
     if strong:

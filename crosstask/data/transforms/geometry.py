@@ -20,6 +20,7 @@ from torchvision.transforms.v2 import functional as F
 
 from crosstask.data.sample import Sample
 from crosstask.data.transforms.draws import chance, integer, uniform
+from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Target, smooth_resize
 
 Size = tuple[int, int]
@@ -29,11 +30,19 @@ _WINDOWS = 16
 """The most windows of training whose pixels an image that is shown whole may have."""
 
 
-def flip(sample: Sample) -> Sample:
-    """The horizontally mirrored sample; normals point the other way in x, cx becomes W - 1 - cx."""
+def flip(sample: Sample, tasks: Mapping[str, Task] | None = None) -> Sample:
+    """The horizontally mirrored sample; normals point the other way in x, cx becomes W - 1 - cx, and with ``tasks`` the
+    classes of the left and of the right change places (:meth:`~crosstask.tasks.base.Task.exchanged`)."""
     fx, fy, cx, cy = sample.intrinsics.tolist()
     intrinsics = torch.tensor((fx, fy, sample.size[1] - 1 - cx, cy))
-    return replace(sample.map(F.horizontal_flip), intrinsics=intrinsics)
+    mirrored = replace(sample.map(F.horizontal_flip), intrinsics=intrinsics)
+    if not tasks:
+        return mirrored
+    exchanged = [
+        {name: tasks[name].exchanged(target) if name in tasks else target for name, target in targets.items()}
+        for targets in (mirrored.targets, mirrored.hidden)
+    ]
+    return replace(mirrored, targets=exchanged[0], hidden=exchanged[1])
 
 
 def crop_resize(sample: Sample, top: int, left: int, height: int, width: int, size: Size, zoom: float = 1.0) -> Sample:
@@ -178,15 +187,16 @@ class SecondView:
 
 
 class Flip:
-    """Mirror horizontally.
+    """Mirror horizontally, see :func:`flip`.
 
     Args:
         p: how often.
+        tasks: those whose classes of the left and of the right change places.
     """
 
-    def __init__(self, p: float = 0.5) -> None:
-        self.p = p
+    def __init__(self, p: float = 0.5, tasks: Mapping[str, Task] | None = None) -> None:
+        self.p, self.tasks = p, tasks
 
     def __call__(self, sample: Sample, generator: torch.Generator) -> Sample:
         """The sample, its image, targets and regions moved together."""
-        return flip(sample) if chance(generator, self.p) else sample
+        return flip(sample, self.tasks) if chance(generator, self.p) else sample

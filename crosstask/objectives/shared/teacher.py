@@ -15,7 +15,6 @@ from typing_extensions import override
 from crosstask.networks.ema import EMA
 from crosstask.tasks.base import Task
 from crosstask.tasks.selection import full_precision
-from crosstask.tasks.targets import as_target
 
 
 class Teacher(EMA):
@@ -50,14 +49,13 @@ class Teacher(EMA):
 def raw_labels(network: nn.Module, images: Tensor, tasks: Mapping[str, Task], flip: bool = False) -> dict[str, Tensor]:
     """Raw predictions of ``tasks`` for images (B, 3, H, W), without gradient.
 
-    With ``flip`` they are averaged with those of the mirrored images, turned back the way targets of the task are:
-    normals point the other way along x.
+    With ``flip`` they are averaged with those of the mirrored images, turned back
+    (:meth:`~crosstask.tasks.base.Task.mirrored`).
     """
     predictions = network(images)
     outputs = {name: full_precision(predictions[name]) for name in tasks}
     if flip:
         mirrored = network(images.flip(-1))
         for name, task in tasks.items():
-            back = as_target(task.target_type, full_precision(mirrored[name])).flipped()
-            outputs[name] = (outputs[name] + back) / 2
+            outputs[name] = (outputs[name] + task.mirrored(full_precision(mirrored[name]))) / 2
     return outputs

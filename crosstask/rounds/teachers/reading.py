@@ -59,13 +59,13 @@ class ReadingTeacher:
         fitted = evaluation(self.size)(sample, generator)
         found: dict[str, list[Tensor]] = {name: [] for name in self.asked}
         for flip in self.flips:
-            batch = collate([Flip(1.0)(fitted, generator) if flip else fitted]).to(self.device)
+            batch = collate([Flip(1.0, self.tasks)(fitted, generator) if flip else fitted]).to(self.device)
             targets = {name: as_target(self.tasks[name].target_type, value) for name, value in batch.targets.items()}
             given = torch.tensor([bool(t.known().any()) and name not in sample.made for name, t in targets.items()])
             raw = self.objective.read(self.network, batch.images, targets, given[None].to(self.device))
             for name in self.asked:
                 value = raw[name].float()
-                value = as_target(self.tasks[name].target_type, value).flipped() if flip else value
+                value = self.tasks[name].mirrored(value) if flip else value
                 value = shown.back(value) if self.tasks[name].dense else value
                 found[name].append(self.tasks[name].activate(value).cpu())
         return {name: torch.cat(views) for name, views in found.items()}

@@ -10,7 +10,17 @@ from torchvision.transforms import v2
 
 from crosstask.data.sample import Sample
 from crosstask.data.transforms.geometry import Cover, Flip, Resize, ScaleCrop, crop_resize, flip
-from crosstask.tasks import DepthMap, DisparityMap, NormalMap, Regions, SaliencyMap, SemanticMap, Tags
+from crosstask.tasks import (
+    Category,
+    DepthMap,
+    DisparityMap,
+    NormalMap,
+    Regions,
+    SaliencyMap,
+    Segmentation,
+    SemanticMap,
+    Tags,
+)
 from crosstask.tasks.targets import Map, as_target
 from tests.shared import shared
 
@@ -263,3 +273,16 @@ def test_operations_of_torchvision_that_targets_know_move_them():
     assert (plain(normals)[0] == -plain(sample.targets["normals"])[0]).all()
     jittered = v2.ColorJitter(0.5)(sample.image, sample.targets["depth"])[1]
     assert torch.equal(plain(jittered), plain(sample.targets["depth"]))
+
+
+def test_mirrored_left_is_right():
+    """Labels that may be trained on and those that may not; without the tasks nobody knows what is left."""
+    side, parts = Category("side", classes=["left", "right"]), Segmentation("parts", classes=["body", "left", "right"])
+    tasks = {"side": side, "parts": parts}
+    image = tv_tensors.Image(torch.zeros(3, 1, 3))
+    hidden = {"parts": as_target(SemanticMap, torch.tensor([[0, 2, -1]]))}
+    sample = Sample("one", image, {"side": side.parse("left")}, hidden=hidden)
+    moved = Flip(1.0, tasks)(sample, generator())
+    assert int(moved.targets["side"]) == 1
+    assert plain(moved.hidden["parts"]).tolist() == [[-1, 1, 0]]
+    assert int(flip(sample).targets["side"]) == 0
