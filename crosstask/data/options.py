@@ -62,8 +62,8 @@ class DataOptions:
             ([1.0, 1.2, 1.5]). Below 1 the image is smaller than its frame, black and unknown around it.
         second_view: each training image also as a scale-crop of the first one, with its labels and regions: the labels'
             own losses learn from the first view, all other objectives from the second. Doubles the cost of a step.
-        flip: mirror half of the training images; classes, tags and numbers named by their side (left_arm, right_arm) change
-            places in them. Numbers such as an x or an angle cannot follow: then false.
+        flip: mirror half of the training images; classes, tags and numbers named by their side (left_arm, right_arm)
+            change places in them. Numbers such as an x or an angle cannot follow: then false.
         colour: strength of colour jitter, 0 for none.
         strong: how often an image with a label that a network made is shown in a strong view (colours jittered more,
             grey, blurred at times), as students of their own kind are.
