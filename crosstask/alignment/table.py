@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,7 +37,8 @@ def cell(row: Row | None) -> str:
     if row is None or not row.cosine.batches:
         return "–"
     control = f" ({row.control.mean:+.3f})" if row.control.batches else ""
-    return f"{row.cosine.mean:+.3f} ± {row.cosine.error:.3f}{control}{' *' if row.signal else ''}"
+    error = "n/a" if math.isnan(row.cosine.error) else f"{row.cosine.error:.3f}"  # of a single batch
+    return f"{row.cosine.mean:+.3f} ± {error}{control}{' *' if row.signal else ''}"
 
 
 def statements(rows: Sequence[Row]) -> list[str]:

@@ -60,7 +60,10 @@ def require_data(raw: Mapping[str, Any]) -> None:
     data = _section(raw, "data")
     for where, path in _tables(data.get("table")):
         if not _there(path, where):
-            raise RecipeError(f"{where}: {path}: cannot read the table (No such file or directory): check the path")
+            folder = "" if Path(path).is_absolute() else f", which begins in {Path.cwd()}"
+            raise RecipeError(
+                f"{where}: {path}: cannot read the table (No such file or directory): check the path{folder}"
+            )
     kind, _, file = str(data.get("labels", "")).partition(":")
     says = {
         "lists": f"cannot read the lists of labels: {file}: no such file: check the path",

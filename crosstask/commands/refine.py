@@ -15,6 +15,7 @@ Each round is an ordinary run in its own folder, each set of pseudo-labels an or
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
@@ -105,7 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         record = refinement.run()
     except (Interrupted, KeyboardInterrupt):
-        print(f"interrupted; continue with: crosstask refine --resume {layout.folder}", file=sys.stderr)
+        print(
+            f"interrupted; continue with: crosstask refine --resume {shlex.quote(str(layout.folder))}", file=sys.stderr
+        )
         return 130
     show(arguments, record.table, lambda: {"status": record.status, "rounds": record.rounds})
     if arguments.json:

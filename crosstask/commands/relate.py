@@ -63,9 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     except RecipeError as error:  # names an option of Python
         raise UserError(re.sub(r"relate\.(\w+)", lambda name: f"--{name[1].replace('_', '-')}", str(error))) from error
     table = read_table(arguments.table)
-    table = table.select(arguments.split if table.splits else None)
-    of, to = _tasks(arguments, table)
-    found = infer(table, of, to, options)
+    of, to = _tasks(arguments, table)  # classes of all rows, as crosstask start lists them
+    found = infer(table.select(arguments.split if table.splits else None), of, to, options)
     write_relatedness(found.table, out)
     save_heat_map(found.table, files[1], f"{to.name} given {of.name}, {found.samples} samples")
     found.write_support(files[2])

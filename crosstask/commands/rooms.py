@@ -6,6 +6,7 @@ crosstask rooms --out rooms --train 600 --val 60 --test 240 --size 96 128
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out
@@ -54,5 +55,5 @@ def run(arguments: argparse.Namespace) -> int:
     if not splits:
         raise UserError("no rooms asked for: give --train, --val or --test")
     table = export_rooms(splits, arguments.out)
-    print(f"wrote {len(table)} rooms; look at them with: crosstask check {table.path}")
+    print(f"wrote {len(table)} rooms; look at them with: crosstask check {shlex.quote(str(table.path))}")
     return 0

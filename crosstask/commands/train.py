@@ -11,6 +11,7 @@ Anything in the recipe can be overridden with dotted flags:
 from __future__ import annotations
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING
 
 from crosstask.commands.paths import require_out, require_run
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     experiment = Experiment(recipe, out, arguments.quiet, resume, arguments.anyway)
     outcome = experiment.fit()
-    where = experiment.run.path
+    where = shlex.quote(str(experiment.run.path))
     if not experiment.main_process:
         return 0
     if outcome.requeue:
@@ -82,5 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"interrupted after iteration {outcome.iteration}; continue with: crosstask train --resume {where}")
         return 130
     chosen = "" if outcome.best_iteration is None else f", best at iteration {outcome.best_iteration}"
-    print(f"{outcome.status} at iteration {outcome.iteration}{chosen}; measure it with: crosstask eval {where}")
+    said = f"{outcome.status} at iteration {outcome.iteration}{chosen}"
+    splits = experiment.plan.splits
+    if splits.test is not None:
+        said += f"; measure it with: crosstask eval {where}"
+    elif splits.validation is not None:
+        said += f"; measure it with: crosstask eval {where} --split val (there is no test split)"
+    print(said)
     return 0

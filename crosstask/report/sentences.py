@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,12 +98,12 @@ def _of_rounds(subject: Subject, record: Record) -> list[tuple[str, list[str]]]:
         values = [show(math.nan if value is None else value) for value in found]
         course = f" (round by round: {', '.join(values)})" if len(values) > 1 else ""
         good.append(f"{task}: the network of the last round has {worded(metric)[0]} {values[-1]}{unit}{course}.")
-    following = []
+    following, last = [], shlex.quote(str(subject.sources[-1].runs[0]))
     if record.status == "running":
-        following.append(f"It is not finished; go on with: crosstask refine --resume {subject.path}")
+        following.append(f"It is not finished; go on with: crosstask refine --resume {shlex.quote(str(subject.path))}")
     if not measured:
-        following.append(f"Measure the last network: crosstask eval {subject.sources[-1].runs[0]}")
-    following.append("Take the last network: " + f"crosstask predict {subject.sources[-1].runs[0]} IMAGES --out FOLDER")
+        following.append(f"Measure the last network: crosstask eval {last}")
+    following.append(f"Take the last network: crosstask predict {last} IMAGES --out FOLDER")
     what = f"{len(record.rounds)} rounds for {listed(subject.tasks)}, {record.total_steps:,} steps of training in all."
     parts = (("What it is", [what]), ("How good it is", good), ("What to do next", following))
     return [(heading, lines) for heading, lines in parts if lines]
@@ -145,12 +146,12 @@ def _quality(name: str, task: TaskResults, prior: TaskResults | None) -> str:
 def _next(
     subject: Subject, path: Path, prior: Results | None, missed: Sequence[str], environment: Mapping[str, Any]
 ) -> list[str]:
-    recipe, steps = subject.recipe, []
+    recipe, steps, where = subject.recipe, [], shlex.quote(str(path))
     images, labels = environment.get("training_samples") or 0, environment.get("training_labels") or {}
     if subject.results is None:
-        return [f"Measure it: crosstask eval {path}, then report again."]
+        return [f"Measure it: crosstask eval {where}, then report again."]
     if prior is None:
-        steps.append(f"See what looking at images is worth: crosstask eval {path}, which measures the prior too.")
+        steps.append(f"See what looking at images is worth: crosstask eval {where}, which measures the prior too.")
     if _still_improving(path):
         steps.append(
             "The best validation score is the last one: train longer (training.iterations or training.epochs)."
@@ -163,7 +164,7 @@ def _next(
         steps += statements(read(aligned))
     elif recipe.data.labels not in FULL:
         steps.append(
-            f"Ask which objective agrees with the labels it did not use: crosstask align {path} --objectives ..."
+            f"Ask which objective agrees with the labels it did not use: crosstask align {where} --objectives ..."
         )
     elif list(recipe.sections["objectives"]) == ["supervised"] and any(count < images for count in labels.values()):
         steps.append("Images lack labels: try objectives that make something of them (crosstask compare).")

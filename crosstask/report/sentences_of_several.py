@@ -7,6 +7,7 @@ Two kinds of noise are told of. *Images*: two runs differ image by image, with a
 from __future__ import annotations
 
 import math
+import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -158,14 +159,18 @@ def _noise(subject: Subject, seeds: Sequence[tuple[str, str]]) -> list[str]:
 
 def _next(subject: Subject, recipes: Mapping[str, Recipe], only_seeds: bool) -> list[str]:
     bare = [source for source in subject.sources if not source.tasks]
-    lines = [f"Measure {source.method}, then report again: crosstask eval {source.runs[0]}" for source in bare]
+    lines = [
+        f"Measure {source.method}, then report again: crosstask eval {shlex.quote(str(source.runs[0]))}"
+        for source in bare
+    ]
     if not only_seeds:
         methods = ["+".join(name for name in each.sections["objectives"] if name != SUPERVISED)
                    for each in recipes.values()]  # fmt: skip
         named = ",".join(dict.fromkeys(method or SUPERVISED for method in methods))
+        recipe = shlex.quote(str(subject.path / "recipe.yaml"))
         lines.append(
-            f"Before you believe it, train several seeds of each: crosstask compare {subject.path}/recipe.yaml "
-            f"--objectives {named} --seeds 0,1,2"
+            f"Before you believe it, train several seeds of each: crosstask compare {recipe} --objectives {named} "
+            "--seeds 0,1,2"
         )
     lines.append("Look at pictures of both beside each other below: set left and right, and order by the worst.")
     return lines

@@ -21,8 +21,6 @@ from crosstask.training.run import plain
 from crosstask.writing import write
 
 COLUMNS = ("coverage", "changed", "precision", "recall", "miou", "miou_known")
-SHORT = {"coverage": "cover", "changed": "change", "precision": "prec"}
-"""Words for a terminal, where all of it has to fit into a line."""
 PROTOCOL = (
     "Pseudo-labels of the training images, in % of pixels; precision, recall and mIoU are means over classes against "
     "masks nothing was trained on. Unknown pixels are misses of recall and miou; miou_known leaves them out. Networks "
@@ -168,12 +166,12 @@ class Record:
         return "\n".join([self.protocol, "", *lines]) + "\n"
 
     def table(self) -> Table:
-        """The table for a terminal."""
+        """The table for a terminal: a column per round, since there are fewer rounds than numbers."""
         header, rows = self.cells()
         table = Table(caption=self.protocol, caption_justify="left", box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
-        for column in header:
-            short = SHORT.get(column, column)
-            table.add_column(short.replace("_", "\n").replace(" ", "\n"), justify="right", no_wrap=True)
-        for row in rows:
-            table.add_row(*row)
+        lines = [list(line) for line in zip(header, *rows, strict=True)]
+        for place, name in enumerate(lines[0]):
+            table.add_column(name, justify="right" if place else "left", no_wrap=True)
+        for line in lines[1:]:
+            table.add_row(*line)
         return table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import Any, NamedTuple
 
 from crosstask.start.survey import Survey, named
@@ -109,9 +110,11 @@ def hints(found: Survey) -> list[str]:
     for one, kind in kinds.items():
         for other in (name for name, its in kinds.items() if kind == "category" and its == "tags"):
             together = found.meet[min(one, other), max(one, other)]
-            how = f"crosstask relate {found.table.path} --of {one} --to {other} --out r.csv"
+            asked = ["crosstask", "relate", str(found.table.path), "--of", one, "--to", other, "--out", "r.csv"]
             if together:
-                said.append(f"distribution_matching: {one} and {other} meet on {together} rows; count with: {how}")
+                said.append(
+                    f"distribution_matching: {one} and {other} meet on {together} rows; count with: {shlex.join(asked)}"
+                )
             else:
                 said.append(f"distribution_matching: {one} and {other} never meet; it takes a table of how they relate")
     return said

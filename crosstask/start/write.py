@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ _WIDE = 110
 
 def write(found: Survey, table: str, file: str = "mine.yaml") -> str:
     """The text of a recipe for the surveyed table, named as ``table`` in it; it will stand in ``file``."""
-    run = f"runs/{Path(file).stem}"
+    run, recipe, rows = (shlex.quote(each) for each in (f"runs/{Path(file).stem}", file, table))
     lines = [
         f"# A first recipe for {table}: {found.rows:,} training rows, labelled: {_labelled(found)}",
-        f"# Train it as it is: crosstask train {file} --out {run}, then crosstask eval {run}",
-        f"# (crosstask check {table} opens the images too, and finds broken ones and those that are there twice)",
+        f"# Train it as it is: crosstask train {recipe} --out {run}, then crosstask eval {run}",
+        f"# (crosstask check {rows} opens the images too, and finds broken ones and those that are there twice)",
     ]
     lines += [f"# check warns: {warning}" for warning in found.warnings[:8]]
     lines += ["", *_data(found, table), "", *_tasks(found), "", *_network(), "", *_objectives(found), ""]

@@ -8,6 +8,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from crosstask.evaluation.results import show
+
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +54,7 @@ class TrainingProgress:
 
     def show(self, losses: dict[str, float], images_per_second: float) -> None:
         """Update the text beside the bar: each term's loss and the speed."""
-        terms = "  ".join(f"{name.rsplit('/', 1)[-1]} {value:.3f}" for name, value in losses.items())
+        terms = "  ".join(f"{name.rsplit('/', 1)[-1]} {show(value)}" for name, value in losses.items())
         self.bar.update(self.task, info=f"{images_per_second:.0f} img/s  {terms}")
 
     def say(self, text: str) -> None:

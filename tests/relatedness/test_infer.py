@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from crosstask.cli import main
-from crosstask.data.table.table import Table, write_table
+from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import DataError, RecipeError
 from crosstask.relatedness import RelateOptions, infer, read_relatedness
 from crosstask.relatedness.estimate import count, means, shares
@@ -158,3 +158,26 @@ def test_nothing_annotated_for_both_is_an_error(tmp_path):
         infer(table, tasks[0], KINDS["depth"]("y"))
     with pytest.raises(DataError, match="row 'a', column x"):
         infer(Table(tmp_path / "t.csv", ("image", "x", "y"), [{"image": "a", "x": "7", "y": "1"}]), *tasks, PLAIN)
+
+
+def test_classes_that_only_other_splits_have_are_unknown_not_missing(tmp_path):
+    """``crosstask start`` lists the classes of all rows, and a recipe of it takes the table that relate wrote."""
+    table = read_table(written(tmp_path))
+    rows = [*table.rows, {"image": "late.png", "split": "test", "mood": "calm", "face": "frown", "va": ""}]
+    path = write_table(Table(tmp_path / "more.csv", table.columns, rows)).path
+    typed = [
+        "relate",
+        str(path),
+        "--of",
+        "mood",
+        "--to",
+        "face",
+        "--out",
+        str(tmp_path / "r.csv"),
+        "--min-support",
+        "1",
+    ]
+    assert main([*typed, "--smoothing", "0"]) == 0
+    found = read_relatedness(tmp_path / "r.csv").aligned(["happy", "sad", "calm"], ["smile", "teeth", "frown"])
+    assert found.values[:2, :2].tolist() == [[1, 1], [0, 0.5]]
+    assert found.values[2].isnan().all()
