@@ -117,11 +117,12 @@ def test_a_column_of_missing_files_is_not_left_out(tiny):
         survey(gone)
 
 
-def test_names_that_are_too_few_are_told_of(tiny, tmp_path):
+def test_names_that_are_too_few_or_none_are_not_taken(tiny, tmp_path):
     written = write_table(read_table(tiny), tmp_path / "t.csv")
-    (tmp_path / "classes.json").write_text(json.dumps({"semantic": ["floor", "wall"]}))
-    _, recipe = started(written.path)
-    assert recipe.sections["tasks"]["semantic"]["classes"] == 3
+    for names in ({"semantic": ["floor", "wall"]}, {}):
+        (tmp_path / "classes.json").write_text(json.dumps(names))
+        _, recipe = started(written.path)
+        assert recipe.sections["tasks"]["semantic"]["classes"] == 3
     (tmp_path / "classes.json").write_text(json.dumps({"semantic": "floor"}))
     with pytest.raises(DataError, match=r"classes\.json: is no list of names"):
         started(written.path)

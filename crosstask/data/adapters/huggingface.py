@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
 from crosstask.data.adapters.huggingface_columns import Column, columns_of
+from crosstask.data.adapters.huggingface_pictures import picture
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError, nearest
 from crosstask.strict_yaml import dump_yaml
@@ -29,14 +27,14 @@ class HuggingFace(Adapter):
 
     A ClassLabel becomes a category, a sequence of them tags, a number or a list of numbers scalars, a boolean a tag,
     and a second image of one channel a segmentation (saliency where it holds 0 and 255 alone; depth where its name
-    says so). Text and whole numbers are categories where they are listed in ``categories``, or called label. Other
-    columns are named and left out.
+    says so), unless it is lossy or has colours. Text and whole numbers are categories where they are listed in
+    ``categories``, or called label. Other columns are named and left out.
 
     Args:
         root: the folder, file or name.
         config: which of the configurations of a set on the hub.
         image: the column of the images; the one called image, or the first, unless given.
-        masks: columns of class maps.
+        masks: columns of class maps; it is an error where they are none.
         categories: columns of text or whole numbers that are categories.
         leave: columns to leave out.
     """
@@ -78,7 +76,10 @@ class HuggingFace(Adapter):
             raise DataError(
                 f"{self.root}: no column is a label that a task can use ({'; '.join(left) or 'only images'})"
             )
-        write(output.files / "classes.json", json.dumps(_names(tasks), indent=1, ensure_ascii=False))
+        names = {
+            name: options["classes"] for name, options in tasks.items() if isinstance(options.get("classes"), list)
+        }
+        write(output.files / "classes.json", json.dumps(names, indent=1, ensure_ascii=False))
         fragment = dump_yaml({"tasks": tasks}, default_flow_style=None, width=110)
         self.said = (*(f"left out: {each}" for each in left), "for the recipe:", *fragment.rstrip().splitlines())
         return table_of(rows, output)
@@ -109,16 +110,18 @@ class HuggingFace(Adapter):
             name = str(entry[named]) if named else f"{index:06d}"
             identifier = f"{split}/{name}" if several or not named else name
             where = f"{self.root}, {split} {index}"
-            cells = {"id": identifier, "image": _picture(entry[image], f"images/{split}/{name}", output, where)}
-            cells["split"] = _SPLITS.get(split, split)
+            shown = picture(entry[image], f"images/{split}/{name}", output, where)
+            cells = {"id": identifier, "image": output.cell(shown), "split": _SPLITS.get(split, split)}
             for column in columns:
                 cells[column.name] = column.cell(entry[column.source], f"{column.name}/{split}/{name}", output, where)
             return cells
 
         rows = output.each(row, work)
-        for column in [each for each in columns if each.refused]:
+        for column, why in [(each, why) for each in columns if (why := each.refusal)]:
+            if column.source in self.masks:
+                raise DataError(f"{self.root}: --masks {column.source}: {why}")
             columns.remove(column)
-            left.append(f"{column.source} ({column.refused})")
+            left.append(f"{column.source} ({why})")
             for cells in rows:
                 del cells[column.name]
         return rows
@@ -176,22 +179,3 @@ def _ids(part: Any) -> str | None:
         if name in part.features and len(set(map(str, part[name]))) == len(part):
             return name
     return None
-
-
-def _picture(value: Any, name: str, output: Output, where: str) -> str:
-    """The cell of an image: its file where it is one, or a file that is written as it is stored."""
-    if not isinstance(value, Mapping) or not (value.get("bytes") or value.get("path")):
-        raise DataError(f"{where}: has no image: leave the row out")
-    if not value.get("bytes"):
-        return output.cell(Path(value["path"]).absolute())
-    try:
-        kind = (Image.open(io.BytesIO(value["bytes"])).format or "png").lower()
-    except OSError as error:
-        raise DataError(f"{where}: its image cannot be read ({error}): mend the set") from None
-    path = output.files / f"{name}.{'jpg' if kind == 'jpeg' else kind}"
-    write(path, value["bytes"], durable=False)
-    return output.cell(path)
-
-
-def _names(tasks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: options["classes"] for name, options in tasks.items() if "classes" in options}

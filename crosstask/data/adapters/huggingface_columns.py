@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from crosstask.data.adapters.base import Output
+from crosstask.data.adapters.huggingface_pictures import is_broken, picture
+from crosstask.data.decode.files import load_classes, load_label
 from crosstask.data.table.table import RESERVED
 from crosstask.errors import DataError
-from crosstask.reading import regular
 
 _CALLED_LABEL = ("label", "labels", "category", "class", "target")
 
@@ -35,8 +33,14 @@ class Column:
         self.name = f"{source}_label" if source in RESERVED else source
         self.seen: set[Any] = set()
         self.length = 0
-        self.refused = ""
+        self._refused = ""
         self._lock = threading.Lock()
+
+    @property
+    def refusal(self) -> str:
+        """Why the column is no label, as far as its values have been seen; empty where it is one."""
+        untold = self.kind in ("segmentation", "category") and not (self.classes or self.seen)
+        return self._refused or ("nothing but blanks" if untold else "")
 
     def task(self) -> dict[str, Any]:
         """The options of the task in a recipe."""
@@ -100,22 +104,24 @@ class Column:
         return json.dumps(shown) if None in shown else ";".join(f"{each:.9g}" for each in values)
 
     def _map(self, value: Any, name: str, output: Output, where: str) -> str:
-        try:
-            content = value["bytes"] if value.get("bytes") else regular(Path(value["path"])).read_bytes()
-            stored = np.asarray(Image.open(io.BytesIO(content)))
-        except (OSError, TypeError, KeyError) as error:
-            raise DataError(
-                f"{where}, column {self.source}: its picture cannot be read ({error}): mend the set"
-            ) from None
-        if stored.ndim == 3 and (stored[..., :1] == stored[..., :3]).all():
-            stored = stored[..., 0]
-        if stored.ndim != 2 or stored.dtype.kind == "f" or (stored.size and (stored.min() < 0 or stored.max() > 65535)):
-            self.refused = "pictures of several channels, or of floats"
+        if self._refused:
             return ""
-        stored = stored.astype(np.uint8) if stored.max() < 256 and self.kind != "depth" else stored.astype(np.uint16)
+        path = picture(value, name, output, f"{where}, column {self.source}")
+        try:
+            stored = load_label(path) if self.kind == "depth" else load_classes(path)
+        except DataError as error:
+            if is_broken(path):
+                raise
+            self._refused = str(error)
+            return ""
+        grey = stored.ndim == 2 or bool((stored[..., :1] == stored).all())
+        ids = stored if stored.ndim == 2 else stored[..., 0]
+        if not grey or ids.dtype.kind == "f" or (ids.size and (ids.min() < 0 or ids.max() > 65535)):
+            self._refused = "pictures of several channels, or of floats"
+            return ""
         with self._lock:
-            self.seen |= set(np.unique(stored).tolist())
-        return output.save(name, stored)
+            self.seen |= set(np.unique(ids).tolist())
+        return output.cell(path) if stored.ndim == 2 else output.save(name, ids)
 
 
 def columns_of(

@@ -18,8 +18,8 @@ ONLY = ""
 def class_lists(table: Table) -> dict[str, list[str]]:
     """Names of classes by column, in the order of their ids; those of :data:`ONLY` are of no named column.
 
-    Looked for in ``NAME_files`` beside the table ``NAME.csv`` and in its folder: ``classes.json`` (names by column, one
-    list, or names by id) and ``classes.txt`` (a name per line).
+    Looked for in ``NAME_files`` beside the table ``NAME.csv`` and in its folder: ``classes.json`` (names by column, of
+    none where no task has names, one list, or names by id) and ``classes.txt`` (a name per line).
 
     Raises:
         DataError: such a file is no list of names.
@@ -39,7 +39,7 @@ def class_lists(table: Table) -> dict[str, list[str]]:
 def _named(content: Any, path: Path) -> dict[str, list[str]]:
     if isinstance(content, list):
         return {ONLY: _names(content, path)}
-    if isinstance(content, dict) and all(isinstance(names, str) for names in content.values()):
+    if isinstance(content, dict) and content and all(isinstance(names, str) for names in content.values()):
         ids = list(content) if all(key.isdecimal() for key in content) else []
         if sorted(map(int, ids)) == list(range(len(content))) and ids:
             return {ONLY: [content[key] for key in sorted(ids, key=int)]}
