@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -26,19 +27,35 @@ def read_annotations(path: Path) -> dict[str, Any]:
     """An annotation file.
 
     Raises:
-        DataError: it is none.
+        DataError: it is none, or its polygons are not in pixels.
     """
     try:
         content = json.loads(regular(path).read_text("utf-8-sig"))
         for key in ("images", "annotations", "categories"):
             content[key]
         for image in content["images"]:
+            if "file_name" not in image and "coco_url" in image:  # LVIS
+                image["file_name"] = urlsplit(str(image["coco_url"])).path.lstrip("/")
             image["id"], image["file_name"]
         for category in content["categories"]:
             category["id"], category["name"]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not an annotation file of COCO, or not a whole one ({error})") from None
+    beyond = (max(polygon) > 1 for polygon in _polygons(content["annotations"]))
+    if not (next(beyond, True) or any(beyond)):
+        raise DataError(
+            f"{path}: no polygon leaves the first pixel, so they are shares of the image (0 to 1): multiply them by "
+            "its width and height"
+        )
     return content
+
+
+def _polygons(annotations: list[dict[str, Any]]) -> Iterator[list[float]]:
+    for entry in annotations:
+        shape = entry.get("segmentation")
+        if isinstance(shape, list) and shape:
+            polygons = shape if isinstance(shape[0], list) else [shape]
+            yield from (each for each in polygons if each and all(isinstance(value, (int, float)) for value in each))
 
 
 @dataclass(frozen=True)
@@ -156,6 +173,11 @@ class Instances(Annotations):
         self.files = []
         self.boxes = boxes
         self.annotations: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        if any("neg_category_ids" in image for image in self.images):
+            raise DataError(
+                f"{path}: not all classes were looked for in each image (neg_category_ids, as in LVIS): "
+                "crosstask convert datumaro --format coco reads that"
+            )
         known = {image["id"] for image in self.images}
         for annotation in content["annotations"]:
             if annotation.get("image_id") not in known:

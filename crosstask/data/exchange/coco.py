@@ -111,7 +111,9 @@ class _Reader:
             said = (int(image["height"]), int(image["width"])) if image.get("height") and image.get("width") else None
             item = Item(Path(name).with_suffix("").as_posix().lstrip("/"), file, split)
             item.size = checked_size(file, said, f"{path}, image {image['id']}")
-            self.items[image["id"]] = items.setdefault((split, str(file)), item)
+            item = self.items[image["id"]] = items.setdefault((split, str(file)), item)
+            if "neg_category_ids" in image:
+                self._looked_for(image, item)
 
     def read(self) -> None:
         for entry in self.content["annotations"]:
@@ -125,6 +127,15 @@ class _Reader:
                 item.shapes += self._panoptic(entry, where)
             else:
                 self._annotation(entry, item, where)
+
+    def _looked_for(self, image: dict[str, Any], item: Item) -> None:
+        """What LVIS says of an image: only the categories that were annotated in it, and these, were looked for."""
+        self.found.federated = True
+        for number in image["neg_category_ids"]:
+            item.absent.add(
+                self._name({"category_id": number}, f"{self.path}: neg_category_ids of image {image['id']}")
+            )
+            item.seen = True
 
     def _name(self, entry: dict[str, Any], where: str) -> str:
         if entry.get("category_id") not in self.names:

@@ -58,6 +58,7 @@ class Item:
         boxes: things without a shape.
         labels: names that hold for the whole image, by the question they answer.
         numbers: numbers that hold for the whole image, likewise.
+        absent: names that somebody looked for and did not find, where the collection is federated.
         seen: whether somebody annotated it, even if nothing was found.
     """
 
@@ -69,6 +70,7 @@ class Item:
     boxes: list[Box] = field(default_factory=list)
     labels: dict[str, list[str]] = field(default_factory=dict)
     numbers: dict[str, list[float]] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
     seen: bool = False
 
 
@@ -82,6 +84,8 @@ class Collection:
         names: the names that answer each question about whole images, where the files list them.
         several: the questions that may have several answers at once.
         covering: whether every pixel of a labelled image has been given a class, so that others are unknown.
+        federated: whether only some classes were looked for in each image (LVIS, Open Images): what is neither named
+            nor listed as absent is unknown, and so are pixels that no shape covers.
         unused: how much there is that no task can use, by what it is.
         notes: what else a person should know, a line each.
     """
@@ -91,6 +95,7 @@ class Collection:
     names: dict[str, list[str]] = field(default_factory=dict)
     several: set[str] = field(default_factory=set)
     covering: bool = False
+    federated: bool = False
     unused: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,8 +16,13 @@ from crosstask.data.exchange.masks import class_map
 from crosstask.data.table.table import RESERVED
 from crosstask.errors import DataError
 from crosstask.strict_yaml import dump_yaml
+from crosstask.tasks.cells import typed
 
 BACKGROUND = "background"
+FEDERATED = (
+    "only some classes were looked for in each image (federated): things neither named nor listed as absent are "
+    "unknown, and so are pixels that no shape covers"
+)
 SEMANTIC = "semantic"
 Labels = Literal["auto", "category", "tags"]
 
@@ -62,6 +68,7 @@ def tabulate(
     """
     items = _named(found.items)
     made = Tabulated([{"id": item.id, "image": output.cell(item.image)} for item in items], notes=list(found.notes))
+    made.notes += [FEDERATED] * found.federated
     if any(item.split for item in items):
         for row, item in zip(made.rows, items, strict=True):
             row["split"] = item.split
@@ -106,13 +113,15 @@ def _segmentation(found: Collection, items: list[Item], made: Tabulated, output:
     own = next((place for place, name in enumerate(classes) if name.lower() == BACKGROUND), None)
     background = len(classes) if own is None else own
     unknown = 255 if max(background, len(classes) - 1) < 254 else 65535
-    below = unknown if found.covering else background
+    below = unknown if found.covering or found.federated else background
+    bare = "images without any shape, which have no label"
+    bare += "" if found.federated else " (--empty background: they show none)"
     index = {name: place for place, name in enumerate(classes)}
     counts: Counter[str] = Counter()
 
     def paint(item: Item) -> tuple[str, bool, int]:
         if not (item.shapes or item.boxes) and not (item.seen and empty == BACKGROUND):
-            counts["images without any shape, which have no label (--empty background: they show none)"] += 1
+            counts[bare] += 1
             return "", False, 0
         size = item.size or image_size(item.image)
         try:
@@ -141,12 +150,13 @@ def _labels(question: str, found: Collection, items: list[Item], made: Tabulated
     given = [list(dict.fromkeys(item.labels[question])) for item in items if question in item.labels]
     one = all(len(names) == 1 for names in given)
     if labels == "category" and not one:
-        several = next(item for item in items if len(set(item.labels.get(question, ["?"]))) != 1)
+        odd = next(item for item in items if len(set(item.labels.get(question, ["?"]))) != 1)
         raise DataError(
-            f"{several.image}: has {len(set(several.labels[question]))} labels ({question}), a category is one: "
+            f"{odd.image}: has {len(set(odd.labels[question]))} labels ({question}), a category is one: "
             "leave out --labels category"
         )
-    category = labels == "category" or (labels == "auto" and one and question not in found.several)
+    several = found.federated or question in found.several
+    category = labels == "category" or (labels == "auto" and one and not several)
     spoken = list(dict.fromkeys(name for names in given for name in names))
     listed = found.names.get(question, found.classes)
     classes = [name for name in listed if name in spoken or SEMANTIC not in made.tasks]
@@ -158,7 +168,7 @@ def _labels(question: str, found: Collection, items: list[Item], made: Tabulated
         if category:
             row[name] = names[0] if names else ""
         else:
-            row[name] = tags_cell((classes.index(each) for each in names), classes) if question in item.labels else ""
+            row[name] = _tags(found, item, names, classes) if question in item.labels else ""
 
 
 def _things(found: Collection, items: list[Item], made: Tabulated) -> None:
@@ -170,8 +180,15 @@ def _things(found: Collection, items: list[Item], made: Tabulated) -> None:
     name = "tags" if "tags" not in made.tasks else "things"
     made.tasks[name] = {"kind": "tags", "classes": classes}
     for row, item, names in zip(made.rows, items, shown, strict=True):
-        present = [place for place, each in enumerate(classes) if each in names]
-        row[name] = tags_cell(present, classes) if item.seen else ""
+        row[name] = _tags(found, item, names, classes) if item.seen else ""
+
+
+def _tags(found: Collection, item: Item, present: Container[str], classes: list[str]) -> str:
+    """The cell of what is present: all other tags are absent, or unknown where only some were looked for."""
+    if not found.federated:
+        return tags_cell((place for place, name in enumerate(classes) if name in present), classes)
+    known = {name: int(name in present) for name in classes if name in present or name in item.absent}
+    return typed(known) if known else ""
 
 
 def _account(found: Collection, boxes: int, made: Tabulated) -> None:

@@ -70,7 +70,7 @@ def read_through_datumaro(root: Path, images: Path | None, name: str) -> Collect
             categories = dataset.categories().get(dm.AnnotationType.label)
             names = [entry.name for entry in categories.items] if categories is not None else []
             found = Collection([], [each for each in names if not is_void(each)], {LABELS: names})
-            found.covering = name.startswith(_COVERING)
+            found.covering, found.federated = name.startswith(_COVERING), name == "open_images"
             for entry in dataset:
                 item = _item(entry, names, found, dm.AnnotationType)
                 if item is not None:
@@ -109,6 +109,9 @@ def _item(entry: Any, names: list[str], found: Collection, types: Any) -> Item |
             found.unused["attributes of annotations"] += 1
         if name is None:
             found.unused[f"{kind} annotations without a class"] += 1
+        elif each.type == types.label and found.federated and not each.attributes.get("score", 1):
+            item.labels.setdefault(LABELS, [])
+            item.absent.add(name)
         elif each.type == types.label:
             item.labels.setdefault(LABELS, []).append(name)
         elif (mask := _mask(each, types)) is not None:

@@ -8,48 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from crosstask.cli import main
 from crosstask.data.decode.files import load_label
 from crosstask.data.exchange.brush import decode_brush, encode_brush
 from crosstask.data.exchange.images import Images, split_in
 from crosstask.data.exchange.masks import polygon_mask, polygons_of
-from crosstask.data.table.table import Table, read_table
 from crosstask.errors import DataError
-
-SQUARE = [2, 1, 6, 1, 6, 5, 2, 5]
-CATEGORIES = [{"id": 0, "name": "cat"}, {"id": 7, "name": "dog"}]
-
-
-def image(path: Path, size: tuple[int, int] = (8, 10)) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size[::-1]).save(path)
-    return path
-
-
-def convert(root: Path, name: str, *more: str) -> Table:
-    out = root.parent / "out.csv"
-    assert main(["convert", "datumaro", str(root), "--format", name, "--out", str(out), "--quiet", *more]) == 0
-    return read_table(out)
-
-
-def refused(root: Path, name: str, capsys, *more: str) -> str:
-    out = root.parent / "refused.csv"
-    assert main(["convert", "datumaro", str(root), "--format", name, "--out", str(out), "--quiet", *more]) == 2
-    assert not out.exists()
-    message = capsys.readouterr().err
-    assert message.count("\n") == 1
-    return message
-
-
-def coco(path: Path, annotations: list[dict], names: tuple[str, ...] = ("a.png",), **more: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    images = [{"id": index, "file_name": name, "height": 8, "width": 10} for index, name in enumerate(names)]
-    annotations = [{"id": place, "image_id": 0, **entry} for place, entry in enumerate(annotations)]
-    content = {"images": images, "annotations": annotations, "categories": CATEGORIES} | more
-    path.write_text(json.dumps(content))
-    return path
+from tests.data.exchange.sets import SQUARE, coco, convert, image, refused
 
 
 def test_coco_in_one_folder_with_crowds_boxes_and_keypoints(tmp_path, capsys):
@@ -93,6 +59,7 @@ def test_coco_of_several_splits_has_one_list_of_names(tmp_path):
         ({"category_id": 0, "segmentation": [[1, 2, 3, 4, 5]]}, "odd number of coordinates"),
         ({"category_id": 0, "segmentation": {"size": [8, 10], "counts": [3]}}, "cover 3 pixels, the image has 80"),
         ({"category_id": 0, "image_id": 9, "segmentation": [SQUARE]}, "the file lists no such image"),
+        ({"category_id": 0, "segmentation": [[0.2, 0.1, 1, 0.1, 1, 0.6]]}, "they are shares of the image (0 to 1)"),
         ({"category_id": 0, "bbox": [1, 1, 2, 2]}, "no label that a task can use (1 boxes"),
     ],
 )
@@ -266,23 +233,6 @@ def test_an_archive_is_to_be_unpacked(tmp_path, capsys):
     with zipfile.ZipFile(tmp_path / "job.zip", "w") as archive:
         archive.writestr("annotations.xml", CVAT)
     assert "is an archive: unpack it" in refused(tmp_path / "job.zip", "cvat", capsys)
-
-
-def test_yolo(tmp_path, capsys):
-    root = tmp_path / "set"
-    image(root / "images" / "train" / "a.png")
-    image(root / "images" / "val" / "b.png")
-    (root / "labels" / "train").mkdir(parents=True)
-    text = root / "labels" / "train" / "a.txt"
-    text.write_text("1 .2 .125 .6 .125 .6 .625 .2 .625\n0 0.9 0.9 0.1 0.1\n")
-    (root / "data.yaml").write_text("names: {0: cat, 1: dog}\n")
-    table = convert(root, "yolo")
-    assert (load_label(table.resolve(0, "semantic"))[1:5, 2:6] == 1).all()
-    assert [row["semantic"] != "" for row in table.rows] == [True, False]
-    text.write_text("5 .1 .1 .1 .1\n")
-    assert "a.txt, line 1: class 5 of 2" in refused(root, "yolo", capsys)
-    (root / "data.yaml").unlink()
-    assert "names no classes: add data.yaml" in refused(root, "yolo", capsys)
 
 
 def test_unknown_formats_and_folders(tmp_path, capsys):
