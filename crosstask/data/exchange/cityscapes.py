@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from crosstask.data.decode.files import load_label
-from crosstask.data.exchange.images import SUFFIXES, Images
+from crosstask.data.exchange.images import Images, images_below
 from crosstask.data.exchange.items import Collection, Item, Shape, Size, is_void
 from crosstask.errors import DataError
 from crosstask.reading import read_text
@@ -60,8 +60,8 @@ def read_cityscapes(root: Path, images: Path | None, annotations: str | None) ->
         ]
         found.items.append(item)
     labelled = {item.image for item in found.items}
-    for path in sorted(finder.folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path not in labelled and "leftImg8bit" in finder.folder.parts:
+    for path in images_below(finder.folder) if "leftImg8bit" in finder.folder.parts else ():
+        if path not in labelled:
             below = path.relative_to(finder.folder)
             name = below.with_suffix("").as_posix().removesuffix("_leftImg8bit")
             found.items.append(Item(name, path, below.parts[0] if len(below.parts) > 1 else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from functools import cached_property
@@ -59,10 +60,25 @@ class Images:
     @cached_property
     def _by_name(self) -> dict[str, list[Path]]:
         found = defaultdict(list)
-        for path in sorted(self.folder.rglob("*")):
-            if path.suffix.lower() in SUFFIXES:
-                found[path.name].append(path)
+        for path in images_below(self.folder):
+            found[path.name].append(path)
         return dict(found)
+
+
+def images_below(folder: Path) -> list[Path]:
+    """The images below a folder, in order, but for hidden ones and for label files that a conversion has written."""
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and not _holds_labels(Path(parent, name))]
+        names = (name for name in files if not name.startswith("."))
+        found += [path for name in names if (path := Path(parent, name)).suffix.lower() in SUFFIXES]
+    return sorted(found)
+
+
+def _holds_labels(folder: Path) -> bool:
+    """Whether a folder is one of the label files in ``NAME_files`` beside a table; ``images`` there are images."""
+    written = folder.parent.name.endswith("_files") and (folder.parent / "classes.json").is_file()
+    return written and folder.name != "images"
 
 
 def checked_size(path: Path, said: Size | None, where: str) -> Size:
