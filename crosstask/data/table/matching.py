@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from crosstask.errors import DataError
@@ -40,13 +41,30 @@ def _wildcards(pattern: str, flags: re.RegexFlag) -> re.Pattern[str]:
     return re.compile("".join(map(translate, re.findall(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|.", pattern))), flags)
 
 
+def _folders(match: re.Match[str] | None) -> list[str]:
+    """What the wildcards stand for in the folders of a path."""
+    if match is None:
+        return []
+    end = max(match.string.rfind("/"), 0)
+    found = [match.string[start : min(stop, end)] for start, stop in match.regs[1:] if start >= 0]
+    return [name for text in found for name in text.split("/") if name]
+
+
 @dataclass(frozen=True)
 class Files:
-    """Files found by a pattern, each with the two names it can be matched by."""
+    """Files found by a pattern, each with the two names it can be matched by.
+
+    Attributes:
+        paths: the files, relative to where they were looked for.
+        stems: their names without folder and ending.
+        parts: what the wildcards of the pattern stand for.
+        folders: what those in its folders stand for.
+    """
 
     paths: list[str]
     stems: list[str]
     parts: list[str]
+    folders: list[list[str]]
 
     @classmethod
     def find(cls, root: Path | str, column: str, pattern: str) -> Files:
@@ -70,7 +88,7 @@ class Files:
             "/".join(filter(None, match.groups())) if match else path
             for match, path in zip(matches, paths, strict=True)
         ]
-        return cls(paths, [Path(path).stem for path in paths], parts)
+        return cls(paths, [Path(path).stem for path in paths], parts, list(map(_folders, matches)))
 
     def by(self, names: Sequence[str]) -> dict[str, str] | None:
         """Name -> path, None where two files share a name."""
@@ -84,14 +102,25 @@ class Files:
         return self.paths
 
 
+def _in_folders(files: Files, shared: set[str]) -> list[str]:
+    """The stems of files, each after those of its folders that are shared."""
+    return [
+        "/".join([*filter(shared.__contains__, folders), stem])
+        for folders, stem in zip(files.folders, files.stems, strict=True)
+    ]
+
+
 def match_files(column: str, images: Files, labels: Files) -> tuple[list[str], list[str]]:
     """The label of each image ("" where there is none), and the labels left over.
 
     Matched by stem or by what the wildcards stand for, whichever finds more (the stem, where both do as well); names
-    that two files share are no match.
+    that two files share are no match. Folders that wildcards of both patterns stand for (kitchen/rgb, kitchen/mask) are
+    a part of the stem.
     """
     best: list[str] = []
-    for image_names, label_names in ((images.stems, labels.stems), (images.parts, labels.parts)):
+    shared = set(chain(*images.folders)) & set(chain(*labels.folders))
+    stems = _in_folders(images, shared), _in_folders(labels, shared)
+    for image_names, label_names in (stems, (images.parts, labels.parts)):
         paths = labels.by(label_names)
         if paths is None or images.by(image_names) is None:
             continue
@@ -102,7 +131,7 @@ def match_files(column: str, images: Files, labels: Files) -> tuple[list[str], l
         raise DataError(
             f"--{column}: none of {len(labels.paths)} files ({first_few(labels.paths, 2)}) matches an image "
             f"({first_few(images.paths, 2)}): the names without ending must agree, or what the wildcards stand for "
-            "(--image 'rgb/*_rgb.png' --depth 'depth/*_depth.png')"
+            "(--image 'rgb/*_rgb.png' --depth 'depth/*_depth.png'), and so must folders that both have wildcards for"
         )
     used = set(best)
     return best, [path for path in labels.paths if path not in used]

@@ -65,6 +65,43 @@ def test_names_that_match(tmp_path, images, labels, image, label, ids):
         assert row["depth"] == image_of[row["image"]]
 
 
+@pytest.mark.parametrize(
+    ("images", "labels", "patterns", "expected"),
+    [
+        # numbers of frames that no two scenes share
+        (
+            ["a/rgb/1.jpg", "b/rgb/2.jpg", "c/rgb/3.jpg"],
+            ["a/mask/1.png", "b/mask/3.png", "c/mask/2.png"],
+            ("*/rgb/*.jpg", "*/mask/*.png"),
+            ["a/mask/1.png", "", ""],
+        ),
+        # a wildcard of one pattern alone: who drew the mask
+        (
+            ["a/rgb/1.jpg", "b/rgb/1.jpg", "c/rgb/1.jpg"],
+            ["anna/b/mask/1.png", "ben/a/mask/1.png"],
+            ("*/rgb/*.jpg", "*/*/mask/*.png"),
+            ["ben/a/mask/1.png", "anna/b/mask/1.png", ""],
+        ),
+        # folders that have nothing in common
+        (["p1/1.jpg", "p2/2.jpg"], ["anna/2.png", "ben/1.png"], ("p*/*.jpg", "*/*.png"), ["ben/1.png", "anna/2.png"]),
+        # a part of a folder's name
+        (["i_a/1.jpg", "i_b/2.jpg"], ["m_a/1.png", "m_a/2.png"], ("i_*/*.jpg", "m_*/*.png"), ["m_a/1.png", ""]),
+        # no wildcards for the folders of the images
+        (["rgb/1.jpg", "rgb/2.jpg"], ["rgb/1.png", "m/2.png"], ("rgb/*.jpg", "*/*.png"), ["rgb/1.png", "m/2.png"]),
+    ],
+)
+def test_labels_in_the_folder_of_another_scene_are_no_match(tmp_path, images, labels, patterns, expected):
+    touch(tmp_path, *images, *labels)
+    listing = table_from_folders(tmp_path, dict(zip(("image", "semantic"), patterns, strict=True)))
+    assert cells(listing, "semantic") == expected
+
+
+def test_labels_that_are_all_in_the_folders_of_other_scenes_are_an_error(tmp_path):
+    touch(tmp_path, "a/rgb/1.jpg", "b/rgb/2.jpg", "a/mask/2.png", "b/mask/1.png")
+    with pytest.raises(DataError, match="folders that both have wildcards for"):
+        table_from_folders(tmp_path, {"image": "*/rgb/*.jpg", "semantic": "*/mask/*.png"})
+
+
 def test_cells_are_relative_to_the_table(tmp_path):
     touch(tmp_path, "data set/rgb/1.jpg", "data set/d/1.png")
     out = tmp_path / "tables" / "t.csv"
