@@ -109,7 +109,7 @@ def parse_json(text: str, where: str, remedy: str) -> Any:
         UserError: it is not JSON, or a key is there twice; ends in ``remedy``.
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
+        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{where}: is not JSON ({reason}): {remedy}") from None
@@ -119,7 +119,12 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, as a hook of its reader.
+
+    Raises:
+        ValueError: a key is there twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

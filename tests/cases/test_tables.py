@@ -266,7 +266,7 @@ def test_dialects_of_csv(tmp_path, text):
 
 
 def test_columns_of_tags_mean_the_same_in_all_splits(tmp_path, monkeypatch):
-    """A column that holds 0 and 1 in one file and 2 in another is no flag in either."""
+    """A column that holds 0 and 1 in one file and 2 in another is no flag in either: tags where it is asked for."""
     monkeypatch.chdir(tmp_path)
     for split, values in (("train", (0, 1)), ("test", (1, 2))):
         (tmp_path / split).mkdir()
@@ -274,8 +274,10 @@ def test_columns_of_tags_mean_the_same_in_all_splits(tmp_path, monkeypatch):
             Image.new("RGB", (32, 32), (i, 0, 0)).save(tmp_path / split / f"{split}{i}.png")
         body = "".join(f"{split}{i},{value},{float(i)}\n" for i, value in enumerate(values))
         (tmp_path / f"{split}.csv").write_text("id,lobes,round\n" + body)
-    options = ["--split", "train,test", "--image", "{split}/*.png", "--traits", "{split}.csv:*"]
-    assert main(["table", ".", "--out", "t.csv", *options]) == 0
+    options = ["--split", "train,test", "--image", "{split}/*.png", "--traits"]
+    assert main(["table", ".", "--out", "all.csv", *options, "{split}.csv:*"]) == 0
+    assert [row["traits"] for row in read_table("all.csv").rows] == ["-", "round", "-", "round"]
+    assert main(["table", ".", "--out", "t.csv", *options, "{split}.csv:lobes,round"]) == 0
     assert [row["traits"] for row in read_table("t.csv").rows] == [
         "lobes=0", "lobes=1;round", "lobes=1", "lobes=2;round",
     ]  # fmt: skip

@@ -9,9 +9,9 @@ from typing import ClassVar
 from typing_extensions import override
 
 from crosstask.data.adapters.base import Adapter, Output, Source, table_of
-from crosstask.data.table.entries import NONE, UNSURE
 from crosstask.data.table.formats import format_of
 from crosstask.data.table.table import Table
+from crosstask.data.table.tag_columns import NONE, UNSURE
 from crosstask.errors import DataError, nearest
 from crosstask.tasks.cells import BLANKS, Marks, number, value_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crosstask.data.table.entries import NONE
+from crosstask.data.table.tag_columns import NONE
 from crosstask.errors import DataError
 from crosstask.reading import regular
 from crosstask.tasks.cells import typed

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from crosstask.data.table.entries import is_entries, read_entries
-from crosstask.data.table.matching import Files, first_few, match_entries, match_files
+from crosstask.data.table.matching import Files, first_few, match_files
+from crosstask.data.table.naming import match_entries
 from crosstask.data.table.table import Table, concatenate, read_table, write_table
 from crosstask.errors import DataError
 from crosstask.names import require_name
@@ -28,12 +29,14 @@ class Match:
         unlabelled: names of the images that have none.
         unmatched: files or entries that belong to no image.
         used: entries of one file for all splits that belong to an image.
+        account: how such a file was read, for people.
     """
 
     labelled: int
     unlabelled: list[str]
     unmatched: list[str]
     used: frozenset[str] = frozenset()
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Listing:
                 elsewhere = {name for each in self.matches.values() if column in each for name in each[column].used}
                 lost = [name for name in match.unmatched if name not in elsewhere]
                 total = match.labelled + len(match.unlabelled)
-                line = f"  {split + ': ' if split else ''}{column}: {match.labelled} of {total} images"
+                line = f"  {split + ': ' if split else ''}{column}: {match.labelled} of {total} images{match.account}"
                 if match.unlabelled:
                     line += f"; images without: {first_few(match.unlabelled)}"
                 if lost:
@@ -118,14 +121,14 @@ def table_from_folders(
     for column, pattern in patterns.items():
         if column == "image":
             continue
-        used: frozenset[str] = frozenset()
-        if is_entries(pattern):
+        used, account = frozenset[str](), ""
+        if is_entries(root, pattern):
             if not isinstance(root, Path):
                 raise DataError(f"--{column} {pattern}: labels in one file are read from a folder: download the file")
             others = [given[column].replace(SPLIT, other) for other in splits if other != split]
-            entries = read_entries(root, column, pattern, patterns.values(), others)
-            cells, left = match_entries(f"{column} {pattern}", images, entries)
-            used = frozenset(entries) - set(left)
+            entries = read_entries(root, column, pattern, images, patterns.values(), others)
+            cells, left = match_entries(f"{column} {pattern}", images, entries.cells)
+            used, account = frozenset(entries.cells) - set(left), entries.account
             columns[column] = cells
         else:
             files = Files.find(root, column, pattern)
@@ -138,7 +141,7 @@ def table_from_folders(
             cells, left = match_files(column, images, files)
             columns[column] = relative(cells)
         blank = [name for name, cell in zip(columns["id"], cells, strict=True) if not cell]
-        matches[column] = Match(len(cells) - len(blank), blank, left, used)
+        matches[column] = Match(len(cells) - len(blank), blank, left, used, account)
     rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
     return Listing(Table(path, tuple(columns), rows), {split or "": matches})
 

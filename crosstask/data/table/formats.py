@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from crosstask.errors import DataError, nearest
-from crosstask.reading import regular
+from crosstask.reading import regular, unique_keys
 from crosstask.tasks.cells import from_text, typed, value_of
 
 Rows = list[dict[str, str]]
@@ -46,7 +46,12 @@ def format_of(path: Path) -> Format:
     return FORMATS[suffix]
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        DataError: it holds a NUL byte, or is not UTF-8.
+    """
     raw = regular(path).read_bytes()
     if b"\0" in raw:
         line = raw[: raw.index(b"\0")].count(b"\n") + 1
@@ -61,7 +66,7 @@ def _text(path: Path) -> str:
 
 
 def _read_csv(path: Path) -> tuple[list[str], Rows, int]:
-    text = _text(path)
+    text = text_of(path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
     columns: list[str] = []
     rows: Rows = []
@@ -125,21 +130,13 @@ def _row(path: Path, number: int, values: dict[str, Any]) -> dict[str, str]:
     return row
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(name for name in names if names.count(name) > 1)!r} is there twice")
-    return found
-
-
 def _read_jsonl(path: Path) -> tuple[list[str], Rows, int]:
     def lines() -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, line in enumerate(_text(path).split("\n"), start=1):
+        for number, line in enumerate(text_of(path).split("\n"), start=1):
             if not line.strip():
                 continue
             try:
-                values = json.loads(line, object_pairs_hook=_unique_keys)
+                values = json.loads(line, object_pairs_hook=unique_keys)
             except (ValueError, RecursionError) as error:
                 raise DataError(f"{path}, row {number}: not a valid JSON line ({error})") from None
             if not isinstance(values, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -135,34 +135,3 @@ def match_files(column: str, images: Files, labels: Files) -> tuple[list[str], l
         )
     used = set(best)
     return best, [path for path in labels.paths if path not in used]
-
-
-def match_entries(labels: str, images: Files, entries: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The entry of each image by its path, by what the wildcards stand for or by its stem, and the ids left over.
-
-    Args:
-        labels: the column, and the file that is named for it.
-        images: the images.
-        entries: a label for each id.
-
-    Raises:
-        DataError: no id is that of an image, or one is the stem of several.
-    """
-    cells: list[str] = []
-    used: dict[str | None, str] = {}
-    plain = [path.rpartition(".")[0] or path for path in images.paths]
-    for path, *names in zip(images.paths, plain, images.parts, images.stems, strict=True):
-        name = next((name for name in (path, *names) if name in entries), None)
-        if name is not None and name in used:
-            raise DataError(
-                f"--{labels}: the id {name!r} is the name of {used[name]} and of {path}: write ids with the folder, "
-                f"{path.rpartition('.')[0]!r} say"
-            )
-        used[name] = path
-        cells.append("" if name is None else entries[name])
-    if set(used) == {None}:
-        raise DataError(
-            f"--{labels}: none of {len(entries)} ids ({first_few(list(entries), 2)}) is that of an image "
-            f"({first_few(images.stems, 2)}): an id is the name of the image without its ending"
-        )
-    return cells, [name for name in entries if name not in used]

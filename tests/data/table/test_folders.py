@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from crosstask.data.table.entries import read_entries
 from crosstask.data.table.folders import make_table, table_from_folders
 from crosstask.data.table.table import read_table
 from crosstask.errors import DataError
@@ -259,4 +258,6 @@ def test_real_sets(tmp_path, name, splits, patterns, rows, labels):
 )
 def test_a_tag_that_is_listed_twice_counts_once_where_lists_are_no_vectors(lists, expected, tmp_path):
     (tmp_path / "tags.json").write_text(json.dumps({str(index): each for index, each in enumerate(lists)}))
-    assert list(read_entries(tmp_path, "tags", "tags.json").values()) == expected
+    touch(tmp_path, "0.jpg", "1.jpg")
+    listing = table_from_folders(tmp_path, {"image": "*.jpg", "tags": "tags.json"})
+    assert cells(listing, "tags") == expected
