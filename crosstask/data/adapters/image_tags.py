@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from crosstask.data.table.formats import text_of
 from crosstask.data.table.tag_columns import NONE
 from crosstask.errors import DataError
-from crosstask.reading import regular
+from crosstask.reading import regular, unique_keys
 from crosstask.tasks.cells import typed
 from crosstask.tasks.tags import Tagging
 
@@ -41,14 +43,16 @@ def read_tags(path: Path, names: Sequence[str]) -> dict[str, str]:
             f'with python -c "{code}" and give the .json'
         )
     try:
-        content = (
-            _read_npz(regular(path)) if path.suffix.lower() == ".npz" else json.loads(regular(path).read_text("utf-8"))
-        )
+        content = _read_npz(regular(path)) if path.suffix.lower() == ".npz" else _read_json(path)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot read the tags ({error}): give a JSON object, id -> tags, or a .npz") from None
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds a {type(content).__name__}: give a JSON object, id -> tags")
     return {name: _cell(path, name, value, names) for name, value in content.items()}
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(text_of(path), object_pairs_hook=unique_keys)
 
 
 def _read_npz(path: Path) -> dict[str, list[float]]:

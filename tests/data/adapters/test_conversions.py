@@ -224,7 +224,7 @@ def test_voc_tags_from_a_file(tmp_path):
         tmp_path / "tags.json": {first: flags, second: ["dog", "cat"], "2000_000001": [3]},
         tmp_path / "by_index.json": {first: [11], second: [7, 11]},
     }.items():
-        path.write_text(json.dumps(content))
+        path.write_text(json.dumps(content), encoding="utf-8-sig")
         tags = column(converted("voc", tmp_path, path.with_suffix(".csv"), tags=str(path)), "tags")
         assert (tags[first], tags[second], tags[fake_voc.VAL[0]]) == ("dog", "cat;dog", "")
     np.savez(tmp_path / "tags.npz", **{first: np.array(flags, np.float32)})
@@ -234,6 +234,9 @@ def test_voc_tags_from_a_file(tmp_path):
     np.save(tmp_path / "cls_labels.npy", {first: np.array(flags)}, allow_pickle=True)
     with pytest.raises(DataError, match=r"never opened; if you trust it, convert it with python -c .*cls_labels\.json"):
         converted("voc", tmp_path, tmp_path / "n.csv", tags=str(tmp_path / "cls_labels.npy"))
+    (tmp_path / "twice.json").write_text(f'{{"{first}": [11], "{first}": [7]}}')
+    with pytest.raises(DataError, match=f"key '{first}' is there twice"):
+        converted("voc", tmp_path, tmp_path / "w.csv", tags=str(tmp_path / "twice.json"))
     (tmp_path / "wrong.json").write_text(json.dumps({first: ["god"]}))
     with pytest.raises(DataError, match="tag 'god' is not one of the 20"):
         converted("voc", tmp_path, tmp_path / "w.csv", tags=str(tmp_path / "wrong.json"))
