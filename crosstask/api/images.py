@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from crosstask.data.decode.files import load_image, rgb, rgb_of_picture
+from crosstask.data.decode.files import load_image
+from crosstask.data.decode.rgb import rgb, rgb_of_picture
 from crosstask.errors import DataError
 
 AnyImage: TypeAlias = "str | Path | Image.Image | np.ndarray | Tensor"

@@ -8,7 +8,8 @@ from io import BytesIO
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from crosstask.data.decode.files import FORMATS, rgb_of_picture
+from crosstask.data.decode.files import FORMATS
+from crosstask.data.decode.rgb import rgb_of_picture
 from crosstask.serve.refusal import Refusal
 
 _READ = "send a PNG, JPEG, WebP, TIFF, BMP, PPM, GIF or JPEG 2000"

@@ -21,12 +21,12 @@ from crosstask.data.check.frames import agreement, pinhole_guess
 from crosstask.data.decode.files import (
     image_size,
     load_image,
-    load_label,
+    load_numbers,
     load_regions,
     loader_of,
-    more_bands,
     orientation,
     palette,
+    unused,
 )
 from crosstask.data.decode.labels import Read, ambiguous, load_beside, weights_of
 from crosstask.data.table.blanks import says_nothing
@@ -143,7 +143,7 @@ class _Row:
         if image is not None:
             self.facts.size = (image.shape[-2], image.shape[-1])
             self.facts.digest = hashlib.blake2b((image * 255).byte().numpy().tobytes(), digest_size=16).digest()
-            self.facts.banded = more_bands(self.table.resolve(self.index, "image", self.confined))
+            self.facts.banded = unused(self.table.resolve(self.index, "image", self.confined)).band
 
     def camera(self) -> None:
         """Intrinsics that are none, or those of another image."""
@@ -242,7 +242,7 @@ class _Row:
         """How EXIF turns the image."""
         return orientation(self.table.resolve(self.index, "image", self.confined))
 
-    def stored(self, column: str, task: Task, read: Read = load_label) -> np.ndarray | None:
+    def stored(self, column: str, task: Task, read: Read = load_numbers) -> np.ndarray | None:
         """The array of a label file, turned as its image is."""
         size = self.facts.size
 
@@ -275,7 +275,7 @@ class _Row:
             if not 0 <= float(self.row[column]) < math.inf:
                 self.fault(column, "invalid", f"{self.row[column]}: a weight is a number of at least 0")
         except ValueError:
-            stored = self.stored(column, task) if task.dense else self.load(column, load_label)
+            stored = self.stored(column, task) if task.dense else self.load(column, load_numbers)
             self.same_size(column, None if stored is None else weights_of(stored))
 
     def compare(self, targets: Mapping[str, Target]) -> None:

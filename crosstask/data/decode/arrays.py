@@ -16,6 +16,11 @@ SUFFIXES = (".npy", ".npz")
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
+def is_array(path: Path) -> bool:
+    """Whether a file is called as an array is."""
+    return path.suffix.lower() in SUFFIXES
+
+
 def load_array(path: Path, limit: int) -> np.ndarray:
     """The array in a file, writable and in native byte order.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from crosstask.data.decode.files import load_label, orientation, turned
+from crosstask.data.decode.files import load_label, load_numbers, orientation
+from crosstask.data.decode.turning import turned
 from crosstask.errors import DataError
 from crosstask.remote import shown
 
@@ -16,7 +17,7 @@ Read = Callable[..., np.ndarray]
 
 
 def load_beside(
-    path: Path, image: Path, size: tuple[int, int], convention: str = "auto", read: Read = load_label
+    path: Path, image: Path, size: tuple[int, int], convention: str = "auto", read: Read = load_numbers
 ) -> np.ndarray:
     """A label file, as it lies over the image as it is seen.
 

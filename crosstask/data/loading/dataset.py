@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crosstask.data.decode.files import load_image, load_label, load_regions, loader_of
+from crosstask.data.decode.files import load_image, load_numbers, load_regions, loader_of
 from crosstask.data.decode.labels import Read, load_beside, weights_of
 from crosstask.data.sample import Sample
 from crosstask.data.table.blanks import without_blanks
@@ -182,7 +182,9 @@ class TableDataset:
             raise DataError(f"{self.table.where(index, column)}: {cell}: {error}") from None
         return target
 
-    def _label(self, index: int, column: str, task: Task, size: tuple[int, int], read: Read = load_label) -> np.ndarray:
+    def _label(
+        self, index: int, column: str, task: Task, size: tuple[int, int], read: Read = load_numbers
+    ) -> np.ndarray:
         def load(path: Path) -> np.ndarray:
             return load_beside(path, self.table.resolve(index, "image", self.confined), size, task.orientation, read)
 
