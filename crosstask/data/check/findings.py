@@ -15,6 +15,9 @@ __all__ = ["SEVERITIES", "Finding"]
 
 _MARGIN, _RATIO = 0.05, 1.5
 _PIXELS = 300
+_NARROW = 0.25
+"""What 14 bits are of 16."""
+_SEVERAL = 2
 
 
 def faults(tally: Tally) -> list[Finding]:
@@ -86,7 +89,7 @@ def duplicates(tally: Tally, splits: Sequence[str]) -> list[Finding]:
 
 
 def images(tally: Tally) -> list[Finding]:
-    """Whether the images differ in size, are turned, or have bands that are not used."""
+    """Whether the images differ in size, are turned, nearly flat, or have bands or pages that are not used."""
     findings = []
     sizes = tally.sizes
     if len(sizes) > 1:
@@ -97,6 +100,14 @@ def images(tally: Tally) -> list[Finding]:
     if tally.banded:
         message = f"{tally.banded} images have a fourth band (alpha, infrared), which is not used: three colours are"
         findings.append(Finding("warning", "image", message))
+    if tally.paged:
+        most = max(tally.paged)
+        message = (
+            f"{tally.paged.total()} images have several pages, up to {most}, of which the first is used: save the "
+            "right one alone, or three bands as one RGB picture or array"
+        )
+        findings.append(Finding("warning", "image", message))
+    findings += _reach(tally)
     for column, count in tally.turned.items():
         findings.append(
             Finding(
@@ -107,6 +118,18 @@ def images(tally: Tally) -> list[Finding]:
             )
         )
     return findings
+
+
+def _reach(tally: Tally) -> list[Finding]:
+    """Images that use little of the range of their files."""
+    low, high = tally.reach or (0.0, 1.0)
+    if high - low > _NARROW or tally.done < _SEVERAL:
+        return []
+    message = (
+        f"all images lie between {low:.3g} and {high:.3g} of the range of their files (0 to 1): were fewer bits stored "
+        "than the files have, 12 in 16 say? Stretch the values to the whole range"
+    )
+    return [Finding("warning", "image", message)]
 
 
 def frames(tasks: Mapping[str, Task], tally: Tally) -> list[Finding]:

@@ -6,18 +6,20 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from crosstask.data.check.account import Label, account_of
+from crosstask.data.check.account import account_of
+from crosstask.data.check.facts import Facts, Fault
 from crosstask.data.check.frames import agreement, pinhole_guess
+from crosstask.data.check.masks import steps
 from crosstask.data.decode.files import (
     image_size,
     load_image,
@@ -38,54 +40,10 @@ from crosstask.errors import DataError, RunError
 from crosstask.ops.geometry import normals_from_depth
 from crosstask.tasks import DepthMap, NormalMap, Segmentation, Target, Task
 
-Size = tuple[int, int]
 _ENOUGH = 96
 _WIDEST = 0.1
 """The shortest focal length that a camera has, of the longer side: 157 degrees across."""
 _PART = 8
-
-
-class Fault(NamedTuple):
-    """Something wrong with one cell.
-
-    Attributes:
-        severity: "error" or "warning".
-        column: the column of the cell.
-        kind: faults of one kind and column are told once, with their number.
-        message: where it is, what, the value found and the remedy.
-    """
-
-    severity: str
-    column: str
-    kind: str
-    message: str
-
-
-@dataclass
-class Facts:
-    """What is remembered of a row.
-
-    Attributes:
-        size: height and width of the image, None where it cannot be read.
-        digest: hash of the pixels of the image.
-        banded: whether the image has a fourth band that says something.
-        faults: what is wrong with the row.
-        labels: per task, what the label holds.
-        blanks: per task, a cell that says nothing though it is not empty.
-        turned: columns whose label fits an image that EXIF turns both ways.
-        frames: per task of normals, their agreement with those that the depth implies.
-        palettes: per class map that is a palette picture, the colours of the ids in it.
-    """
-
-    size: Size | None = None
-    digest: bytes = b""
-    banded: bool = False
-    faults: list[Fault] = field(default_factory=list)
-    labels: dict[str, Label] = field(default_factory=dict)
-    blanks: dict[str, str] = field(default_factory=dict)
-    turned: list[str] = field(default_factory=list)
-    frames: dict[str, Tensor] = field(default_factory=dict)
-    palettes: dict[str, dict[int, tuple[int, ...]]] = field(default_factory=dict)
 
 
 def inspect_row(
@@ -143,7 +101,8 @@ class _Row:
         if image is not None:
             self.facts.size = (image.shape[-2], image.shape[-1])
             self.facts.digest = hashlib.blake2b((image * 255).byte().numpy().tobytes(), digest_size=16).digest()
-            self.facts.banded = unused(self.table.resolve(self.index, "image", self.confined)).band
+            self.facts.reach = (float(image.min()), float(image.max()))
+            self.facts.unused = unused(self.table.resolve(self.index, "image", self.confined))
 
     def camera(self) -> None:
         """Intrinsics that are none, or those of another image."""
@@ -206,6 +165,8 @@ class _Row:
             return None
         if task.dense:
             self.same_size(column, target)
+        if isinstance(task, Segmentation):
+            self.facts.steps[column] = steps(target.numpy())
         try:
             task.check(target)
         except ValueError as error:

@@ -10,6 +10,7 @@ import torch
 from crosstask.data.check.account import Account, share
 from crosstask.data.check.conventions import tables_without_labels, unlisted_values, without_effect
 from crosstask.data.check.finding import Finding
+from crosstask.data.check.masks import masks
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.matching import first_few
 from crosstask.tasks import Category, Depth, Disparity, Regression, Saliency, Segmentation, Tagging, Task
@@ -40,7 +41,7 @@ def suspicions(tasks: Mapping[str, Task], tally: Tally, training: Sequence[str])
         trained = tally.account(name, training)
         for rules in (_states, _classes, _readings, _numbers, _scales):
             findings += [Finding(severity, name, text) for severity, text in rules(task, whole, trained)]
-        findings += [Finding(severity, name, text) for severity, text in _tables(task, tally)]
+        findings += [Finding(severity, name, text) for severity, text in (*_tables(task, tally), *masks(task, tally))]
     return findings
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crosstask.data.check.account import Account
 from crosstask.data.check.conventions import Uses, effect
-from crosstask.data.check.inspection import Facts, Fault
+from crosstask.data.check.facts import Facts, Fault
 from crosstask.data.table.sources import Readers
 from crosstask.data.table.table import ORIGIN, Table
 from crosstask.tasks import Task
@@ -32,8 +32,11 @@ class Tally:
         frames: per task of normals, its agreement with those that the depth implies.
         turned: rows whose image EXIF turns while nothing says how the label lies, by column.
         banded: rows whose image has a fourth band.
+        paged: rows whose image has several pages, by their number.
+        reach: the least and the greatest value of all images, in [0, 1]; None where none was decoded.
         uses: which of the declared conventions have an effect.
         palettes: per task, the colours that palette pictures give each id, and how many of them do.
+        steps: per task, how the rows of class maps go from pixel to pixel.
         done: rows seen.
     """
 
@@ -48,7 +51,10 @@ class Tally:
         self.frames: dict[str, Tensor] = {}
         self.turned: Counter[str] = Counter()
         self.banded = 0
+        self.paged: Counter[int] = Counter()
+        self.reach: tuple[float, float] | None = None
         self.palettes: dict[str, dict[int, Counter[tuple[int, ...]]]] = defaultdict(lambda: defaultdict(Counter))
+        self.steps: dict[str, Counter[str]] = defaultdict(Counter)
         self.uses = Uses()
         self.done = 0
 
@@ -78,10 +84,20 @@ class Tally:
         for name, products in facts.frames.items():
             self.frames[name] = self.frames.get(name, torch.zeros(3, 4, dtype=torch.float64)) + products
         self.turned.update(facts.turned)
-        self.banded += facts.banded
+        self._add_image(facts)
         for name, colours in facts.palettes.items():
             for index, colour in colours.items():
                 self.palettes[name][index][colour] += 1
+        for name, steps in facts.steps.items():
+            self.steps[name].update(steps)
+
+    def _add_image(self, facts: Facts) -> None:
+        self.banded += facts.unused.band
+        if facts.unused.pages:
+            self.paged[1 + facts.unused.pages] += 1
+        if facts.reach:
+            low, high = self.reach or facts.reach
+            self.reach = (min(low, facts.reach[0]), max(high, facts.reach[1]))
 
     def account(self, task: str, splits: Iterable[str] | None = None) -> Account:
         """The account of a task over splits, over all for None."""
