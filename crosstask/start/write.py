@@ -13,6 +13,7 @@ from crosstask.networks.packaged import PACKAGES
 from crosstask.start import choices
 from crosstask.start.choices import Choice
 from crosstask.start.survey import Survey
+from crosstask.tasks import Depth
 
 _WIDE = 110
 
@@ -52,6 +53,10 @@ def _data(found: Survey, table: str) -> list[str]:
         lines.append("  # no test split: crosstask eval RUN --split val measures on what is held out")
     if choices.mixed(found):
         lines.append(_line(2, "mixed", Choice(True, "each batch holds rows of every set of labels there is")))
+    if any(isinstance(task, Depth) for task in found.tasks.values()):
+        lines.append(
+            _line(2, "zoom", Choice([0.8, 1.25], "around 1, at which depth is measured: it shrinks with the zoom"))
+        )
     if turned := doubts(found.tasks):
         lines.append(_line(2, "flip", Choice(False, turned[0].partition(": if so")[0])))
     lines.append(_line(2, "cache", Choice(_cached(found), "keep decoded images in memory")))
