@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def class_names(classes: int | Sequence[str], what: str = "classes") -> list[str
     names = [str(index) for index in range(classes)] if isinstance(classes, int) else [str(name) for name in classes]
     if not names:
         raise ValueError(f"{what} is {classes!r}: give at least one, as a number or a list of names")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise ValueError(f"{what} names {', '.join(repeated)} more than once: names must differ")
     for name in names:

@@ -52,7 +52,11 @@ def infer_tasks(table: Table) -> tuple[dict[str, Task], list[Note]]:
             continue
         most = max(_IDS, len(listed.get(column, listed.get(ONLY, ()))) - 1)
         try:
-            found = task_of_files(table, column, rows, most) if column in files else task_of_words(table, column, rows)
+            found = (
+                task_of_files(table, column, rows, most)
+                if column in files
+                else task_of_words(table, column, rows, most)
+            )
         except DataError as error:
             notes.append(Note(column, f"not checked, {error}", "error"))
             continue

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from crosstask.data.table.places import FILES
+from crosstask.data.table.spellings import is_code, no_label
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError
 from crosstask.tasks import Category, Regression, Tagging, Task
 from crosstask.tasks.cells import BLANKS, number, value_of
 from crosstask.tasks.names import MARKS
 
-_NEARLY_NUMBER = re.compile(r"[-+\u2212]?\d+(,\d+|(\.\d+)?\s*%)")
-_LEADING = re.compile(r"0\d+")
-"""Codes, 007 say: names, for they are not written as numbers are."""
 _MANY = 50
+_PLAUSIBLE, _SPARSE, _MOST = 1000, 10, 65536
+"""So many classes may be there; more where at least one in so many occurs; never more than a recipe can have."""
 
 
-def task_of_words(table: Table, column: str, rows: Sequence[int]) -> tuple[Task | None, str]:
+def task_of_words(table: Table, column: str, rows: Sequence[int], most: int) -> tuple[Task | None, str]:
     """The task of a column of words and numbers, and why, or None and why not.
 
     Args:
         table: the table.
         column: one of its columns.
         rows: the rows where it is not blank.
+        most: the highest id that is a class in any case.
 
     Raises:
         DataError: they name files, none of which is there. A copy of the image's own name is no label.
@@ -38,15 +38,15 @@ def task_of_words(table: Table, column: str, rows: Sequence[int]) -> tuple[Task 
             f"{named[0][1]!r} looks like a file but is not there: check the path, it is relative to the table's folder,"
             " or leave the column out if it is no label"
         )
-    return _from_text(column, [table.rows[row][column] for row in rows])
+    return _from_text(column, [table.rows[row][column] for row in rows], most)
 
 
-def _from_text(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
+def _from_text(column: str, cells: Sequence[str], most: int) -> tuple[Task | None, str]:
     marks = sorted({str(cell) for cell in cells if str(cell).lower() in MARKS})
     cells = [cell for cell in cells if cell not in BLANKS and cell not in marks]
     if not cells:
         return None, "no cell says anything"
-    task, why = _from_words(column, cells)
+    task, why = _from_words(column, cells, most)
     if task is None or not marks:
         return task, why
     try:
@@ -56,7 +56,7 @@ def _from_text(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
     return task, f"{why}; {', '.join(map(repr, marks))} taken for no label"
 
 
-def _from_words(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
+def _from_words(column: str, cells: Sequence[str], most: int) -> tuple[Task | None, str]:
     if any("/" in cell or os.path.splitext(cell)[1].lower() in FILES for cell in map(str, cells[:20])):
         return None, f"{cells[0]!r} looks like a file but is not there"
     say = f"{cells[0][:40]!r} say"
@@ -65,33 +65,52 @@ def _from_words(column: str, cells: Sequence[str]) -> tuple[Task | None, str]:
     parts = [_parts(cell) for cell in cells]
     lengths = {len(part) for part in parts}
     words = {part for cell in parts for part in cell if part not in BLANKS}
-    odd = next((word for word in words if _NEARLY_NUMBER.fullmatch(word)), None)
-    if odd is not None and all(_NEARLY_NUMBER.fullmatch(word) or number(word) is not None for word in words):
-        return None, f"{odd!r} is no number: write a decimal point, and no unit"
-    numbers = {word: None if _LEADING.fullmatch(word) else number(word) for word in words}
-    plain = all(value is not None for value in numbers.values())
-    if len(lengths) == 1 and max(lengths) > 1 and plain and set(numbers.values()) <= {0.0, 1.0}:
+    if why := no_label(words):
+        return None, why
+    numbers = {word: None if is_code(word) else number(word) for word in words}
+    values = {value for value in numbers.values() if value is not None}
+    plain = None not in numbers.values()
+    if len(lengths) == 1 and max(lengths) > 1 and plain and values <= {0.0, 1.0}:
         count = lengths.pop()
         return Tagging(column, classes=count), f"0 or 1 for each of {count} tags, {say}"
-    whole = plain and all(value == int(value) and value >= -1 for value in numbers.values() if value is not None)
-    if len(lengths) == 1 and plain and not (whole and max(lengths) == 1) and not all(map(str.isdecimal, words)):
+    whole = plain and all(value.is_integer() and value >= -1 for value in values)
+    if len(lengths) == 1 and max(lengths) > 1 and all(map(str.isdecimal, words)) and plain:
+        return None, f"{max(lengths)} whole numbers in each cell, {say}: positions of tags, or scalars"
+    if len(lengths) == 1 and plain and not (whole and max(lengths) == 1):
         return Regression(column, names=lengths.pop()), f"numbers, {say}"
-    many = max(lengths) > 1 or "-" in words
+    make: type[Category] | type[Tagging] = Tagging if max(lengths) > 1 or "-" in words else Category
     if whole:
-        count = int(max((value for value in numbers.values() if value is not None), default=0)) + 1
-        make = Tagging if many else Category
-        return make(column, classes=max(count, 1)), f"{count} {'tags' if many else 'classes'}, {say}"
+        return _by_position(make, column, values, most, say)
     words = {word.removeprefix("?") for word in words} - {"-"}
-    if not many and len(words) > max(_MANY, len(cells) // 2):
-        return None, f"{len(words)} different texts, {say}"
-    whole = all(map(str.isdecimal, words)) and not any(map(_LEADING.fullmatch, words))
-    classes = max(map(int, words), default=0) + 1 if whole else sorted(words)
-    count = classes if isinstance(classes, int) else len(classes)
+    if all(map(str.isdecimal, words)) and not any(map(is_code, words)):
+        return _by_position(make, column, set(map(float, words)), most, say)
+    return _by_name(make, column, words, len(cells), say)
+
+
+def _by_position(
+    make: type[Category] | type[Tagging], column: str, values: Collection[float], most: int, say: str
+) -> tuple[Task | None, str]:
+    """Classes 0, 1, ... up to the highest number there is, unless far too few of them occur: dates, counts, codes."""
+    count = max(int(max(values, default=0)) + 1, 1)
+    if count > min(max(most + 1, _PLAUSIBLE, _SPARSE * len(values)), _MOST):
+        return None, f"{len(values)} different numbers up to {count - 1} are too far apart for classes, {say}"
+    return make(column, classes=count), f"{count} {_what(make)}, {say}"
+
+
+def _by_name(
+    make: type[Category] | type[Tagging], column: str, names: Collection[str], rows: int, say: str
+) -> tuple[Task | None, str]:
+    if make is Category and len(names) > max(_MANY, rows // 2):
+        return None, f"{len(names)} different texts, {say}"
     try:
-        task: Task = (Tagging if many else Category)(column, classes=classes)
+        task = make(column, classes=sorted(names))
     except ValueError as error:
         return None, str(error)
-    return task, f"{count} {'tags' if many else 'classes'}, {say}"
+    return task, f"{task.channels} {_what(make)}, {say}"
+
+
+def _what(make: type[Task]) -> str:
+    return "tags" if make is Tagging else "classes"
 
 
 def _parts(cell: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import fsspec
@@ -12,6 +13,7 @@ from PIL import Image
 from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.table import Table
 from crosstask.remote import fetch
+from crosstask.tasks.cells import from_text
 
 SIZE = (48, 64)
 MASK = np.eye(*SIZE, dtype=np.uint8) * 2
@@ -25,7 +27,7 @@ def save(path: Path, array: np.ndarray) -> str:
 
 def guess(folder: Path, cells: list[str]):
     """What a column `a` with these cells is taken for."""
-    rows = [{"image": f"{i}.jpg", "a": cell} for i, cell in enumerate(cells)]
+    rows = [{"image": f"{i}.jpg", "a": from_text(cell)} for i, cell in enumerate(cells)]
     return infer_tasks(Table(folder / "t.csv", ("image", "a"), rows))
 
 
@@ -38,6 +40,10 @@ def guess(folder: Path, cells: list[str]):
         (["3;1", "1", "0"], "tags", 4),
         (["cat;?dog", "-"], "tags", 2),
         (["light blue", "red"], "category", 2),
+        (["3", "17", "999"], "category", 1000),
+        (["[3, 17]", "[17]", "[90, 3]"], "tags", 91),
+        (["0", "inf", "NAN"], "scalars", 1),
+        (["20-30", "(25, 32)"], "category", 2),
         (["gone/1.png", "gone/2.png"], None, 0),
         (["", ""], None, 0),
     ],
@@ -49,6 +55,33 @@ def test_text_is_told_apart(tmp_path, cells, kind, channels):
         assert guessed == {}
     else:
         assert (guessed["a"].kind, guessed["a"].channels) == (kind, channels)
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        ([f"202401{day}" for day in range(10, 22)], "12 different numbers up to 20240121 are too far apart for"),
+        (["1704067200", "1704067260", "-"], "2 different numbers up to 1704067260 are too far apart"),
+        (["2019", "2020", "2021"], "3 different numbers up to 2021 are too far apart"),
+        (["16 0", "5", "7 1 2 0"], "'16 0' is several numbers: join them by ';'"),
+        (["8|5|0", "14|0", "6"], "'14|0' is several numbers"),
+        (["1 0 0", "0 1 0"], "'0 1 0' is several numbers"),
+        (["\u22121", "1", "0.5"], "'\u22121' is no number: write a decimal point, a plain minus and no unit"),
+        (["12\u00b0", "40.5 \u00b0C"], "'12\u00b0' is no number"),
+        (["2024-01-01", "2024-01-02T12:30"], "'2024-01-01' is a date"),
+        (["31.12.2023", "1.1.2024"], "'1.1.2024' is a date"),
+        (["[12, 4, 30, 40]", "[1, 2, 3, 4]"], "4 whole numbers in each cell, '[12, 4, 30, 40]' say"),
+    ],
+)
+def test_what_is_no_name_is_not_taken_for_one(tmp_path, cells, why):
+    guessed, notes = guess(tmp_path, cells)
+    assert guessed == {}
+    assert why in notes[0].text
+
+
+def test_more_classes_than_occur_where_they_are_named(tmp_path):
+    (tmp_path / "classes.json").write_text(json.dumps({"a": [f"c{index}" for index in range(3000)]}))
+    assert guess(tmp_path, ["2019", "2999"])[0]["a"].channels == 3000
 
 
 @pytest.mark.parametrize(
