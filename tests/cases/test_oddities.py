@@ -75,6 +75,12 @@ CASES = {
     "spellings": (["Cat", "cat", "dog"] * 2, None, "differ by their spelling alone.*'Cat' and 'cat'"),
     "two ways of one letter": (["caf\u00e9", "cafe\u0301", "x"] * 2, None, "differ by their spelling alone"),
     "several names in one": (["dog,cat", "cat", "dog"] * 2, None, "'dog,cat' is a class .*joined by ';'"),
+    "several names in one, by spaces": (
+        ["haze primary", "clear primary", "clear", "haze", "clear primary water", "haze water", "cloudy"], None,
+        r"the 7 classes are sets of 5 words \(clear, cloudy, haze, primary, water\): .*joined by ';'",
+    ),
+    "-1 beside 0 and 1": (["-1", "0", "1"] * 2, None, r"-1 is no label in 2 rows: give classes: \['-1', '0', '1'\]"),
+    "-1 beside 1": (["-1.0", "1.0"] * 2, None, r"warning.*give classes: \['-1', '1'\] .* beside 1,"),
     "integers and floats": (
         [depth().astype(np.uint16), depth(1.0).astype(np.float32)] * 3, {"kind": "depth", "unit": 0.001},
         "error.*integers and of floats alike",
@@ -104,6 +110,24 @@ def test_it_is_told(name, tmp_path):
         ([depth().astype(np.uint16) for _ in range(6)], {"kind": "depth"}),
         ([normals(1) for _ in range(6)], {"kind": "normals"}),
         (["a", "b", "a,c"] * 2, {"kind": "category", "classes": ["a", "b", "a,c"]}),
+        (["light blue", "dark blue", "light red", "dark red", "blue", "red"], None),
+        (
+            [
+                "left upper outer",
+                "left upper inner",
+                "left lower outer",
+                "left lower inner",
+                "right upper outer",
+                "right upper inner",
+                "right lower outer",
+                "right lower inner",
+            ],
+            None,
+        ),
+        (["lion", "sea lion", "mountain lion", "common sea snake", "water snake"], None),
+        (["-1", "0", "1"] * 2, {"kind": "category", "classes": 2, "unknown": [-1]}),
+        (["-1", "0", "1"] * 2, {"kind": "category", "classes": ["-1", "0", "1"]}),
+        (["-1", "0", "1"] * 2, {"kind": "category", "classes": ["no", "yes"]}),
     ],
 )
 def test_nothing_is_told_of_labels_as_they_should_be(labels, options, tmp_path):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import difflib
-import re
-import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from crosstask.data.check.account import Account
 from crosstask.data.check.finding import Finding
+from crosstask.data.check.naming import naming
 from crosstask.data.check.tally import Tally
 from crosstask.data.table.matching import first_few
 from crosstask.data.table.split_names import SPELLINGS
 from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT
 from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Segmentation, Tagging, Task
+from crosstask.tasks.cells import number
 
 _APART = 10.0
 _ENOUGH = 6
@@ -27,6 +27,7 @@ _NEARLY_ALL = 0.8
 _SHARE = 0.02
 _STEP = 4.0
 _CLOSE = 0.8
+_MUCH = 0.05
 
 Told = Iterator[tuple[str, str]]
 
@@ -42,13 +43,13 @@ def oddities(tasks: Mapping[str, Task], tally: Tally, training: Sequence[str]) -
     found = [Finding("warning", column, text) for column, text in _columns(tally, tasks)]
     found += [Finding("warning", column, text) for column, text in _split_like(tally)]
     for name, task in tasks.items():
-        found += [Finding("warning", name, text) for text in _spellings(task)]
+        found += [Finding("warning", name, text) for text in naming(task)]
         whole = tally.account(name)
         if not whole.rows:
             continue
         trained = tally.account(name, training)
         found += [Finding(severity, name, text) for severity, text in _palettes(tally, name)]
-        for rule in (_never_known, _constant, _alike, _types, _ends, _groups, _positions, _from_one):
+        for rule in (_never_known, _constant, _alike, _types, _ends, _groups, _positions, _below_zero, _from_one):
             found += [
                 Finding(severity, name, text) for severity, text in rule(task, trained if trained.rows else whole)
             ]
@@ -169,6 +170,20 @@ def _positions(task: Task, account: Account) -> Told:
         )
 
 
+def _below_zero(task: Task, account: Account) -> Told:
+    """A category -1 beside 0 and 1, which is no label unless something else is said."""
+    if not isinstance(task, Category) or task.classes != ["0", "1"] or "unknown" in task.options:
+        return
+    count = sum(count for text, count in account.blanks.items() if number(text) == -1)
+    if account.present is not None and count > _MUCH * (account.rows + count):
+        there = [name for name, times in zip(task.classes, account.present.tolist(), strict=True) if times]
+        yield (
+            "warning",
+            f"-1 is no label in {count} rows: give classes: {['-1', *there]} if it is a class beside "
+            f"{' and '.join(there)}, otherwise unknown: [-1]",
+        )
+
+
 def _from_one(task: Task, account: Account) -> Told:
     """Class maps whose ids seem to begin at 1."""
     if not isinstance(task, Segmentation) or account.present is None or task.offset or task.remap or task.colours:
@@ -215,40 +230,6 @@ def _splits(task: Task, tally: Tally) -> Told:
     if len(medians) > 1 and max(medians.values()) > _APART * min(medians.values()):
         told = ", ".join(f"{value:.3g} {task.unit} in {split or 'no split'}" for split, value in medians.items())
         yield "warning", f"splits differ in the median, {told}: are their files in another unit?"
-
-
-def _spellings(task: Task) -> Iterator[str]:
-    """Classes whose names differ by their spelling alone, or are several names in one."""
-    alike = defaultdict(list)
-    for name in task.classes:
-        alike[re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name).casefold())].append(name)
-    twins = [names for names in alike.values() if len(names) > 1]
-    if twins:
-        shown = "; ".join(" and ".join(map(repr, names[:3])) for names in twins[:4])
-        yield f"classes that differ by their spelling alone are classes of their own: {shown}: write them in one way"
-    if isinstance(task, Tagging):
-        nothing = [name for name in task.classes if name.lower() in ("none", "no tags", "nothing")]
-        if nothing:
-            yield f"{nothing[0]!r} is a tag of its own: an image that is known to have none is '-'"
-    if isinstance(task, Category):
-        for mark in ",|/+":
-            joined = _joined(task.classes, mark)
-            if joined:
-                yield (
-                    f"{joined[0]!r} is a class of its own beside its parts: where images have several labels write "
-                    "them joined by ';', and take kind: tags"
-                )
-
-
-def _joined(names: Sequence[str], mark: str) -> list[str]:
-    """The names that are several, joined by a mark: their parts are names of their own, or shared by several."""
-    parts = {name: [part.strip() for part in name.split(mark)] for name in names if mark in name}
-    uses = Counter(part for each in parts.values() for part in set(each))
-    return [
-        name
-        for name, each in parts.items()
-        if all(part and (part in names or uses[part] > 1) for part in each) and not any(p.isdecimal() for p in each)
-    ]
 
 
 def _split_like(tally: Tally) -> Iterator[tuple[str, str]]:
