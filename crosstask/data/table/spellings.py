@@ -20,7 +20,7 @@ def is_code(word: str) -> bool:
 
 def no_label(words: Collection[str]) -> str:
     """Why all of these words together are no names, though they are no numbers either; empty where they may be."""
-    odd = sorted(word for word in words if number(word) is None)
+    odd = sorted(word for word in words if number(word) is None and word != "-")
     if not odd:
         return ""
     for spelling, why in (

@@ -17,6 +17,7 @@ from crosstask.tasks.cells import from_text
 
 SIZE = (48, 64)
 MASK = np.eye(*SIZE, dtype=np.uint8) * 2
+RAMP = np.arange(SIZE[0] * SIZE[1], dtype=np.uint16).reshape(SIZE)
 
 
 def save(path: Path, array: np.ndarray) -> str:
@@ -64,7 +65,7 @@ def test_text_is_told_apart(tmp_path, cells, kind, channels):
         (["1704067200", "1704067260", "-"], "2 different numbers up to 1704067260 are too far apart"),
         (["2019", "2020", "2021"], "3 different numbers up to 2021 are too far apart"),
         (["16 0", "5", "7 1 2 0"], "'16 0' is several numbers: join them by ';'"),
-        (["8|5|0", "14|0", "6"], "'14|0' is several numbers"),
+        (["8|5|0", "14|0", "6", "-"], "'14|0' is several numbers"),
         (["1 0 0", "0 1 0"], "'0 1 0' is several numbers"),
         (["\u22121", "1", "0.5"], "'\u22121' is no number: write a decimal point, a plain minus and no unit"),
         (["12\u00b0", "40.5 \u00b0C"], "'12\u00b0' is no number"),
@@ -87,7 +88,15 @@ def test_more_classes_than_occur_where_they_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("column", "array", "kind"),
     [
-        ("anything", np.full(SIZE, 4000, np.uint16), "depth"),
+        ("anything", RAMP + 1000, "depth"),
+        ("anything", np.full(SIZE, 4000, np.uint16), None),
+        ("anything", (RAMP % 256).astype(np.uint8), None),
+        ("instance", RAMP // 500 * 1000, None),
+        ("inverse_depth", RAMP, "disparity"),
+        ("alpha", (RAMP % 256).astype(np.uint8), "saliency"),
+        ("mask", np.eye(*SIZE, dtype=np.uint16) * 65535, "saliency"),
+        ("semantic", np.stack([MASK] * 3, -1), "segmentation"),
+        ("mask", np.stack([MASK // 2 * 255] * 3, -1), "saliency"),
         ("depth_8", np.full(SIZE, 40, np.uint8), "depth"),
         ("disparity", np.full(SIZE, 4000, np.uint16), "disparity"),
         ("mask", np.eye(*SIZE, dtype=np.uint8) * 255, "saliency"),
@@ -99,6 +108,23 @@ def test_files_are_told_apart(tmp_path, column, array, kind):
     rows = [{"image": "1.jpg", column: save(tmp_path / "l.png", array)}]
     guessed, _ = infer_tasks(Table(tmp_path / "t.csv", ("image", column), rows))
     assert [task.kind for task in guessed.values()] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_masks_with_soft_edges_are_no_classes(tmp_path, ending):
+    figure = Image.fromarray((np.hypot(*np.ogrid[-24:24, -32:32]) < 15).astype(np.uint8) * 255)
+    if ending == "png":
+        figure = figure.resize((80, 60), Image.Resampling.BILINEAR)
+    figure.save(tmp_path / f"mask.{ending}", quality=85)
+    assert guess(tmp_path, [f"mask.{ending}"])[0]["a"].kind == "saliency"
+
+
+@pytest.mark.parametrize(("count", "rare"), [(40, 3), (250, 249)])
+def test_what_most_files_do_not_hold_decides(tmp_path, count, rare):
+    save(tmp_path / "empty.png", MASK * 0)
+    save(tmp_path / "full.png", MASK + MASK // 2)
+    guessed, _ = guess(tmp_path, ["full.png" if index == rare else "empty.png" for index in range(count)])
+    assert (guessed["a"].kind, guessed["a"].channels) == ("segmentation", 4)
 
 
 @pytest.mark.parametrize("cell", [".\\masks\\0.png", "masks\\0.PNG", "masks/0.png"])
