@@ -88,9 +88,12 @@ class Experiment:
         """Train to the end, or continue to it. See :func:`~crosstask.training.launch.launch`.
 
         Raises:
-            UserError: there is a run already, what would be continued is another run, or the data cannot be used.
+            UserError: there is a run already, or none to continue, what would be continued is another run, or the data
+                cannot be used.
             RunError: the training failed; the last checkpoint is intact.
         """
+        if self.resuming == "yes":
+            self.run.require()
         self.recipe, told = settled(self.recipe, self.run.recipe_path)
         if self.resuming == "yes" or (self.resuming == "auto" and self.run.checkpoints.has("last")):
             require_same(Recipe.stored(self.run.recipe_path, self.recipe.trust), self.recipe)

@@ -68,7 +68,7 @@ def written(source: str | Path, overrides: Sequence[str] = ()) -> Written:
         values = merge(values, content)
     own = tuple((path, content) for path, content in reversed(files) if SHIPPED not in path.parents)
     flags = pairs(overrides, EXAMPLE)
-    return Written(_laid_over(values, flags), own, tuple(key for key, _ in flags))
+    return Written(laid_over(values, _values(flags)), own, tuple(key for key, _ in flags))
 
 
 def read_recipe(source: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
@@ -100,13 +100,18 @@ def parse_overrides(arguments: Sequence[str], base: Mapping[str, Any] = {}) -> d
     Raises:
         UserError: a flag without a value, a value without a flag, or a value that is not YAML.
     """
-    return _laid_over(base, pairs(arguments, EXAMPLE))
+    return laid_over(base, _values(pairs(arguments, EXAMPLE)))
 
 
-def _laid_over(base: Mapping[str, Any], flags: Sequence[tuple[str, str]]) -> dict[str, Any]:
+def laid_over(base: Mapping[str, Any], changes: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """``base`` with values by dotted key laid over it in their order, each as :func:`merge` says.
+
+    >>> laid_over({"balancing": {"kind": "fixed"}}, [("balancing.alpha", 1), ("balancing.kind", "gradnorm")])
+    {'balancing': {'kind': 'gradnorm', 'alpha': 1}}
+    """
     merged = dict(base)
-    for key, text in flags:
-        patch = _value(text, f"--{key}")
+    for key, value in (*changes, *changes):  # an option before its kind went with the kind that stood there
+        patch = value
         for name in reversed(key.split(".")):
             patch = {name: patch}
         merged = merge(merged, patch)
@@ -201,6 +206,10 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RecipeError(f"{path}: expected sections ({', '.join(SECTIONS)}), found {content!r:.80}")
     return content
+
+
+def _values(flags: Sequence[tuple[str, str]]) -> list[tuple[str, Any]]:
+    return [(key, _value(text, f"--{key}")) for key, text in flags]
 
 
 def _value(text: str, flag: str) -> Any:

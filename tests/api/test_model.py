@@ -10,7 +10,7 @@ import crosstask
 from crosstask.cli import main
 from crosstask.data.decode.files import load_label
 from crosstask.data.table.table import read_table
-from crosstask.errors import RecipeError, UserError
+from crosstask.errors import UserError
 from crosstask.evaluation.predict import predict
 from crosstask.tasks import Task
 
@@ -140,28 +140,6 @@ def test_evaluate_measures_what_the_command_measures(model):
     results = model.evaluate()
     assert results.settings["split"] == "test"
     assert results.tasks["depth"].images == 2
-
-
-def test_train_takes_a_table_in_memory_and_options(place, tmp_path):
-    table = crosstask.read_table(place / "data.csv")
-    new = crosstask.Table(place / "new.csv", table.columns, table.rows[:4])
-    options = {"training.iterations": 1, "training.lr": 1e-5, "data.labels": "full"}
-    model = crosstask.train(place / "mine.yaml", new, tmp_path / "run", options=options, quiet=True)
-    sections = model.run.recipe.sections
-    assert (sections["training"]["iterations"], sections["training"]["lr"]) == (1, 1e-5)
-    assert sections["data"]["table"] == str(place / "new.csv")
-    changed = crosstask.Table(place / "new.csv", table.columns, table.rows[:3])
-    with pytest.raises(UserError, match="holds other rows"):
-        crosstask.train(place / "mine.yaml", changed, tmp_path / "other")
-
-
-def test_train_says_what_is_wrong_with_what_it_is_given(place, tmp_path):
-    with pytest.raises(RecipeError, match=r"training\.lrr.*lr"):
-        crosstask.train(place / "mine.yaml", out=tmp_path / "a", options={"training.lrr": 1})
-    with pytest.raises(RecipeError, match="out: give the folder"):
-        crosstask.train({"tasks": {"depth": {"kind": "depth"}}})
-    with pytest.raises(UserError, match="already holds a run"):
-        crosstask.train(place / "mine.yaml", out=place / "runs/mine", quiet=True)
 
 
 def test_check_shows_itself(place):
