@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from crosstask import __version__
 from crosstask.data.loading.faults import explained
 from crosstask.errors import Elsewhere, UserError, nearest
+from crosstask.own_code import own_fault
 
 COMMANDS = (
     "demo", "table", "merge", "agree", "pack", "convert", "annotate", "check", "start", "regions", "relate", "train",
@@ -95,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(cause, 1)
         if _memory(error):
             return _fail(f"not enough memory ({text[:160]}): {_SMALLER}", 1)
+        if fault := own_fault(error):
+            return _fail(fault, 1)
         return _fail(f"{type(error).__name__}: {text} (this is a fault of crosstask: see it whole with --debug)", 1)
 
 

@@ -11,7 +11,9 @@ from typing_extensions import override
 
 from crosstask.balancing.base import Balancer
 from crosstask.data.sample import Batch
+from crosstask.errors import UserError
 from crosstask.learner.groups import Group, freeze
+from crosstask.learner.terms import checked
 from crosstask.learner.weighting import Weighting
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
@@ -60,6 +62,9 @@ class Learner(nn.Module):
 
         Only totals are weighted: a count says how much was averaged over, whatever it is worth. Each objective has its
         own stream of random numbers, so that its draws do not depend on which others there are.
+
+        Raises:
+            UserError: an objective returned something else than terms by name.
         """
         steps = self._steps(batch, iteration, iterations, generator)
         terms = {}
@@ -69,8 +74,10 @@ class Learner(nn.Module):
                 step = replace(step, batch=with_labels_of_others(step.batch))
             step.generator = stream(generator.initial_seed(), name)
             factor = self.weightings[name].at(iteration)
-            for term, (total, count) in objective(step).items():
+            for term, (total, count) in checked(objective(step), f"objectives.{name}").items():
                 terms[f"{name}/{term}"] = Term(total * factor, count)
+        if not terms:
+            raise UserError("objectives: none of them returned a term: return Term.zero(...) where nothing is learnt")
         first, (total, count) = next(iter(terms.items()))  # no head goes unused, which DDP would wait for
         unused = [each for step in steps for each in step.predictions.values()]
         return terms | {first: Term(total + Term.zero(*unused).total, count)}

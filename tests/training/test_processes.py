@@ -124,6 +124,7 @@ def test_a_stopped_worker_does_not_hold_up_the_end_of_the_process():
 def test_what_torch_says_is_explained(message, cause):
     assert cause in explained(RuntimeError(message))
     assert explained(RuntimeError("size mismatch")) is None
+    assert explained(RuntimeError("Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback")) is None
 
 
 class Full(Ending):

@@ -16,7 +16,7 @@ _CAUSES = (
      "raise data.timeout if it is only slow"),
     (r"DataLoader worker.*killed by signal: (\w+)",
      "a process that loads data was killed ({0}), perhaps for want of memory: lower data.workers or data.size"),
-    (r"DataLoader worker",
+    (r"DataLoader worker \(pid",
      "a process that loads data was killed, perhaps for want of memory: lower data.workers or data.size"),
 )  # fmt: skip
 
