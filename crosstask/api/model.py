@@ -10,6 +10,7 @@ from torch import nn
 
 from crosstask.api.images import AnyImage, as_image
 from crosstask.api.prediction import Prediction, Value
+from crosstask.device import device as usable
 from crosstask.errors import DataError, RunError, UserError, nearest
 from crosstask.evaluation.evaluate import evaluate, evaluating
 from crosstask.evaluation.inference import Inference
@@ -24,12 +25,15 @@ class Model:
 
     Args:
         run: what was trained.
-        device: where to compute.
+        device: where to compute; ``auto`` for the best there is.
+
+    Raises:
+        UserError: there is no such device here.
     """
 
     def __init__(self, run: TrainedRun, device: str | torch.device = "cpu") -> None:
         self.run = run
-        self.device = torch.device(device)
+        self.device = torch.device(usable(device))
         self.network = run.network.to(self.device)
 
     @property
@@ -68,6 +72,11 @@ class Model:
             network = self._predictor(tile, scales, flip)
         except ValueError as error:
             raise UserError(str(error)) from None
+        except TypeError:
+            found = f"found tile={tile!r:.80}, scales={scales!r:.80}"
+            raise UserError(
+                f"tile is a side in pixels and scales are several numbers, (1, 1.25) say; {found}"
+            ) from None
         with evaluating(network):
             raw = network(pixels[None].to(self.device))
         size = (pixels.shape[-2], pixels.shape[-1])
@@ -122,11 +131,11 @@ def load(
     Args:
         path: the run directory.
         weights: ``best`` or ``last``; the best where there is one for None.
-        device: where to compute.
+        device: where to compute; ``auto`` for the best there is.
         trust: run code that the run's recipe names by ``class_path``; such a run is refused otherwise.
 
     Raises:
-        UserError: there is no run or no checkpoint.
+        UserError: there is no run, no checkpoint or no such device.
     """
     if weights not in (None, "best", "last"):
         raise DataError(f"weights: expected best or last, found {weights!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,7 @@ class Inference(nn.Module):
         flip: also average over the mirrored image.
 
     Raises:
-        ValueError: a tile, an overlap or a scale that cannot be.
+        ValueError: a tile, an overlap, a scale or a flip that cannot be.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Inference(nn.Module):
         overlap = tile // 4 if tile is not None and overlap is None else overlap or 0
         if not 0 <= overlap <= (tile or 1) // 2:
             raise ValueError(f"overlap is {overlap}: give 0 to half the tile ({(tile or 1) // 2}) pixels")
-        if not scales or min(scales) <= 0:
+        if not scales or not all(0 < scale < inf for scale in scales):
             raise ValueError(f"scales are {list(scales)}: give at least one, all above 0")
+        if flip not in (True, False):
+            raise ValueError(f"flip is {flip!r:.80}: give True or False")
         self.network = network
         self.tasks = tasks
         self.tile = tile

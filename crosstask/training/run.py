@@ -97,9 +97,12 @@ class Run:
         """A context in which no other process may write to the run.
 
         Raises:
-            UserError: another one does.
+            UserError: another one does, or no folder can be made there.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path}: no folder can be made there ({error.strerror}): choose another") from error
         with claimed(self.path / LOCK) as mine:
             if not mine:
                 raise UserError(f"{self.path}: another process is training this run: wait for it, or end it first")

@@ -113,6 +113,9 @@ def test_the_image_of_the_caller_is_left_as_it_was(model):
     [
         ("nowhere.jpg", "nowhere.jpg: no such file"),
         (np.zeros((4, 4, 2), np.uint8), "1, 3 or 4 channels"),
+        (np.zeros((0, 4, 3), np.uint8), r"0x4 \(height x width\) has no pixels"),
+        (torch.zeros(3, 4, 0), "4x0"),
+        (Image.new("RGB", (4, 0)), "0x4"),
         (np.full((4, 4, 3), 200.0), r"in \[0, 1\], found values from 200"),
         (torch.full((3, 4, 4), float("nan")), "16 pixels are NaN"),
         (torch.zeros(2, 3, 4, 4), r"shape \(2, 3, 4, 4\)"),
@@ -134,6 +137,27 @@ def test_a_task_a_tile_and_weights_that_are_not_there(model, place):
     with pytest.raises(UserError, match="best or last, found 'newest'"):
         crosstask.load(place / "runs/mine", "newest")
     assert list(model.predict(place / "photo.jpg", "depth", flip=True)) == ["depth"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"scales": 0}, "several numbers, .* say; found tile=None, scales=0"),
+        ({"scales": "x"}, "found tile=None, scales='x'"),
+        ({"tile": "16"}, "a side in pixels .* found tile='16'"),
+        ({"flip": "no"}, "flip is 'no': give True or False"),
+    ],
+)
+def test_options_of_predict_that_cannot_be(model, place, options, said):
+    with pytest.raises(UserError, match=said):
+        model.predict(place / "photo.jpg", **options)
+
+
+def test_devices_are_those_the_command_knows(place):
+    with pytest.raises(UserError, match=r"device 'gpu': cannot be used .*: give cpu, cuda, mps or auto"):
+        crosstask.load(place / "runs/mine", device="gpu")
+    assert crosstask.load(place / "runs/mine", device="auto").device.type in ("cpu", "cuda", "mps")
+    assert crosstask.load(place / "runs/mine", device=torch.device("cpu")).device == torch.device("cpu")
 
 
 def test_evaluate_measures_what_the_command_measures(model):

@@ -26,6 +26,8 @@ def test_train_says_what_is_wrong_with_what_it_is_given(place, tmp_path):
         crosstask.train({"tasks": {"depth": {"kind": "depth"}}})
     with pytest.raises(UserError, match="already holds a run"):
         crosstask.train(place / "mine.yaml", out=place / "runs/mine", quiet=True)
+    with pytest.raises(UserError, match=r"data\.csv: no folder can be made there \(File exists\): choose another"):
+        crosstask.train(place / "mine.yaml", out=place / "data.csv", quiet=True)
 
 
 def test_options_of_a_section_and_in_it_are_laid_over_each_other(place, tmp_path):

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -185,6 +187,8 @@ def test_evaluation_takes_it_in_place_of_the_network():
         ({"overlap": 4}, "overlap is 4"),
         ({"scales": ()}, "at least one"),
         ({"scales": (1.0, 0.0)}, "above 0"),
+        ({"scales": (1.0, math.nan)}, "above 0"),
+        ({"flip": "no"}, "flip is 'no'"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):

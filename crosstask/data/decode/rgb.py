@@ -16,8 +16,9 @@ def rgb_of_picture(image: Image.Image) -> Tensor:
     """A PIL image, turned as its camera says, as float RGB (3, H, W) in [0, 1].
 
     Raises:
-        ValueError: its values are not those of an image.
+        ValueError: it has no pixels, or its values are not those of an image.
     """
+    _require_pixels((image.height, image.width))
     if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode in _DEEP:  # more than 8 bits, which convert() would clip
@@ -34,6 +35,7 @@ def rgb(array: np.ndarray) -> Tensor:
         ValueError: it is not an image.
     """
     size = plane_size(array.shape)
+    _require_pixels(size)
     planes = array[None] if array.ndim == 2 else array if array.shape[1:] == size else array.transpose(2, 0, 1)
     if planes.shape[0] not in (1, 3, 4):
         raise ValueError(f"an image has 1, 3 or 4 channels, found {planes.shape[0]} in shape {array.shape}")
@@ -45,7 +47,7 @@ def rgb(array: np.ndarray) -> Tensor:
     if not np.isfinite(planes).all():
         unknown = int((~np.isfinite(planes)).any(0).sum())
         raise ValueError(f"{unknown} pixels are NaN or infinite: an image is known everywhere")
-    if planes.size and (planes.min() < 0 or planes.max() > 1):
+    if planes.min() < 0 or planes.max() > 1:
         raise ValueError(f"a float image is in [0, 1], found values from {planes.min():g} to {planes.max():g}")
     return torch.from_numpy(planes.astype(np.float32, order="C"))
 
@@ -63,3 +65,8 @@ def plane_size(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) not in (2, 3):
         raise ValueError(f"an array of shape {shape} is not (H, W), (H, W, C) or (C, H, W)")
     return shape[0], shape[1]
+
+
+def _require_pixels(size: tuple[int, int]) -> None:
+    if 0 in size:
+        raise ValueError(f"an image of {size[0]}x{size[1]} (height x width) has no pixels")
