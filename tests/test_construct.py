@@ -6,6 +6,7 @@ import pytest
 
 from crosstask.construct import construct, look_up, resolve
 from crosstask.errors import RecipeError
+from crosstask.objectives.base import Objective
 
 
 @dataclass
@@ -101,3 +102,13 @@ def test_look_up_by_name_or_class_path():
         look_up({}, {"class_path": "fractions.Fraction"}, "tasks.x")
     with pytest.raises(RecipeError, match=r"tasks\.x\.class_path: cannot import 'nowhere\.Thing'"):
         look_up({}, {"class_path": "nowhere.Thing"}, "tasks.x", trust=True)
+
+
+def test_an_objective_without_a_constructor_has_no_options():
+    class Bare(Objective):
+        def forward(self, step):
+            return {}
+
+    assert isinstance(construct(Bare, {}, "objectives.bare", tasks={}, network=None), Bare)
+    with pytest.raises(RecipeError, match=r"objectives\.bare\.args: no such option"):
+        construct(Bare, {"args": 1}, "objectives.bare", tasks={}, network=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.seeding import generator
+from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
 
@@ -81,6 +82,10 @@ class Objective(nn.Module):
     additive: bool = True
     """Whether the terms of several processes sum up to those of one that has all their samples. Where it does not, each
     process compares its own samples with each other, keeps its own memory, or draws its own numbers."""
+
+    def __init__(self, tasks: Mapping[str, Task] | None = None, network: MultiTaskNetwork | None = None) -> None:
+        """Of a class without a constructor of its own, which needs neither."""
+        super().__init__()
 
     def forward(self, step: Step) -> dict[str, Term]:
         """Named terms, always the same names: a term without anything to learn from is ``Term.zero(...)``, attached to
