@@ -6,7 +6,7 @@ another scale, by another network. An opinion may be missing (NaN) in places. Th
 - classes: the mean probability, and its largest one;
 - probabilities (tags, saliency): the mean p, and max(p, 1 - p);
 - lengths (depth, disparity): the geometric mean, and 1 / (1 + v / tau^2) with the variance v of the logarithms; a
-  disagreement of ``tau`` (10 %) has half the weight of none;
+  disagreement of ``tau`` (10 %) has half the weight of none; unknown where one of them is no such length (0, or -1);
 - directions: the mean vector made unit length, and its length before;
 - numbers: the mean, and 1 / (1 + v / s^2) with the variance v and a scale s.
 
@@ -15,6 +15,7 @@ A single opinion on a length, a direction or a number is wholly sure: it says no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -52,9 +53,11 @@ def shares(views: Tensor) -> Fused:
     return Fused(mean, torch.maximum(mean, 1 - mean).nan_to_num(0))
 
 
-def lengths(views: Tensor) -> Fused:
-    """Positive quantities (V, ...) to their geometric mean (...)."""
-    return _spread(views.clamp(min=_FLOOR).log(), TAU, torch.exp)
+def lengths(views: Tensor, most: float = math.inf) -> Fused:
+    """Positive quantities (V, ...), at most ``most``, to their geometric mean (...)."""
+    value, confidence = _spread(views.log(), TAU, torch.exp)
+    impossible = ((views <= 0) | (views > most)).any(0)  # False for NaN
+    return Fused(value.masked_fill(impossible, torch.nan), confidence.masked_fill(impossible, 0.0))
 
 
 def numbers(views: Tensor, scale: Tensor | float = 1.0) -> Fused:

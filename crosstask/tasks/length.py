@@ -26,13 +26,15 @@ class Length(Task):
 
     Attributes:
         near_is_large: whether what is near has the larger number; the near is bright in pictures.
+        maximum: largest value a label may have.
     """
 
     near_is_large: ClassVar[bool]
+    maximum: float = math.inf
 
     @override
     def fuse(self, views: Tensor) -> fusion.Fused:
-        return fusion.plane(fusion.lengths(views))
+        return fusion.plane(fusion.lengths(views, self.maximum))
 
     @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:

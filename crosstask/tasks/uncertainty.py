@@ -7,11 +7,11 @@ The opinions are those of :mod:`crosstask.tasks.fusion`, values (V, C, ...) of
 - classes: the entropy of the mean probabilities over its largest value, ln C, and the mutual information between the
   class and the view, that entropy less the mean entropy of the views (BALD: Houlsby et al., 2011, eq. 2);
 - probabilities: likewise, of each presence, over ln 2;
-- lengths: the standard deviation of the logarithms;
+- lengths: the standard deviation of the logarithms; 1, a factor of e, where one of them is not positive;
 - directions: one less the length of the mean vector;
 - numbers: the standard deviation, over a scale.
 
-A single view has no spread: its measures of spread are 0.
+A single view has no spread: its measures of spread are 0, where it can be right.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from torch import Tensor
 
 ENTROPY, INFORMATION = "entropy", "mutual_information"
 DEVIATION, DIVERGENCE = "deviation", "divergence"
-_FLOOR = 1e-6
 
 Measures = dict[str, Tensor]
 
@@ -52,7 +51,7 @@ def shares(views: Tensor) -> Measures:
 
 def lengths(views: Tensor) -> Measures:
     """Positive quantities (V, ...) to the standard deviation of their logarithms (...)."""
-    return {DEVIATION: views.clamp(min=_FLOOR).log().std(0, correction=0)}
+    return {DEVIATION: views.log().std(0, correction=0).masked_fill((views <= 0).any(0), 1.0)}
 
 
 def directions(views: Tensor) -> Measures:

@@ -70,5 +70,5 @@ def test_networks_of_a_fold_have_seen_no_label_of_its_images(out):
 def test_what_reads_labels_teaches_and_its_steps_are_counted(out):
     record = json.loads((out / "rounds.json").read_text())
     assert record["steps"] == {"round_0": 1, "crossfit/fold_0": 1, "crossfit/fold_1": 1, "reader": 1, "round_1": 1}
-    sources = {row["depth.source"] for row in read_table(out / "labels_1" / "table.csv").rows}
+    sources = {row["normals.source"] for row in read_table(out / "labels_1" / "table.csv").rows}
     assert sources == {"", "round_0+reader"}

@@ -10,7 +10,7 @@ from crosstask.cli import main
 from crosstask.data.sample import Sample
 from crosstask.data.table.table import read_table, write_table
 from crosstask.errors import RecipeError
-from crosstask.rounds.teachers.affine import Pair, fit
+from crosstask.rounds.teachers.affine import Affine, Pair, fit
 from crosstask.rounds.teachers.agreement import held_out
 from crosstask.rounds.teachers.models import ask_model
 from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
@@ -131,6 +131,19 @@ def test_relative_depth_becomes_metres_whatever_the_outliers_say():
     assert slope == pytest.approx(0.3, rel=0.01)
     assert offset == pytest.approx(0.05, abs=0.005)
     torch.testing.assert_close(affine(pairs[0].said[60:], ""), pairs[0].known[60:], rtol=0.03, atol=0)
+
+
+@pytest.mark.parametrize("space", ["inverse", "depth"])
+def test_where_the_fit_of_a_model_gives_no_length_it_labels_nothing(space):
+    said = torch.tensor([-1.0, 0.5]).reshape(1, 1, 1, 2)
+    fused = Depth("d").fuse(Affine(space, {"": (1.0, 0.0)})(said, ""))
+    assert fused.value.isnan().flatten().tolist() == [True, False]
+    assert fused.confidence.tolist() == [[0.0, 1.0]]
+
+
+def test_an_exported_network_that_says_negative_depths_is_not_trusted():
+    compared = [("", torch.full((1, 1, 4), -1.0), torch.full((1, 4), 2.0))] * 4
+    assert 0 <= float(held_out(Depth("d"), compared, None)) < 0.01
 
 
 def test_each_camera_with_enough_images_has_a_fit_of_its_own():

@@ -31,6 +31,16 @@ def test_depths_have_the_geometric_mean_and_less_weight_where_they_disagree():
         assert task.fuse(views[:1]).confidence.item() == 1
 
 
+def test_what_is_no_length_is_unknown_and_without_weight():
+    views = torch.tensor([[-0.3, 2.0, -1.0, 0.0, NAN, 999.0], [-0.05, 2.0, 2.0, 2.0, 2.0, 1001.0]])[:, None, None]
+    for task, known in ((Depth("d"), [False, True, False, False, True, False]),
+                        (Disparity("d"), [False, True, False, False, True, True])):  # fmt: skip
+        fused = task.fuse(views)
+        assert task.known(fused.value).flatten().tolist() == known
+        assert fused.value[0, 0, [1, 4]].tolist() == pytest.approx([2.0, 2.0])
+        assert (fused.confidence[0] > 0).tolist() == known
+
+
 def test_normals_have_the_direction_of_the_mean_and_its_length():
     views = torch.tensor([[1.0, 0, 0], [0, 0, 1]]).reshape(2, 3, 1, 1)
     fused = Normals("n").fuse(views)

@@ -33,6 +33,8 @@ def test_shares_lengths_directions_numbers():
     assert float(uncertainty.shares(views)["mutual_information"][1]) == pytest.approx(0, abs=1e-5)
     doubled = torch.tensor([[1.0, 3.0], [2.0, 3.0]])
     assert uncertainty.lengths(doubled)["deviation"].tolist() == pytest.approx([math.log(2) / 2, 0], abs=1e-6)
+    impossible = torch.tensor([[-0.3, -0.3, 0.0], [-0.05, 2.0, 0.0]])
+    assert uncertainty.lengths(impossible)["deviation"].tolist() == [1, 1, 1]
     apart = torch.tensor([[1.0, 0, 0], [0, 1, 0]])[..., None]
     assert float(uncertainty.directions(apart)["divergence"]) == pytest.approx(1 - math.sqrt(0.5), abs=1e-6)
     assert float(uncertainty.numbers(torch.tensor([[1.0], [3.0]]), 2.0)["deviation"]) == pytest.approx(0.5)

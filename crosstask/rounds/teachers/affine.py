@@ -15,7 +15,7 @@ from torch import Tensor
 
 SPACES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "inverse": (torch.reciprocal, lambda values: 1 / values.clamp(min=1e-4)),
-    "depth": (lambda values: values, lambda values: values.clamp(min=1e-3)),
+    "depth": (lambda values: values, lambda values: values),
     "log": (torch.log, lambda values: values.clamp(-10, 10).exp()),
 }
 """By name the map from a positive quantity to the space, and back."""

@@ -28,6 +28,7 @@ from crosstask.seeding import derive
 from crosstask.tasks.base import Task
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.fusion import TAU
+from crosstask.tasks.length import FLOOR
 
 FOLDS = 4
 MOST = 200
@@ -99,7 +100,7 @@ def held_out(task: Task, found: list[Compared], space: str | None) -> Tensor:
 def _agreement(task: Task, values: Tensor, target: Tensor) -> Tensor:
     """Of one image: absolute log errors, (2, C) counts of right and of all, or confidences together."""
     if task.kind in RELATIVE:
-        return (values[0].log() - target.log()).abs()
+        return (values[0].clamp(min=FLOOR).log() - target.log()).abs()
     if isinstance(task, Classification):
         said = task.fuse(values).value
         known = (said >= 0) & (target >= 0)
