@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from crosstask.errors import DataError, UserError
+from crosstask.folders import require_kind
 
 MOST = 4000
 TABLES = (".csv", ".jsonl", ".parquet")
@@ -19,6 +20,7 @@ def require_run(path: str) -> Path:
     """
     if not (sound(path) / "recipe.yaml").is_file():
         raise UserError(f"{path!r} is not a run: there is no recipe.yaml in it")
+    require_kind(Path(path), "training run")
     return Path(path)
 
 

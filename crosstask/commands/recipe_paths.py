@@ -40,7 +40,7 @@ def typed_recipe(source: str | Path, overrides: Sequence[str] = (), needed: Need
 
 
 def require_run_and_data(path: str) -> Path:
-    """A run directory, or a folder of rounds, the tables of whose recipe are still there.
+    """A run directory, the tables of whose recipe are still there.
 
     Raises:
         RecipeError: a table is missing, or the recipe cannot be read; names the key.

@@ -21,8 +21,9 @@ from crosstask.commands.engine_options import add_engine
 from crosstask.commands.json_option import add_json, show
 from crosstask.commands.numbers import whole
 from crosstask.commands.paths import require_out
-from crosstask.commands.recipe_paths import Needed, require_run_and_data, typed_recipe
+from crosstask.commands.recipe_paths import Needed, typed_recipe
 from crosstask.commands.trust import add_trust
+from crosstask.folders import kind_of, require_kind
 
 HELP = "label the training images and train again, in rounds; segmentation from tags"
 
@@ -60,12 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
     resumed = arguments.resume
     if resumed is not None and not (resumed and (Path(resumed) / "recipe.yaml").is_file()):
         raise UserError(f"{arguments.resume!r} holds no refinement: there is no recipe.yaml in it")
-    if resumed and not any((Path(resumed) / name).exists() for name in ("fingerprint.json", "rounds.json")):
+    if resumed:
+        require_kind(Path(resumed), "refinement")
+    if resumed and kind_of(Path(resumed)) is None:
         raise UserError(
             f"{resumed!r} holds no refinement: no rounds were begun beside its recipe.yaml: give its folder"
         )
     if resumed:
-        require_run_and_data(resumed)
+        typed_recipe(Path(resumed) / "recipe.yaml", needed="tables")
     if arguments.out is not None:
         require_out(arguments.out, folder=True)
     import sys

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 
 from crosstask.commands.paths import require_folder, require_out
-from crosstask.commands.recipe_paths import require_run_and_data
+from crosstask.commands.recipe_paths import typed_recipe
 from crosstask.commands.trust import add_trust
 
 HELP = "write one HTML file about a run, a comparison or a refinement"
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path in arguments.paths:
         folder = require_folder(path)
         if (folder / "recipe.yaml").is_file():
-            require_run_and_data(path)
+            typed_recipe(folder / "recipe.yaml", needed="tables")
     from crosstask.report.page import write_report
 
     print(f"wrote {write_report(arguments.paths, arguments.out, arguments.trust)}: open it in a browser")

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 from crosstask.entries import Method
 from crosstask.errors import RecipeError, UserError
+from crosstask.folders import require_kind
 from crosstask.recipe import Recipe
 from crosstask.recipe.written import merge
 from crosstask.schema import read_as
@@ -184,7 +185,9 @@ class Recipes:
 
         Raises:
             RecipeError: the folder holds runs of another recipe.
+            UserError: it is that of a run, or of a refinement.
         """
+        require_kind(self.grid.path, "comparison")
         file = self.grid.path / "recipe.yaml"
         if not file.exists():
             if not writes:

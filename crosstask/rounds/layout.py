@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.errors import UserError
+from crosstask.folders import require_kind
 from crosstask.reading import read_json
 from crosstask.recipe import Recipe
 from crosstask.splits import load_table
@@ -88,8 +89,9 @@ class Layout:
         """Make the folder and write its recipe, and what it depends on.
 
         Raises:
-            UserError: there is one already, or the table cannot be read.
+            UserError: there is one already, or a run or a comparison, or the table cannot be read.
         """
+        require_kind(self.folder, "refinement")
         if self.recipe.exists():
             raise UserError(f"{self.folder} is in use: continue it with --resume {self.folder}, or give another --out")
         load_table(recipe.data)

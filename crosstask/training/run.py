@@ -24,6 +24,7 @@ from typing import Any
 
 from crosstask.claims import claimed
 from crosstask.errors import RunError, UserError
+from crosstask.folders import require_kind
 from crosstask.reading import read_text, require_regular
 from crosstask.schema import parse_as
 from crosstask.training.checkpoint import Checkpoints
@@ -65,6 +66,7 @@ class Run:
         Raises:
             UserError: there is a run with a checkpoint already, or something else.
         """
+        require_kind(self.path, "training run")
         if self.exists() and self.checkpoints.has("last"):
             raise UserError(f"{self.path} already holds a run: continue it with --resume, or choose another folder")
         if self._occupied():
@@ -126,6 +128,7 @@ class Run:
         """
         if not self.exists():
             raise UserError(f"{self.path} is not a run: there is no {self.recipe_path.name} in it")
+        require_kind(self.path, "training run")
 
     def go_on(self, files: Mapping[str, bytes]) -> None:
         """Write what the run goes on with, by name what they hold; how it ended before is no longer true."""
