@@ -9,6 +9,7 @@ from pathlib import Path
 
 from crosstask.data.loading.dataset import Dataset, TableDataset
 from crosstask.data.loading.loader import evaluation_loader
+from crosstask.data.loading.readable import OnError
 from crosstask.data.sample import Batch
 from crosstask.data.table.sources import read_like, readers
 from crosstask.data.table.split_names import spelled
@@ -94,8 +95,8 @@ class TrainedRun:
         """The network as it was measured: shown images of any size at that of the recipe's evaluation."""
         return AtScale(self.network, self.tasks, self.recipe.data.shown_size)
 
-    def evaluation_batches(self, dataset: Dataset) -> Iterable[Batch]:
-        """Batches of ``dataset``, images and labels at their own size."""
+    def evaluation_batches(self, dataset: Dataset, on_error: OnError = "fatal") -> Iterable[Batch]:
+        """Batches of ``dataset``, images and labels at their own size; all of it, unless broken files are skipped."""
         data = self.recipe.data
         return evaluation_loader(
             dataset,
@@ -103,6 +104,7 @@ class TrainedRun:
             batch_size=self.recipe.training.batch_size,
             workers=data.workers,
             timeout=data.timeout,
+            on_error=on_error,
         )
 
 

@@ -115,7 +115,8 @@ def _prior(run: TrainedRun, whole: bool) -> tuple[nn.Module, dict[str, str]] | N
     try:
         train = run.splits.train
         chosen = train if whole else sample(train)
-        prior = Prior.fit(run.evaluation_batches(chosen), run.tasks, run.recipe.data.size)
+        data = run.recipe.data
+        prior = Prior.fit(run.evaluation_batches(chosen, data.on_error), run.tasks, data.size)
     except UserError as error:
         if whole:
             raise

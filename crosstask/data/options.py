@@ -72,7 +72,8 @@ class DataOptions:
         timeout: seconds after which a batch that ``workers`` have not loaded ends the run (a file system that does not
             answer, a worker that was stopped).
         cache: keep training samples in memory once they were read, in each worker: for small data sets.
-        on_error: whether a file that cannot be read ends the training or is reported and skipped.
+        on_error: whether a training file that cannot be read ends the training or is reported and skipped; what is
+            measured on is always read whole.
         confined: refuse paths that leave the table's folder.
     """
 

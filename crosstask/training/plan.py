@@ -55,7 +55,7 @@ class Plan:
         tasks = recipe.tasks()
         derived = DeriveTargets(recipe.data.derive, tasks, recipe.data.size)
         splits = load_splits(recipe.data, tasks)
-        balance_classes(tasks, splits.train)
+        balance_classes(tasks, splits.train, recipe.data.on_error)
         return cls(recipe, tasks, splits, derived, derived.counts(splits.train))
 
     def iterations(self, world: int = 1) -> int:
@@ -125,6 +125,10 @@ class Plan:
         """What the mean or mode of a sample of the training labels reaches on the validation split."""
         data = self.recipe.data
         batches = evaluation_loader(
-            sample(self.splits.train), evaluation(), batch_size=self.recipe.training.batch_size, timeout=data.timeout
+            sample(self.splits.train),
+            evaluation(),
+            batch_size=self.recipe.training.batch_size,
+            timeout=data.timeout,
+            on_error=data.on_error,
         )
         return self.validation_results(Prior.fit(batches, self.tasks, data.size), fabric, alive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -101,3 +102,18 @@ def test_wholly_unknown_normals_and_skipped_files_do_not_stop_a_run(capsys, data
     arguments = ["train", recipe, "--out", data / "run", "--quiet", "--data.on_error", "skip", "--data.labels", "full",
                  "--data.validation_fraction", "0"]  # fmt: skip
     assert main([str(argument) for argument in arguments]) == 0
+
+
+def test_skipped_files_stop_nothing_that_looks_at_the_training_labels(caplog, data):
+    with open(data / "image" / "000.png", "r+b") as file:
+        file.truncate(300)
+    edit(data / "data.csv", 7, split="val")
+    recipe = write_recipe(data, data / "data.csv", "")
+    arguments = ["train", recipe, "--out", data / "run", "--quiet", "--data.on_error", "skip", "--data.labels", "full",
+                 "--tasks.semantic.class_weights", "balanced"]  # fmt: skip
+    assert main([str(argument) for argument in arguments]) == 0
+    assert json.loads((data / "run" / "state.json").read_text())["status"] == "finished"
+    assert "image/000.png" in caplog.text
+    caplog.clear()
+    assert main(["eval", str(data / "run"), "--prior", "--quiet"]) == 0
+    assert "passed over" in caplog.text

@@ -9,9 +9,10 @@ import torch
 from crosstask.cli import main
 from crosstask.data.sample import Sample
 from crosstask.data.table.table import read_table, write_table
-from crosstask.errors import RecipeError
+from crosstask.errors import DataError, RecipeError
+from crosstask.recipe import Recipe
 from crosstask.rounds.teachers.affine import Affine, Pair, fit
-from crosstask.rounds.teachers.agreement import held_out
+from crosstask.rounds.teachers.agreement import compared, held_out
 from crosstask.rounds.teachers.models import ask_model
 from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
 from tests.tiny import write_recipe, write_tiny
@@ -133,6 +134,19 @@ def test_relative_depth_becomes_metres_whatever_the_outliers_say():
     torch.testing.assert_close(affine(pairs[0].said[60:], ""), pairs[0].known[60:], rtol=0.03, atol=0)
 
 
+@pytest.mark.parametrize("on_error", ["fatal", "skip"])
+def test_models_are_compared_on_the_images_that_can_be_read(tmp_path, on_error):
+    recipe = Recipe.load(write_recipe(tmp_path, write_tiny(tmp_path)), ["--data.on_error", on_error])
+    (tmp_path / "image" / "000.png").write_bytes(b"")
+    base, task = read_table(tmp_path / "data.csv"), Depth("depth")
+    look = lambda: compared(task, base, recipe, lambda sample: torch.ones(1, 1, *sample.size), None)  # noqa: E731
+    if on_error == "fatal":
+        with pytest.raises(DataError, match=r"000\.png"):
+            look()
+    else:
+        assert len(look()) == sum(bool(row["depth"]) and row["split"] == "train" for row in base.rows) - 1
+
+
 @pytest.mark.parametrize("space", ["inverse", "depth"])
 def test_where_the_fit_of_a_model_gives_no_length_it_labels_nothing(space):
     said = torch.tensor([-1.0, 0.5]).reshape(1, 1, 1, 2)
@@ -142,8 +156,8 @@ def test_where_the_fit_of_a_model_gives_no_length_it_labels_nothing(space):
 
 
 def test_an_exported_network_that_says_negative_depths_is_not_trusted():
-    compared = [("", torch.full((1, 1, 4), -1.0), torch.full((1, 4), 2.0))] * 4
-    assert 0 <= float(held_out(Depth("d"), compared, None)) < 0.01
+    found = [("", torch.full((1, 1, 4), -1.0), torch.full((1, 4), 2.0))] * 4
+    assert 0 <= float(held_out(Depth("d"), found, None)) < 0.01
 
 
 def test_each_camera_with_enough_images_has_a_fit_of_its_own():
@@ -154,8 +168,8 @@ def test_each_camera_with_enough_images_has_a_fit_of_its_own():
 
 
 def test_the_space_the_model_is_right_in_agrees_best():
-    compared = [(pair.camera, pair.said[None, None], pair.known[None]) for pair in scenes(8)]
-    weights = {space: float(held_out(Depth("d"), compared, space)) for space in ("inverse", "depth", "log")}
+    found = [(pair.camera, pair.said[None, None], pair.known[None]) for pair in scenes(8)]
+    weights = {space: float(held_out(Depth("d"), found, space)) for space in ("inverse", "depth", "log")}
     assert max(weights, key=weights.get) == "inverse"
     assert weights["inverse"] > 0.9 > weights["depth"]
 

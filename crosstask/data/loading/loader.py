@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, groupby
+from itertools import groupby
 from multiprocessing import queues
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import DataLoader
 
 from crosstask.data.loading.dataset import Dataset
+from crosstask.data.loading.readable import OnError, readable, tell
 from crosstask.data.loading.stream import Draws, MixedStream, SharedStream, Stream, apportion, consecutive
 from crosstask.data.loading.waking import wake_workers, woken_after
 from crosstask.data.sample import Batch, Sample, collate
 from crosstask.errors import DataError
 from crosstask.seeding import generator
 
-log = logging.getLogger(__name__)
-
 Transform = Callable[[Sample, torch.Generator], Sample]
-OnError = Literal["fatal", "skip"]
 
 _PIXELS = 2**22
 """The most pixels of a batch of evaluation with more than one image: predictions are as large as the images."""
@@ -92,6 +89,7 @@ def evaluation_loader(
     workers: int = 0,
     timeout: int = 0,
     pin_memory: bool = False,
+    on_error: OnError = "fatal",
 ) -> Iterable[Batch]:
     """All samples once, in order; a batch holds neighbours of one image size, as many as have 4 million pixels at most
     where that is fewer. Can be iterated again and again.
@@ -105,13 +103,15 @@ def evaluation_loader(
         workers: processes that load, kept between passes; 0 loads in this one.
         timeout: seconds a batch may take them; 0 for any.
         pin_memory: put batches into page-locked memory, for a GPU.
+        on_error: what a broken file does: ``fatal`` raises; ``skip`` logs the row and leaves it out.
 
     Raises:
-        DataError: while iterating: a file is missing or broken, or a label is not valid.
+        DataError: while iterating: a file is missing or broken, or a label is not valid, and ``on_error`` is fatal.
     """
     lists = consecutive(len(dataset), batch_size, rank, world)
     options = {**_options(workers, timeout, pin_memory), "persistent_workers": workers > 0}
-    return _Passes(DataLoader(_Ordered(dataset, transform), batch_sampler=lists, **options), timeout if workers else 0)  # type: ignore[arg-type]
+    source = _Ordered(dataset, transform, on_error)
+    return _Passes(DataLoader(source, batch_sampler=lists, **options), timeout if workers else 0)  # type: ignore[arg-type]
 
 
 def _stream(dataset: Dataset, seed: int, labelled_share: float | None) -> Stream | SharedStream:
@@ -196,20 +196,23 @@ class _Random:
 class _Ordered:
     """The samples of a list of indices, as batches of neighbours of one size."""
 
-    def __init__(self, dataset: Dataset, transform: Transform) -> None:
+    def __init__(self, dataset: Dataset, transform: Transform, on_error: OnError) -> None:
         self.dataset = dataset
         self.transform = transform
+        self.on_error = on_error
 
     def __getitems__(self, indices: Sequence[int]) -> _Loaded:
+        faults: list[str] = []
+        there = readable(self.dataset, indices, self.on_error, faults.append)
         try:
-            samples = [self.transform(self.dataset[index], generator("evaluation", index)) for index in indices]
+            samples = [self.transform(sample, generator("evaluation", index)) for index, sample in there]
         except DataError as error:
-            return _Loaded([], [], str(error))
+            return _Loaded([], faults, str(error))
         batches = []
         for (height, width), run in groupby(samples, key=lambda sample: sample.size):
             alike, most = list(run), max(_PIXELS // (height * width), 1)
             batches += [collate(alike[first : first + most]) for first in range(0, len(alike), most)]
-        return _Loaded(batches, [], None)
+        return _Loaded(batches, faults, None)
 
 
 class _Passes:
@@ -219,7 +222,7 @@ class _Passes:
         self.loader, self.timeout = loader, timeout
 
     def __iter__(self) -> Iterator[Batch]:
-        return chain.from_iterable(map(_Loaded.unpack, _arriving(iter(self.loader), self.timeout)))
+        return _reported(_arriving(iter(self.loader), self.timeout))
 
 
 def _arriving(loaded: Iterator[_Loaded], timeout: float) -> Iterator[_Loaded]:
@@ -247,7 +250,7 @@ def _reported(arriving: Iterator[_Loaded]) -> Iterator[Batch]:
         for fault in loaded.passed_over:
             if fault not in told:
                 told.add(fault)
-                log.warning("passed over: %s", fault)
+                tell(fault)
         yield from loaded.unpack()
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from crosstask.data.loading.dataset import TableDataset
+from crosstask.data.loading.readable import readable
 from crosstask.data.sample import Sample
 from crosstask.data.table.table import Table
 from crosstask.recipe import Recipe
@@ -55,8 +56,7 @@ def compared(task: Task, base: Table, recipe: Recipe, ask: Ask, progress: Progre
     rows = [index for index in training_rows(base, recipe.data) if given[index]]
     rows = sorted(rows, key=lambda index: derive(0, "compared", dataset.ids[index]))[:MOST]
     found: list[Compared] = []
-    for count, index in enumerate(rows, 1):
-        sample = dataset[index]
+    for count, (_, sample) in enumerate(readable(dataset, rows, recipe.data.on_error), 1):
         target, values = sample.targets[task.name].as_subclass(Tensor), ask(sample).float()
         if task.dense:
             known = task.known(target).flatten().nonzero()[:, 0]

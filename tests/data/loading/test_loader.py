@@ -228,6 +228,17 @@ def test_broken_files_are_passed_over_and_told_once(caplog, workers):
     ]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_broken_files_are_left_out_of_a_pass_and_told_of(caplog, workers):
+    with caplog.at_level(logging.WARNING):
+        passes = evaluation_loader(
+            Numbers(7, frozenset({0, 1, 5})), plain, batch_size=2, workers=workers, on_error="skip"
+        )
+        batches = list(passes)
+    assert [batch.ids for batch in batches] == [["2", "3"], ["4"], ["6"]]
+    assert [record.message for record in caplog.records] == [f"passed over: row {row} is broken" for row in (0, 1, 5)]
+
+
 def test_the_next_draw_takes_the_place_of_a_broken_one():
     stream = Stream(7, 0)
     broken = frozenset({stream.index(2), stream.index(3)})
