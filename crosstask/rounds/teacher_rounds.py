@@ -40,6 +40,8 @@ class TeacherRounds(Rounds):
         self.alike = student.sections["network"] == recipe.sections["network"]
         given_recipe(recipe, layout.table).rehearse()
         student.rehearse()
+        if any(f"labels_{number}" not in self.record.done for number in range(1, self._last + 1)):
+            self.choice.require()
 
     @override
     def take(self) -> str:

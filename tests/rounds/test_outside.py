@@ -13,7 +13,7 @@ from crosstask.errors import DataError, RecipeError
 from crosstask.recipe import Recipe
 from crosstask.rounds.teachers.affine import Affine, Pair, fit
 from crosstask.rounds.teachers.agreement import compared, held_out
-from crosstask.rounds.teachers.models import ask_model
+from crosstask.rounds.teachers.models import ask_model, require_model
 from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
 from tests.tiny import write_recipe, write_tiny
 
@@ -107,6 +107,16 @@ def test_zero_shot_models_give_tags_and_categories(clip):
     assert ((tags > 0) & (tags < 1)).all()
     place = ask_model(str(clip), Category("place", classes=["in", "out"]), {}, "cpu", "x")(sample())
     assert place.sum().item() == pytest.approx(1)
+
+
+def test_a_model_that_is_not_there_is_said_before_anything_is_trained(models, tmp_path, capsys):
+    require_model(str(models / "depth"), Depth("d"), "refine.teachers.d")
+    recipe = write_recipe(tmp_path, write_tiny(tmp_path))
+    typed = ["--refine.teachers.depth", str(tmp_path / "no" / "such" / "model")]
+    assert main(["refine", str(recipe), "--out", str(tmp_path / "out"), "--quiet", *typed]) == 2
+    assert "refine.teachers.depth: " in (said := capsys.readouterr().err)
+    assert "cannot be loaded for depth-estimation" in said
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_no_pipeline_gives_is_said():

@@ -124,15 +124,38 @@ def test_labels_go_on_where_they_were_left(folder):
 
 def test_what_cannot_be_is_said(folder, tmp_path, capsys):
     recipe = folder / "recipe.yaml"
+    begun = tmp_path / "begun"
+    shutil.copytree(folder / "out" / "round_0", begun, ignore=shutil.ignore_patterns("checkpoints"))
+    four = ("--tasks.semantic.classes", "[floor, wall, box, lamp]")
     for typed, said in (
         (("--refine.teachers.deph", "round"), "did you mean 'depth'"),
         (("--refine.teachers.normals", "somewhere/no-model"), "no pipeline of transformers gives normals"),
         (("--refine.teachers.depth", "{modle: x}"), "expected a name"),
+        (("--refine.teachers.depth", "nope.pt2"), "refine.teachers.depth: nope.pt2: no such file"),
+        (("--refine.teachers.depth", recipe.with_suffix(".onnx")), "refine.teachers.depth: "),
+        (("--refine.teachers.depth", folder / "out"), "is a refinement, not a training run"),
+        (("--refine.teachers.depth", begun), "refine.teachers.depth: no last checkpoint"),
+        (("--refine.teachers.semantic", folder / "out" / "round_0", *four), "not this segmentation with its classes"),
         (("--refine.keep", "[0]"), "refine.keep"),
         (("--refine.student", "{objectives: {mean_teacher: {only: [poses]}}}"), "there is no task 'poses'"),
     ):
         assert run("refine", recipe, "--out", tmp_path / "x", "--quiet", "--training.iterations", 1, *typed) == 2
         assert said in capsys.readouterr().err
+        assert not (tmp_path / "x").exists()
+
+
+def test_teachers_are_asked_for_only_while_there_are_labels_to_make(folder, capsys):
+    teacher = folder / "teacher"
+    shutil.copytree(folder / "out" / "round_0", teacher)
+    typed = ("--refine.teachers", json.dumps(dict.fromkeys(COLUMNS, str(teacher))), "--training.iterations", 1)
+    out = folder / "taught"  # beside the first, for the paths of tables are relative
+    assert run("refine", folder / "recipe.yaml", "--out", out, "--device", "cpu", "--quiet", *typed) == 0
+    shutil.rmtree(teacher)
+    assert run("refine", "--resume", out, "--quiet") == 0
+    record = json.loads((out / "rounds.json").read_text())
+    (out / "rounds.json").write_text(json.dumps(record | {"done": ["table"], "status": "running"}))
+    assert run("refine", "--resume", out, "--quiet") == 2
+    assert "refine.teachers." in capsys.readouterr().err
 
 
 def test_processes_label_the_same(folder):

@@ -12,7 +12,8 @@ from crosstask.errors import RecipeError, nearest
 from crosstask.recipe import Recipe
 from crosstask.rounds.files import Progress
 from crosstask.rounds.teachers.base import Trusted
-from crosstask.rounds.teachers.network import NetworkTeacher
+from crosstask.rounds.teachers.models import require_model
+from crosstask.rounds.teachers.network import NetworkTeacher, require_run
 from crosstask.rounds.teachers.outside import Outside, outside_teacher
 from crosstask.rounds.teachers.reading import ReadingTeacher
 from crosstask.tasks.base import Task
@@ -61,6 +62,19 @@ class Choice:
     def reading(self) -> bool:
         """Whether networks that read labels are among them."""
         return any(each == LABELS for names in self.named.values() for each in names)
+
+    def require(self) -> None:
+        """Make sure that the runs and models from outside are there and fit their tasks, before they are needed.
+
+        Raises:
+            RecipeError: one is not, or does not.
+        """
+        for name, names in self.named.items():
+            for each in names:
+                if isinstance(each, Outside):
+                    require_model(each.model, self.tasks[name], f"refine.teachers.{name}")
+                elif each not in (ROUND, LABELS):
+                    require_run(Path(each), self.tasks[name], self.recipe.trust)
 
     def teachers(
         self,

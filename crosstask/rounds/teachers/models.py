@@ -5,7 +5,8 @@ A pipeline is chosen by the kind of the task: depth estimation, semantic segment
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,25 @@ BACKGROUND = ("background", "other", "unlabeled")
 """Names of classes that are no figure."""
 
 
+def require_model(model: str, task: Task, where: str) -> None:
+    """Make sure that a model can be had, before there is work for it: an exported file is opened, of a transformers
+    model only the configuration is read. Arguments as those of :func:`ask_model`.
+
+    Raises:
+        RecipeError: there is no such model, or none that says anything of such a task.
+    """
+    if Path(model).suffix in EXPORTED:
+        try:
+            _exported(model, task, "cpu", where)
+        except UserError as error:
+            raise RecipeError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
+        return
+    words = _pipeline_of(task, where)
+    library = _transformers(where)
+    with _loading(words, model, where):
+        library.AutoConfig.from_pretrained(model)
+
+
 def ask_model(model: str, task: Task, names: Mapping[str, str], device: str, where: str) -> Ask:
     """The way to ask a model about a task.
 
@@ -45,14 +65,8 @@ def ask_model(model: str, task: Task, names: Mapping[str, str], device: str, whe
     """
     if Path(model).suffix in EXPORTED:
         return _exported(model, task, device, where)
-    if task.kind not in KINDS:
-        known = ", ".join(KINDS)
-        raise RecipeError(
-            f"{where}: no pipeline of transformers gives {task.kind}; it has some for {known}: give a run or an "
-            "exported file"
-        )
-    words, ask = KINDS[task.kind]
-    asked = ask(_pipeline(words, model, device, where), task, names, where)
+    words = _pipeline_of(task, where)
+    asked = KINDS[task.kind][1](_pipeline(words, model, device, where), task, names, where)
     try:
         asked(Sample("", tv_tensors.Image(torch.zeros(3, 64, 64)), {}))
     except Exception as error:  # a model of another kind fails in ways of its own
@@ -61,13 +75,35 @@ def ask_model(model: str, task: Task, names: Mapping[str, str], device: str, whe
     return asked
 
 
+def _pipeline_of(task: Task, where: str) -> str:
+    if task.kind not in KINDS:
+        known = ", ".join(KINDS)
+        raise RecipeError(
+            f"{where}: no pipeline of transformers gives {task.kind}; it has some for {known}: give a run or an "
+            "exported file"
+        )
+    return KINDS[task.kind][0]
+
+
 def _pipeline(words: str, model: str, device: str, where: str) -> Any:
+    library = _transformers(where)
+    with _loading(words, model, where):
+        return library.pipeline(words, model=model, device=device, model_kwargs={"use_safetensors": True})
+
+
+def _transformers(where: str) -> Any:
     try:
-        from transformers import pipeline
+        import transformers
     except ImportError:
         raise RecipeError(f"{where}: transformers is not installed: pip install 'crosstask[sam]'") from None
+    return transformers
+
+
+@contextmanager
+def _loading(words: str, model: str, where: str) -> Iterator[None]:
+    """Whatever transformers says of a model that cannot be loaded is one line."""
     try:
-        return pipeline(words, model=model, device=device, model_kwargs={"use_safetensors": True})  # type: ignore[call-overload]
+        yield
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         why = " ".join(str(error).split())[:200]
         raise RecipeError(

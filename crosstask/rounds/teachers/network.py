@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from crosstask.data.sample import Sample
-from crosstask.errors import RecipeError
+from crosstask.errors import RecipeError, UserError
 from crosstask.evaluation.inference import Inference
 from crosstask.evaluation.scale import AtScale
+from crosstask.recipe import Recipe
 from crosstask.tasks.base import Task
 from crosstask.trained import TrainedRun
+from crosstask.training.run import Run
+
+
+def require_run(path: Path, task: Task, trust: bool = False) -> None:
+    """Make sure that a run was trained and predicts a task, with the same classes; its network is not loaded.
+
+    Raises:
+        RecipeError: it is no run, has no checkpoint, or predicts something else.
+    """
+    run = Run(path)
+    try:
+        run.require()
+        run.checkpoints.find("last")
+        theirs = Recipe.stored(run.recipe_path, trust=trust).tasks()
+    except UserError as error:
+        raise RecipeError(f"refine.teachers.{task.name}: {error}") from None
+    _require_predicted(run, theirs, task)
+
+
+def _require_predicted(run: Run, theirs: Mapping[str, Task], task: Task) -> None:
+    own = theirs.get(task.name)
+    if own is None or (own.kind, own.classes) != (task.kind, task.classes):
+        raise RecipeError(
+            f"refine.teachers.{task.name}: {run.path} predicts {', '.join(theirs)}, not this {task.kind} with its "
+            "classes: give a run that does"
+        )
 
 
 class NetworkTeacher:
@@ -34,12 +62,7 @@ class NetworkTeacher:
     ) -> None:
         self.name = run.run.path.name
         for task in tasks:
-            own = run.tasks.get(task.name)
-            if own is None or (own.kind, own.classes) != (task.kind, task.classes):
-                raise RecipeError(
-                    f"refine.teachers.{task.name}: {run.run.path} predicts {', '.join(run.tasks)}, not this "
-                    f"{task.kind} with its classes: give a run that does"
-                )
+            _require_predicted(run.run, run.tasks, task)
         self.tasks = {task.name: run.tasks[task.name] for task in tasks}
         inference = Inference(run.network, run.tasks, scales=scales, flip=flip)
         self.network = AtScale(inference, run.tasks, run.recipe.data.shown_size).to(device).eval()
