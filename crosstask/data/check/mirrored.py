@@ -24,7 +24,7 @@ def doubts(tasks: Mapping[str, Task]) -> list[str]:
     """Which numbers are likely to be others in a mirrored image, a line for each task that has such."""
     lines = []
     for name, task in tasks.items():
-        if isinstance(task, Regression) and (found := across([name, *task.classes])):
+        if isinstance(task, Regression) and (found := across(list(dict.fromkeys([name, *task.classes])))):
             told = first_few(found, 3)
             lines.append(f"{name}: {told} may be another number in a mirrored image: if so, set data.flip: false")
     return lines

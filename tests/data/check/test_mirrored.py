@@ -7,7 +7,7 @@ TASKS = {
     "parts": Segmentation("parts", classes=["body", "left_arm", "right_arm", "left_leg", "right_leg"]),
     "mood": Category("mood", classes=["calm", "angry"]),
     "pose": Regression("pose", names=["yaw", "pitch"]),
-    "steering": Regression("steering", names=1),
+    "steering": Regression("steering", names=["steering"]),
     "age": Regression("age", names=1),
 }
 
