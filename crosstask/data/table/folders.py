@@ -28,7 +28,7 @@ class Match:
         labelled: how many images have one.
         unlabelled: names of the images that have none.
         unmatched: files or entries that belong to no image.
-        used: entries of one file for all splits that belong to an image.
+        used: files, or entries of one file for all splits, that belong to an image.
         account: how such a file was read, for people.
     """
 
@@ -121,7 +121,7 @@ def table_from_folders(
     for column, pattern in patterns.items():
         if column == "image":
             continue
-        used, account = frozenset[str](), ""
+        account = ""
         if is_entries(root, pattern):
             if not isinstance(root, Path):
                 raise DataError(f"--{column} {pattern}: labels in one file are read from a folder: download the file")
@@ -139,6 +139,7 @@ def table_from_folders(
                     "too: give patterns that tell images from labels"
                 )
             cells, left = match_files(column, images, files)
+            used = frozenset(filter(None, cells))
             columns[column] = relative(cells)
         blank = [name for name, cell in zip(columns["id"], cells, strict=True) if not cell]
         matches[column] = Match(len(cells) - len(blank), blank, left, used, account)
@@ -207,8 +208,8 @@ def make_table(
                 both = found[column].used & listing.matches[split or ""][column].used if column in found else None
                 if both and SPLIT not in pattern:
                     raise DataError(
-                        f"--{column} {pattern}: the id {min(both)!r} is the name of an image in {before} and in "
-                        f"{split}: write ids with the folder, or a file for each split ('{SPLIT}.json')"
+                        f"--{column} {pattern}: {min(both)!r} fits an image in {before} and another in {split}: give "
+                        f"each split files of its own ('{SPLIT}' in the pattern), or write ids with the folder"
                     )
         matches |= listing.matches
     assert table is not None

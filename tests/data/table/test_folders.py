@@ -146,6 +146,21 @@ def test_labels_from_json(tmp_path):
     assert listing.matches[""]["tags"].unmatched == ["7"]
 
 
+def test_a_folder_of_labels_for_all_splits_tells_them_apart(tmp_path):
+    touch(tmp_path, "train/1.jpg", "test/2.jpg", "masks/1.png", "masks/2.png", "masks/7.png")
+    patterns = {"image": "{split}/*.jpg", "semantic": "masks/*.png"}
+    listing = make_table(tmp_path, patterns, tmp_path / "t.csv", ["train", "test"])
+    assert [row["semantic"] for row in listing.table.rows] == ["masks/1.png", "masks/2.png"]
+    assert [line.rpartition("; ")[2] for line in str(listing).splitlines()[1:]] == [
+        "labels without an image: masks/7.png"
+    ] * 2
+    touch(tmp_path, "test/1.jpg")
+    with pytest.raises(
+        DataError, match=r"--semantic masks/\*.png: 'masks/1.png' fits an image in train and another in test"
+    ):
+        make_table(tmp_path, patterns, tmp_path / "both.csv", ["train", "test"])
+
+
 def test_what_one_file_says_of_another_split_is_not_told_as_lost(tmp_path):
     touch(tmp_path, "train/1.jpg", "test/2.jpg")
     (tmp_path / "tags.json").write_text(json.dumps({"1": ["cat"], "2": [], "7": ["dog"]}))
