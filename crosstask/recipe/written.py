@@ -134,7 +134,9 @@ def merge(base: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
         had = merged.get(key)
         if key in INSTEAD and value is not None:
             merged.pop(INSTEAD[key], None)
-        if key == "objectives" and value is not None:
+        if key == "objectives" and isinstance(value, list) and not isinstance(had, Mapping):
+            merged[key] = value  # names without options, of a balancer perhaps
+        elif key == "objectives" and value is not None:
             known, named = by_name(had or {}), by_name(value)
             chosen = known if isinstance(value, Mapping) else {name: known.get(name) or {} for name in named}
             merged[key] = merge(chosen, named)
