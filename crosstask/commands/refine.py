@@ -37,7 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="FOLDER", help="continue where this folder was left")
     parser.add_argument("--anyway", action="store_true", help="continue even where data or recipe changed since")
     parser.add_argument("--device", default="auto", help="where images are labelled: cpu, cuda, mps or auto (default)")
-    parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
+    parser.add_argument(
+        "--print_config", "--print-config", action="store_true", help="print the resolved recipe and stop"
+    )
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_engine(parser, what="0; on a cluster, what it has")
     add_json(parser)

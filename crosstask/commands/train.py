@@ -33,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="continue this run where its last checkpoint is; auto: continue --out where it has one",
     )
     parser.add_argument("--anyway", action="store_true", help="continue even where data or recipe changed since")
-    parser.add_argument("--print_config", action="store_true", help="print the resolved recipe and stop")
+    parser.add_argument(
+        "--print_config", "--print-config", action="store_true", help="print the resolved recipe and stop"
+    )
     parser.add_argument("--options", action="store_true", help="list every key a recipe may have, and stop")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     add_trust(parser)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from crosstask.data.decode.files import image_size, load_label
+from crosstask.data.decode.files import image_size, loader_of
 from crosstask.data.table.table import Table
 from crosstask.tasks import Segmentation
 
@@ -95,7 +95,7 @@ def measure_labels(
 def _labels(table: Table, row: int, column: str, task: Segmentation) -> Tensor:
     """The classes of a row, (H, W); all unknown where it has none."""
     if table.rows[row].get(column):
-        return task.parse(load_label(table.resolve(row, column))).as_subclass(Tensor)
+        return task.parse(loader_of(task)(table.resolve(row, column))).as_subclass(Tensor)
     return torch.full(image_size(table.resolve(row, "image")), -1)
 
 

@@ -77,7 +77,7 @@ def test_recipe_that_is_not_there_or_not_yaml(capsys, tmp_path):
 def test_a_folder_of_the_same_name_does_not_hide_a_shipped_recipe(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "demo").mkdir()
-    assert main(["train", "demo", "--print_config"]) == 0
+    assert main(["train", "demo", "--print-config"]) == 0
     assert "rooms" in capsys.readouterr().out
 
 

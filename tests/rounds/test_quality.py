@@ -58,3 +58,16 @@ def test_what_nobody_can_measure_is_not_a_number(tmp_path):
     assert all(math.isnan(value) for value in (found.precision, found.recall, found.miou, found.miou_known))
     assert found.per_class == {}
     assert math.isnan(measure_labels(given, [], TASK).coverage)
+
+
+def test_hidden_masks_are_read_as_the_task_reads_its_labels(tmp_path):
+    colours = [[0, 0, 0], [255, 0, 0], [0, 0, 255]]
+    task = KINDS["segmentation"]("semantic", classes=["ground", "cat", "dog"], colours=colours)
+    given = table(tmp_path, "now", semantic=[[0, 1, 2, 2]], masks=[[0, 0, 0, 0]])
+    Image.fromarray(np.array([[colours[index] for index in (0, 1, 2, 2)]], np.uint8)).save(
+        tmp_path / "now_semantic_0.png"
+    )
+    palette = Image.fromarray(np.array([[0, 2, 1, 1]], np.uint8), "P")  # a program chose the order of its palette
+    palette.putpalette([0, 0, 0, 0, 0, 255, 255, 0, 0])
+    palette.save(tmp_path / "now_masks_0.png")
+    assert measure_labels(given, [0], task, "masks").miou == 100
