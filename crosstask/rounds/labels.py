@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from crosstask.data.loading.dataset import TableDataset
@@ -18,7 +17,7 @@ from crosstask.engine import Engine
 from crosstask.rounds.files import FAULT, Progress, make_files
 from crosstask.rounds.labeller import Labeller
 from crosstask.rounds.roles import Roles
-from crosstask.tasks import Saliency, Segmentation, Task
+from crosstask.tasks import Saliency, Task
 
 
 def training_rows(table: Table, data: DataOptions) -> list[int]:
@@ -88,27 +87,8 @@ def _encoded(labels: tuple[Tensor, Tensor | None], roles: Roles) -> Mapping[str,
     classes, saliency = labels
     arrays = {}
     if bool((classes >= 0).any()):
-        arrays[roles.segmentation.name] = label_array(roles.segmentation, classes)
+        arrays[roles.segmentation.name] = roles.segmentation.encode(classes)
     task = roles.saliency
     if task is not None and saliency is not None and not bool(saliency.isnan().all()):
         arrays[task.name] = task.encode(saliency)
     return arrays
-
-
-def label_array(task: Task, value: Tensor) -> np.ndarray:
-    """A dense value as a file of the task holds its labels."""
-    if isinstance(task, Segmentation):
-        return file_ids(task, value)
-    encoded = task.encode(value)
-    assert isinstance(encoded, np.ndarray)
-    return encoded
-
-
-def file_ids(task: Segmentation, classes: Tensor) -> np.ndarray:
-    """Class ids (H, W), -1 unknown, as the files of the task hold them: what a remap would map back to them."""
-    if task.remap is None:
-        return task.encode(classes)
-    unknown = next(value for value in (255, 254, 65535, *range(65535)) if value not in task.remap)
-    stored = [min(given for given, index in task.remap.items() if index == each) for each in range(task.channels)]
-    values = torch.tensor([*stored, unknown])[classes].numpy()
-    return values.astype(np.uint8 if max(*stored, unknown) < 256 else np.uint16)

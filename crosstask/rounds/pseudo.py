@@ -23,7 +23,7 @@ from crosstask.engine import Engine
 from crosstask.errors import DataError
 from crosstask.evaluation.confidence import stored_weight
 from crosstask.rounds.files import FAULT, Progress, make_files
-from crosstask.rounds.labels import label_array, training_rows
+from crosstask.rounds.labels import training_rows
 from crosstask.rounds.selection import LEVELS, Surest
 from crosstask.rounds.teachers.base import Trusted, opinion
 from crosstask.tasks.base import Task
@@ -103,10 +103,9 @@ def _stored(task: Task, value: Tensor, confidence: Tensor) -> dict[str, np.ndarr
     """A label and its confidence as files, or as cells."""
     if not bool(task.known(value).any()):
         return {}
-    if task.dense:
-        return {task.name: label_array(task, value), task.name + CONFIDENCE: stored_weight(confidence)}
     encoded = task.encode(value)
-    assert isinstance(encoded, dict)
+    if not isinstance(encoded, dict):
+        return {task.name: encoded, task.name + CONFIDENCE: stored_weight(confidence)}
     return {
         task.name: encoded["cell"],
         task.name + CONFIDENCE: " ".join(str(level) for level in stored_weight(confidence.reshape(-1))),

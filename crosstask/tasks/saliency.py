@@ -172,20 +172,17 @@ class Saliency(Task):
 
     def encode(self, value: Tensor) -> np.ndarray:
         """uint8 (H, W), probability * 255 (or what ``scale`` stands for 1); unknown pixels are the first of ``ignore``,
-        and known ones never are. float32, NaN unknown, where such a file would be read otherwise.
-
-        Raises:
-            ValueError: pixels are unknown, and there is no value for them; or files hold levels (``remap``), which a
-                probability is none of.
+        and known ones never are. float32, NaN unknown, where such a file would be read otherwise, or pixels are unknown
+        and no value stands for that. With ``remap`` the nearest of its levels.
         """
         values = value.as_subclass(Tensor)[0].cpu().numpy()
         unknown = np.isnan(values)
         if self.remap is not None:
             return self._of_levels(values)
-        if not self.ignored and unknown.any():
-            raise ValueError(f"{unknown.sum()} pixels of the saliency are unknown: set ignore to write them")
         if self.scale is not None and self.scale != 255:
             return (values * np.float32(self.scale)).astype(np.float32)
+        if not self.ignored and unknown.any():
+            return (values * np.float32(self.scale or 1)).astype(np.float32)
         ignore = self.ignored[0] if self.ignored else None
         levels = np.rint(np.nan_to_num(values) * 255).astype(np.uint8)
         taken = np.isin(levels, self.ignored)

@@ -125,7 +125,7 @@ class Regression(Task):
 
     @override
     def fuse(self, views: Tensor) -> fusion.Fused:
-        return fusion.numbers(views, self._tolerance(views))
+        return fusion.numbers(self.decide(views), self._tolerance(views))
 
     @override
     def uncertainty(self, views: Tensor) -> dict[str, Tensor]:

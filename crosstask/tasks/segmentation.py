@@ -91,10 +91,8 @@ class Segmentation(Classification):
         self.orientation = orientation
         self.colours = None if colours is None else _colours(colours, self.channels)
         self._check_conventions(ignore)
-        self._unknown = next((value for value in self.ignored if value >= 0), None) if remap is None else None
-        if self._unknown is None:
-            self._unknown = 255 if self.channels + offset < 256 else 65535
         self._table = None if remap is None else _table(remap, self.channels)
+        self._held = self._in_files()
 
     @override
     def metric(self) -> SegmentationMetric:
@@ -138,16 +136,15 @@ class Segmentation(Classification):
         return as_target(SemanticMap, ids)
 
     def encode(self, value: Tensor) -> np.ndarray:
-        """Class ids (H, W) as uint8, or uint16 for many classes. Unknown is ``ignore``, or 255 (65535) with a remap."""
-        ids = value.as_subclass(Tensor).cpu().numpy()
+        """What :meth:`parse` reads as these classes (H, W): ids as uint8, uint16 where they need it, or RGB (H, W, 3).
+
+        Of several ids of a class the lowest is written. A class without id or colour becomes unknown: nothing stands
+        for it in files.
+        """
+        held = self._held[value.as_subclass(Tensor).cpu().numpy()]  # -1 is the last
         if self.colours is not None:
-            if unpaintable := [self.classes[index] for index, colour in enumerate(self.colours) if colour < 0]:
-                raise ValueError(f"colours gives none for {unpaintable[0]!r}: a prediction of it cannot be written")
-            packed = np.array([*self.colours, self._no_colour()])[ids]  # -1 is the last
-            return np.stack([packed >> 16, packed >> 8 & 255, packed & 255], -1).astype(np.uint8)
-        assert self._unknown is not None
-        highest = max(self._unknown, self.channels - 1 + self.offset)
-        return np.where(ids < 0, self._unknown, ids + self.offset).astype(np.uint8 if highest < 256 else np.uint16)
+            return np.stack([held >> 16, held >> 8 & 255, held & 255], -1).astype(np.uint8)
+        return held.astype(np.uint8 if self._held.max() < 256 else np.uint16)
 
     @override
     def shape(self, size: tuple[int, int]) -> tuple[int, ...]:
@@ -162,9 +159,18 @@ class Segmentation(Classification):
             ids[packed == colour] = index
         return ids
 
-    def _no_colour(self) -> int:
-        """A colour that stands for no class."""
-        return next(colour for colour in (0xFFFFFF, 0, *range(1, 0xFFFFFF)) if colour not in (self.colours or ()))
+    def _in_files(self) -> np.ndarray:
+        """What files hold for each class, and last for unknown: (C + 1)."""
+        if self.colours is not None:
+            unknown = next(colour for colour in (0xFFFFFF, 0, *range(1, 0xFFFFFF)) if colour not in self.colours)
+            return np.array([unknown if colour < 0 else colour for colour in (*self.colours, -1)])
+        ids = range(self.offset, self.channels + self.offset) if self.remap is None else self.remap
+        marks = [value for value in self.ignored if value >= 0]
+        unknown = next(value for value in (*marks, 255, 65535, *range(65535)) if value not in ids)
+        if self.remap is None:
+            return np.array([*ids, unknown])
+        held = {index: stored for stored, index in sorted(self.remap.items(), reverse=True)}
+        return np.array([held.get(index, unknown) for index in (*range(self.channels), -1)])
 
     def _check_conventions(self, ignore: int | list[int] | None) -> None:
         if self.colours is not None and (self.remap is not None or self.offset or ignore is not None):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -14,9 +13,8 @@ from crosstask.errors import UserError
 from crosstask.ops.mean_field import mean_field
 from crosstask.recipe.refine import RefineOptions
 from crosstask.rounds.labeller import Labeller
-from crosstask.rounds.labels import file_ids
 from crosstask.rounds.roles import Roles
-from crosstask.tasks import KINDS, Saliency, Segmentation, Tagging
+from crosstask.tasks import Saliency, Segmentation, Tagging
 
 TASKS = {
     "semantic": Segmentation("semantic", classes=["ground", "cat", "dog"]),
@@ -110,12 +108,3 @@ def test_images_are_shown_at_the_size_of_evaluation_and_labelled_at_their_own(si
 def test_a_run_without_these_tags_is_refused():
     with pytest.raises(UserError, match=r"run does not predict the 2 tags of 'tags'"):
         labels(None, names=("semantic",))
-
-
-@pytest.mark.parametrize("remap", [None, {7: 0, 3: 1, 5: 1, 11: 2}, {7: 0, 255: 1, 254: 2}])
-def test_files_hold_what_the_task_reads_back(remap):
-    task = KINDS["segmentation"]("semantic", classes=3, remap=remap)
-    classes = torch.tensor([[0, 1, 2, -1]])
-    stored = file_ids(task, classes)
-    assert stored.dtype == (np.uint8 if remap is None or 255 not in remap else np.uint16)
-    assert torch.equal(task.parse(stored).as_subclass(Tensor), classes)

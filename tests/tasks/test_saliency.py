@@ -74,8 +74,10 @@ def test_soft_and_unknown_values():
 
 def test_unknown_is_never_written_as_a_value_nor_a_value_as_unknown():
     value = torch.tensor([[[0.0, 1.0, torch.nan]]])
-    with pytest.raises(ValueError, match="1 pixels of the saliency are unknown: set ignore"):
-        Saliency("s").encode(value)
+    for scale in (None, 1, 128, 255):
+        task = Saliency("s", scale=scale)
+        assert torch.equal(task.parse(task.encode(value)).isnan(), value.isnan())
+        assert task.parse(task.encode(value))[..., :2].tolist() == [[[0, 1]]]
     assert Saliency("s", ignore=255).encode(value).tolist() == [[0, 254, 255]]
     assert Saliency("s", ignore=0).encode(value).tolist() == [[1, 255, 0]]
 

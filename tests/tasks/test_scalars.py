@@ -113,6 +113,12 @@ def test_decided_values_are_clipped_to_the_ranges():
     assert task.activate(torch.tensor([[2.0, -3.0]])).tolist() == [[2, -3]]
 
 
+def test_what_teachers_say_beyond_the_ranges_is_a_label_all_the_same():
+    task = Regression("s", names=["years"], ranges=[(18, 90)])
+    said = task.fuse(torch.tensor([[0.5], [12.0]]))
+    assert task.parse(task.encode(said.value)["cell"]).tolist() == [18]
+
+
 @pytest.mark.parametrize("options", [{"loss": "l2"}, {"ranges": [(0, 1)]}, {"ranges": [(1, 0), (0, 1)]}, {"names": []}])
 def test_what_options_are_refused(options):
     (name,) = options

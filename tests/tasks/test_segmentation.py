@@ -98,8 +98,31 @@ def test_many_classes_are_written_with_16_bits():
     value = torch.tensor([[-1, 299]])
     assert task.encode(value).dtype == np.uint16
     assert task.encode(value).tolist() == [[65535, 299]]
-    assert Segmentation("s", classes=300, remap={1: 0}).encode(value).tolist() == [[65535, 299]]
-    assert Segmentation("s", classes=2, remap={1: 0}).encode(torch.tensor([[-1, 1]])).tolist() == [[255, 1]]
+
+
+@pytest.mark.parametrize(
+    "conventions",
+    [
+        {},
+        {"offset": 1},
+        {"ignore": [0, 254], "offset": 1},
+        {"remap": {7: 0, 3: 1, 5: 1, 11: 2}},
+        {"remap": {7: 0, 255: 1, 254: 2}},
+        {"remap": {1: 0, 0: 1, 300: 2}, "ignore": 9},
+        {"colours": [[255, 255, 255], [0, 0, 0], [1, 2, 3]]},
+    ],
+)
+def test_predictions_are_read_back_as_labels_are_read(conventions):
+    task = Segmentation("s", classes=3, **conventions)
+    classes = torch.tensor([[0, 1, 2, -1]])
+    assert torch.equal(task.parse(task.encode(classes)).as_subclass(torch.Tensor), classes)
+
+
+@pytest.mark.parametrize("conventions", [{"remap": {4: 0, 9: 2}}, {"colours": [[9, 9, 9], None, [1, 2, 3]]}])
+def test_a_class_for_which_nothing_stands_in_files_is_written_as_unknown(conventions):
+    task = Segmentation("s", classes=3, **conventions)
+    stored = task.encode(torch.tensor([[0, 1, 2, -1]]))
+    assert task.parse(stored).tolist() == [[0, -1, 2, -1]]
 
 
 @pytest.mark.parametrize(
