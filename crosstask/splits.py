@@ -83,6 +83,13 @@ def load_splits(options: DataOptions, tasks: Mapping[str, Task]) -> Splits:
     )
 
 
+def training_ids(options: DataOptions, tasks: Mapping[str, Task]) -> list[str]:
+    """The ids of the samples that are trained on: none that is held out for validation; see :func:`load_splits`."""
+    whole, validation, _ = (_table if options.rooms is None else _rooms)(options, tasks)
+    there = None if validation is None else measurable(validation)
+    return hold_out_per_task(whole, there, options.validation_fraction, options.labels_seed)[0].ids
+
+
 def unvalidated(splits: Splits, tasks: Mapping[str, Task]) -> list[str]:
     """The tasks no label of which is there to choose the best checkpoint with."""
     if splits.validation is None:

@@ -20,7 +20,7 @@ from torch import Tensor
 from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.table.table import INTRINSICS, read_table, write_table
 from crosstask.recipe import Recipe
-from crosstask.rounds.teacher_rounds import protocol_table
+from crosstask.rounds.given import given_labels
 from crosstask.tasks import Normals
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = Recipe.load("best_dense", ["--data.table", str(arguments.table)])
     tasks = recipe.tasks()
-    real = protocol_table(read_table(arguments.table), recipe, list(tasks)).rebased(arguments.out.resolve())
+    real = given_labels(read_table(arguments.table), recipe.data, tasks).rebased(arguments.out.resolve())
     rooms = read_table(arguments.rooms).rebased(arguments.out.resolve())
     dataset = TableDataset(rooms, {"normals": Normals("normals")})
     folder = arguments.out.with_suffix("")

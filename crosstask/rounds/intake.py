@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -13,8 +13,11 @@ from crosstask.data.decode.files import image_size
 from crosstask.data.options import DataOptions
 from crosstask.data.table.table import WEIGHT, Table
 from crosstask.errors import DataError, nearest
+from crosstask.rounds.labels import training_rows
 from crosstask.rounds.roles import Roles
-from crosstask.tasks.names import SEPARATOR, index_of
+from crosstask.tasks.base import Task
+from crosstask.tasks.cells import number
+from crosstask.tasks.names import SEPARATOR
 
 HIDDEN = ".hidden"
 """Ending of the column that masks are moved to which nothing is trained on."""
@@ -104,21 +107,20 @@ def take_in(
     if hidden:
         masks = f"{masks}{HIDDEN}"
         columns.append(masks)
-    everywhere = not table.splits
+    trained = set(training_rows(table, data))
     notes: list[Note] = []
     rows = []
     for index, row in enumerate(table.rows):
         if progress is not None:
             progress(index + 1, len(table))
         checked = _Row(table, index, data.confined, notes)
-        if not everywhere and row.get("split") != data.train_split:
-            known = checked.tags(roles.tags.name, roles.tags.classes) if row[roles.tags.name] else ""
-            rows.append({**row, roles.tags.name: known})
+        if index not in trained:
+            rows.append({**row, roles.tags.name: checked.tags(roles.tags) if row[roles.tags.name] else ""})
             continue
         size = checked.size("image", "cannot be read and are left out")
         if size is None:
             continue
-        cells = {roles.tags.name: checked.tags(roles.tags.name, roles.tags.classes)}
+        cells = {roles.tags.name: checked.tags(roles.tags)}
         if saliency is not None:
             cells[saliency] = checked.map(saliency, size)
         if hidden:
@@ -146,19 +148,21 @@ class _Row:
             self.note(column, kind, str(error))
             return None
 
-    def tags(self, column: str, classes: Sequence[str]) -> str:
+    def tags(self, task: Task) -> str:
         """The cell without the tags that name no class; blank where no tag is left of some."""
-        cell = self.row[column]
+        cell = self.row[task.name]
         if not cell:
-            self.note(column, "have no tags", "no tags: any class may be there, only background can be labelled")
+            self.note(task.name, "have no tags", "no tags: any class may be there, only background can be labelled")
+        if not cell or _reads(task, cell):
             return cell
         words = [word for word in (part.strip() for part in cell.split(SEPARATOR)) if word]
-        known = [word for word in words if word == "-" or _names(word.removeprefix("?"), classes)]
+        known = [word for word in words if number(word) is None and _reads(task, word)]
         if len(known) == len(words):
-            return cell
+            return cell  # unreadable in another way, which whoever reads it tells
         unknown = ", ".join(word for word in words if word not in known)
         kept = SEPARATOR.join(known)
-        self.note(column, "name unknown tags", f"no class: {unknown}; used: {kept or 'nothing, as if it had no tags'}")
+        used = kept or "nothing, as if it had no tags"
+        self.note(task.name, "name unknown tags", f"no class: {unknown}; used: {used}")
         return kept
 
     def map(self, column: str, size: tuple[int, int]) -> str:
@@ -174,9 +178,9 @@ class _Row:
         return cell if found == size else ""
 
 
-def _names(word: str, classes: Sequence[str]) -> bool:
+def _reads(task: Task, cell: str) -> bool:
     try:
-        index_of(word, classes, "tag")
+        task.parse(cell)
     except ValueError:
         return False
     return True

@@ -12,6 +12,7 @@ from torch import Tensor
 from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.options import DataOptions
 from crosstask.data.sample import Sample
+from crosstask.data.table.split_names import used_splits
 from crosstask.data.table.table import SOURCE, Table, write_table
 from crosstask.engine import Engine
 from crosstask.rounds.files import FAULT, Progress, make_files
@@ -21,8 +22,9 @@ from crosstask.tasks import Saliency, Task
 
 
 def training_rows(table: Table, data: DataOptions) -> list[int]:
-    """The rows of the training split; all where the table has no splits."""
-    return [index for index, row in enumerate(table.rows) if not table.splits or row.get("split") == data.train_split]
+    """The rows of the training splits, as a training finds them; all where the table has no splits."""
+    used = used_splits(table.splits, data.train_split, data.validation_split, data.test_split).train
+    return [index for index, row in enumerate(table.rows) if not table.splits or row.get("split") in used]
 
 
 def write_labels(

@@ -88,8 +88,7 @@ def _all_labels(recipe: Recipe, table: Path) -> dict[str, Any]:
 
 
 def _ordinary(recipe: Recipe, table: Path, tasks: Sequence[str], start: Path | None) -> dict[str, Any]:
-    sections = {name: dict(section) for name, section in recipe.sections.items() if name != "refine"}
-    sections["data"]["table"] = str(table)
+    sections = _all_labels(recipe, table)
     sections["tasks"] = {name: options for name, options in sections["tasks"].items() if name in tasks}
     sections["training"]["start_from"] = None if start is None else str(start)
     monitor = sections["training"]["monitor"]

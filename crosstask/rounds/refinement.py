@@ -9,8 +9,10 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from crosstask.data.table.blanks import without_blanks
 from crosstask.data.table.table import read_table, write_table
 from crosstask.recipe import Recipe
+from crosstask.rounds.given import given_labels
 from crosstask.rounds.intake import HIDDEN, take_in
 from crosstask.rounds.labeller import Labeller
 from crosstask.rounds.labels import training_rows, write_labels
@@ -27,6 +29,11 @@ from crosstask.writing import write
 
 class Refinement(Rounds):
     """Rounds from tags to a segmentation; arguments and errors as those of :class:`~crosstask.rounds.steps.Rounds`."""
+
+    reads = (
+        "stop", "tasks", "classifier", "classifier_recipe", "saliency", "saliency_from", "masks", "cam", "salient",
+        "boundary", "hard",
+    )  # fmt: skip
 
     def __init__(self, recipe: Recipe, layout: Layout, means: Means) -> None:
         super().__init__(recipe, layout, means)
@@ -56,12 +63,13 @@ class Refinement(Rounds):
     # -- steps -----------------------------------------------------------------------------------------------------
 
     def _take_in(self) -> None:
-        given = load_table(self.recipe.data)
+        tasks, data = self.recipe.tasks(), self.recipe.data
+        given, _ = without_blanks(load_table(data), tasks, {})
         source = None if self.options.saliency_from and self.source not in given.columns else self.source
         with self.progress("looking at the table") as report:
-            found = take_in(given, self.recipe.data, self.roles, source, self.options.masks, report)
+            found = take_in(given, data, self.roles, source, self.options.masks, report)
         write(self.layout.notes, found.csv())
-        write_table(found.table, self.layout.table)
+        write_table(given_labels(found.table, data, tasks), self.layout.table)
         for line in found.summary():
             self.say(f"{line}: see {self.layout.notes}")
 

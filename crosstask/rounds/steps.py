@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from crosstask.claims import claimed
 from crosstask.data.table.sources import sources
@@ -15,6 +16,7 @@ from crosstask.engine import Engine
 from crosstask.errors import RecipeError, UserError
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
+from crosstask.recipe.refine import RefineOptions
 from crosstask.rounds.layout import Layout
 from crosstask.rounds.measure import measure_run
 from crosstask.rounds.record import Record
@@ -60,10 +62,14 @@ class Rounds(abc.ABC):
         RecipeError: the recipe cannot be refined.
     """
 
+    reads: ClassVar[tuple[str, ...]] = ()
+    """The options of ``refine`` that these rounds read, beside ``by`` and ``rounds``."""
+
     def __init__(self, recipe: Recipe, layout: Layout, means: Means) -> None:
         self.recipe, self.options, self.layout = recipe, recipe.refine, layout
         self.device, self.quiet, self.engine = means.device, means.quiet, means.engine
         self.progress, self.say = means.progress, means.say
+        self._require_read()
         if recipe.data.table is None:
             raise RecipeError("data.rooms: refine works on a table: write the rooms to files with 'crosstask rooms'")
         special = next((source for source in sources(recipe.data.table) if source.conventions), None)
@@ -75,6 +81,16 @@ class Rounds(abc.ABC):
         if recipe.training.devices != 1:
             raise RecipeError(f"training.devices: refine trains on one device, found {recipe.training.devices}")
         self.record = Record.load(layout.record)
+
+    def _require_read(self) -> None:
+        """Nothing that these rounds do not read is asked for: masks that activations hide, teachers would train on."""
+        for name, usual in vars(RefineOptions()).items():
+            if name not in ("by", "rounds", *self.reads) and getattr(self.options, name) != usual:
+                others = "activations" if "teachers" in self.reads else "teachers"
+                raise RecipeError(
+                    f"refine.{name}: it is read by rounds of {others} alone, and these are none: leave it out, or set "
+                    f"refine.by: {others}"
+                )
 
     def run(self) -> Record:
         """Take all steps that are left.

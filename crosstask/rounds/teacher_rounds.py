@@ -6,17 +6,16 @@ round k are made by the teachers of :mod:`~crosstask.rounds.teachers.choice`, ne
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from typing_extensions import override
 
-from crosstask.data.labels.protocols import assign
 from crosstask.data.table.table import Table, read_table, write_table
+from crosstask.errors import RecipeError
 from crosstask.recipe import Recipe
 from crosstask.rounds.crossfit import folds, joined, without_fold
-from crosstask.rounds.labels import training_rows
+from crosstask.rounds.given import given_labels
 from crosstask.rounds.layout import Layout
 from crosstask.rounds.pseudo import write_pseudo_labels
 from crosstask.rounds.recipes import given_recipe, reader_recipe, student_recipe, with_seed
@@ -32,6 +31,8 @@ from crosstask.trained import load_run
 class TeacherRounds(Rounds):
     """Arguments and errors as those of :class:`~crosstask.rounds.steps.Rounds`."""
 
+    reads = ("teachers", "snapshots", "networks", "folds", "flip", "scales", "keep", "student", "start")
+
     def __init__(self, recipe: Recipe, layout: Layout, means: Means) -> None:
         super().__init__(recipe, layout, means)
         self.tasks = recipe.tasks()
@@ -40,8 +41,18 @@ class TeacherRounds(Rounds):
         self.alike = student.sections["network"] == recipe.sections["network"]
         given_recipe(recipe, layout.table).rehearse()
         student.rehearse()
+        if self.choice.reading:
+            self._rehearse_reader()
         if any(f"labels_{number}" not in self.record.done for number in range(1, self._last + 1)):
             self.choice.require()
+
+    def _rehearse_reader(self) -> None:
+        try:
+            reader_recipe(self.recipe, self.layout.table).rehearse()
+        except RecipeError as error:
+            raise RecipeError(
+                f"refine.teachers: {error} (a teacher that reads labels is trained by supervised and read_labels alone)"
+            ) from error
 
     @override
     def take(self) -> str:
@@ -67,8 +78,8 @@ class TeacherRounds(Rounds):
         return self.options.networks if number < self._last else 1
 
     def _take_in(self) -> None:
-        given = load_table(self.recipe.data)
-        write_table(protocol_table(given, self.recipe, list(self.tasks)), self.layout.table)
+        data = self.recipe.data
+        write_table(given_labels(load_table(data), data, self.tasks), self.layout.table)
 
     def _train_given(self, network: int) -> None:
         self.say(f"round 0 of {self.options.rounds}{self._which(0, network)}: the labels there are")
@@ -156,15 +167,3 @@ class TeacherRounds(Rounds):
         """The run whose weights a student goes on with: None where there is none, or one of another network."""
         there = self.options.start == "last" and (number > 1 or (self.choice.own and self.alike))
         return self.layout.round(number - 1, network) if there else None
-
-
-def protocol_table(table: Table, recipe: Recipe, tasks: list[str]) -> Table:
-    """The table with the training labels that the protocol of the recipe drops made blank, and a column per task."""
-    data = recipe.data
-    columns = (*table.columns, *(name for name in tasks if name not in table.columns))
-    rows = training_rows(table, data)
-    train = replace(table, columns=columns, rows=[table.rows[index] for index in rows])
-    given = train.given(tasks)
-    keep = assign(given, data.labels, data.labels_seed, train.ids, tasks) | (train.coverage(tasks) & ~given)
-    kept = dict(zip(rows, train.masked(tasks, keep).rows, strict=True))
-    return replace(table, columns=columns, rows=[kept.get(index, row) for index, row in enumerate(table.rows)])

@@ -12,6 +12,7 @@ from crosstask.errors import DataError
 from crosstask.recipe import Recipe
 from crosstask.rounds.intake import take_in
 from crosstask.rounds.roles import Roles
+from crosstask.tasks.cells import typed
 from tests.rounds.made import write_recipe, write_squares
 
 
@@ -81,6 +82,19 @@ def test_what_is_wrong_is_noted_by_row_and_the_rest_is_used(given):
     assert "tags: 3 rows name unknown tags (000, 001, 007)" in found.summary()
     assert found.csv().splitlines()[1] == "000,tags,no class: unicorn; used: red"
     assert len(found.csv().splitlines()) == 10
+
+
+@pytest.mark.parametrize("cell", ["1;0", "0.7;0.2", typed([1, 0]), typed({"red": 1, "blue": None}), "red"])
+def test_cells_that_training_reads_stay_as_they_are(given, cell):
+    found = intake(edited(given, tags={0: cell, 7: cell}))
+    assert [found.table.rows[index]["tags"] for index in (0, 7)] == [cell, cell]
+    assert not found.notes
+
+
+def test_values_of_tags_are_never_read_as_their_positions(given):
+    found = intake(edited(given, tags={0: "1;-3"}))
+    assert found.table.rows[0]["tags"] == ""
+    assert "no class: 1, -3" in found.notes[0].text
 
 
 def test_without_splits_all_rows_are_training_rows(given):

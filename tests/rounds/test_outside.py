@@ -14,6 +14,7 @@ from crosstask.recipe import Recipe
 from crosstask.rounds.teachers.affine import Affine, Pair, fit
 from crosstask.rounds.teachers.agreement import compared, held_out
 from crosstask.rounds.teachers.models import ask_model, require_model
+from crosstask.splits import load_splits
 from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
 from tests.tiny import write_recipe, write_tiny
 
@@ -144,9 +145,24 @@ def test_relative_depth_becomes_metres_whatever_the_outliers_say():
     torch.testing.assert_close(affine(pairs[0].said[60:], ""), pairs[0].known[60:], rtol=0.03, atol=0)
 
 
+ALL = ("--data.validation_fraction", "0")
+
+
+def test_models_are_not_compared_on_what_is_held_out(tmp_path):
+    recipe = Recipe.load(write_recipe(tmp_path, write_tiny(tmp_path)), ["--data.validation_fraction", "0.5"])
+    tasks = recipe.tasks()
+    held = load_splits(recipe.data, tasks).validation
+    seen = []
+    ask = lambda sample: seen.append(sample.id) or torch.ones(1, 1, *sample.size)  # noqa: E731
+    compared(tasks["depth"], read_table(tmp_path / "data.csv"), recipe, ask, None)
+    assert seen
+    assert held.ids
+    assert not {*seen} & {*held.ids}
+
+
 @pytest.mark.parametrize("on_error", ["fatal", "skip"])
 def test_models_are_compared_on_the_images_that_can_be_read(tmp_path, on_error):
-    recipe = Recipe.load(write_recipe(tmp_path, write_tiny(tmp_path)), ["--data.on_error", on_error])
+    recipe = Recipe.load(write_recipe(tmp_path, write_tiny(tmp_path)), ["--data.on_error", on_error, *ALL])
     (tmp_path / "image" / "000.png").write_bytes(b"")
     base, task = read_table(tmp_path / "data.csv"), Depth("depth")
     look = lambda: compared(task, base, recipe, lambda sample: torch.ones(1, 1, *sample.size), None)  # noqa: E731

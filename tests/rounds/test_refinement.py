@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -190,6 +192,8 @@ def test_it_stops_when_the_labels_no_longer_change_enough(folder, tmp_path, caps
         (("--training.devices", "2"), "training.devices: refine trains on one device, found 2"),
         (("--refine.tasks", "[]"), "refine.tasks is empty: name some"),
         (("--refine.saliency_from", "nowhere"), "nowhere is not a run"),
+        (("--refine.keep", "[0.5]"), "refine.keep: it is read by rounds of teachers alone"),
+        (("--refine.by", "teachers"), "refine.masks: it is read by rounds of activations alone"),
         (("--refine.masks", "mask"), "has no column 'mask': valid"),
         (("--refine.classifier", "nowhere"), "nowhere is not a run"),
         (("--refine.classifier_recipe", "{training: {lr: x}}"), "refine.classifier_recipe: training.lr: expected"),
@@ -212,6 +216,19 @@ def test_a_recipe_without_a_table_or_with_resume_is_refused(tmp_path, capsys):
     assert "data.rooms: refine works on a table" in lines[0]
     assert "--resume continues the recipe as it was" in lines[1]
     assert "holds no refinement" in lines[2]
+
+
+def test_tags_that_the_protocol_hides_make_no_labels(tmp_path):
+    table = read_table(write_squares(tmp_path))
+    rows = [row | {"split": {"train": "Training", "test": "Test"}[row["split"]]} for row in table.rows]
+    write_table(replace(table, rows=rows))
+    typed = ("--rounds", 0, "--data.labels", "fraction:0.34", "--out", tmp_path / "out", "--quiet")
+    assert run("refine", write_recipe(tmp_path, table.path), *typed) == 0
+    made = [row for row in read_table(tmp_path / "out" / "labels_0" / "table.csv").rows if row["split"] == "Training"]
+    assert sum(bool(row["tags"]) for row in made) == 2
+    assert any(row["semantic"] for row in made)
+    told = (tmp_path / "out" / "classifier" / "labels.csv").read_text()
+    assert sum(bool(row["tags"]) for row in csv.DictReader(told.splitlines())) == 2
 
 
 @pytest.mark.slow

@@ -13,6 +13,8 @@ Labels of validation and test images are never looked at.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -22,10 +24,10 @@ from crosstask.data.sample import Sample
 from crosstask.data.table.table import Table
 from crosstask.recipe import Recipe
 from crosstask.rounds.files import Progress
-from crosstask.rounds.labels import training_rows
 from crosstask.rounds.teachers.affine import Pair, fit
 from crosstask.rounds.teachers.models import Ask
 from crosstask.seeding import derive
+from crosstask.splits import training_ids
 from crosstask.tasks.base import Task
 from crosstask.tasks.classification import Classification
 from crosstask.tasks.fusion import TAU
@@ -53,7 +55,8 @@ def compared(task: Task, base: Table, recipe: Recipe, ask: Ask, progress: Progre
     """What the model and the labels say of some pixels of training images with a given label, in a fixed order."""
     dataset = TableDataset(base, {task.name: task}, confined=recipe.data.confined)
     given = dataset.given()[:, 0].tolist()
-    rows = [index for index in training_rows(base, recipe.data) if given[index]]
+    trained = set(training_ids(replace(recipe.data, table=str(base.path)), recipe.tasks()))
+    rows = [index for index, name in enumerate(dataset.ids) if name in trained and given[index]]
     rows = sorted(rows, key=lambda index: derive(0, "compared", dataset.ids[index]))[:MOST]
     found: list[Compared] = []
     for count, (_, sample) in enumerate(readable(dataset, rows, recipe.data.on_error), 1):
