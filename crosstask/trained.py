@@ -78,14 +78,17 @@ class TrainedRun:
                 readers=readers(data.table, self.tasks),
             )
             return measurable(whole), name
-        known = {
-            data.test_split: self.splits.test,
-            data.validation_split: self.splits.validation,
-            data.train_split: self.splits.train,
-        }
+        known: dict[str, Dataset] = {}
+        for key, dataset in (
+            (data.test_split, self.splits.test),
+            (data.validation_split, self.splits.validation),
+            (data.train_split, self.splits.train),
+        ):
+            if dataset is not None:
+                known.setdefault(key, dataset)  # what is tested on may be called val
         chosen = known.get(name) or known.get(spelled(name, known) or "")
         if chosen is None:
-            there = ", ".join(key for key, value in known.items() if value is not None)
+            there = ", ".join(known)
             raise DataError(
                 f"the data of {self.run.path} has no split {name!r}: measure on one of {there}, or give --table"
             )

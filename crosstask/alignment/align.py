@@ -52,14 +52,15 @@ def align(
         DataError: the data cannot be used.
     """
     recipe = next(iter(recipes.values()))
-    tasks, seed = recipe.tasks(), recipe.training.seed
+    plan, seed = Plan.of(recipe), recipe.training.seed
+    tasks = plan.tasks  # with the weights of classes that a training has
     network = network.to(device)
     methods = {}
     for name, own in recipes.items():
         learner = own.learner(tasks, network).to(device)
         methods[name] = AlignedMethod(name, learner, own.training.lr, seed)
     network.eval()
-    stream = iter(Plan.of(recipe).training_batches(start=0, rank=0, world=1))
+    stream = iter(plan.training_batches(start=0, rank=0, world=1))
     report = progress or (lambda done, total: None)
 
     network.requires_grad_(False)

@@ -61,6 +61,17 @@ class Row:
         """Whether the cosine lies above 0, and above the control, by more than twice the standard error."""
         return all(each.mean > 2 * each.error for each in (self.cosine, self.excess))  # False where one is NaN
 
+    @property
+    def unknown(self) -> bool:
+        """Whether nothing can be said of the signal: of one batch, or where no batch hides two labels to exchange."""
+        return self.cosine.batches > 0 and math.isnan(self.excess.error)
+
+
+def without_signal(rows: Sequence[Row]) -> list[str]:
+    """The methods that are known to agree with the hidden labels of no task, in their order."""
+    open_ = {row.method for row in rows if row.signal or row.unknown}
+    return [method for method in dict.fromkeys(row.method for row in rows) if method not in open_]
+
 
 def with_signal(rows: Sequence[Row]) -> list[str]:
     """The methods that agree with the hidden labels of some task somewhere, in their order."""

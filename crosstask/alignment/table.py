@@ -50,7 +50,13 @@ def statements(rows: Sequence[Row]) -> list[str]:
         shared = [row.task for row in own if row.place != PREDICTIONS and row.task not in direct]
         parts = [f"agrees with the hidden labels of {', '.join(direct)}"] if direct else []
         parts += [f"helps {', '.join(shared)} through shared weights"] if shared else []
-        said.append(f"{method} {' and '.join(parts) or 'does not agree with the hidden labels of any task'}.")
+        none = "does not agree with the hidden labels of any task"
+        if any(row.unknown for row in rows if row.method == method):
+            none = (
+                "is not known to agree with the hidden labels of any task, for want of batches that hide two labels of "
+                "one: raise --batches or --training.batch_size"
+            )
+        said.append(f"{method} {' and '.join(parts) or none}.")
     return said
 
 

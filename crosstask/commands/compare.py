@@ -78,6 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.labels is not None
         else [(base.get("data") or {}).get("labels", "full")]
     )
+    for word in arguments.overrides:
+        if word.split("=")[0] in ("--training.seed", "--data.labels_seed"):
+            raise RecipeError(f"{word}: the seeds of a comparison draw both: give --seeds, 3,4,5 say")
     command = shlex.join(["crosstask", "compare", arguments.recipe, *arguments.overrides])
     asked = Grid.product(path, parse_methods(arguments.objectives, base), labels, parse_seeds(arguments.seeds), command)
     with typed.named():

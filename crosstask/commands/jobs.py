@@ -35,6 +35,6 @@ def tell_end(jobs: list[Job], ended: list[Ended]) -> int:
     if of["interrupted"] or len(ended) < len(jobs):
         finished = len([each for each in ended if each.status == "finished"])
         again = shlex.join(["crosstask", *sys.argv[1:]])
-        print(f"interrupted: {finished} of {len(jobs)} runs were finished; continue with: {again}")
+        print(f"interrupted: {finished} of {len(jobs)} runs were finished; continue with: {again}", file=sys.stderr)
         return 130
     return 1 if of["failed"] else 0

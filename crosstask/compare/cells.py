@@ -32,7 +32,7 @@ def overview(comparison: Comparison, labels: str) -> Cells:
     rows = []
     for method in dict.fromkeys(row.method for row in primary):
         own = {row.task: row for row in primary if row.method == method}
-        cells = [f"{spread(own[task])}{_said(own[task].difference)}" for task in headings]
+        cells = [f"{spread(own[task])}{_said(own[task].difference)}" if task in own else "" for task in headings]
         gain = gains.get(method)
         rows.append([method, *cells, f"{signed(gain.difference.mean)}{_said(gain.difference)}" if gain else ""])
     return ["method", *headings.values(), "Delta, %"], rows

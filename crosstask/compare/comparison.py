@@ -98,9 +98,7 @@ def _scores(labels: str, method: str, own: Runs, base: Runs, full: Runs) -> list
     rows = []
     for task, results in next(iter(own.values())).tasks.items():
         for metric, number in results.numbers.items():
-            values = {seed: run.value(task, metric) for seed, run in own.items()}
-            others = {seed: run.value(task, metric) for seed, run in base.items()}
-            best = {seed: run.value(task, metric) for seed, run in full.items()}
+            values, others, best = (_values(runs, task, metric) for runs in (own, base, full))
             rows.append(
                 Score(
                     labels=labels,
@@ -118,6 +116,15 @@ def _scores(labels: str, method: str, own: Runs, base: Runs, full: Runs) -> list
                 )
             )
     return rows
+
+
+def _values(runs: Runs, task: str, metric: str) -> dict[int, float]:
+    """By seed, of the runs that have the task: a method may have one more than its baseline, or one less."""
+    return {
+        seed: run.value(task, metric)
+        for seed, run in runs.items()
+        if task in run.tasks and metric in run.tasks[task].numbers
+    }
 
 
 def _difference(baseline: str, values: dict[int, float], others: dict[int, float], better: int) -> Difference:

@@ -37,6 +37,7 @@ def prices(comparison: Comparison) -> dict[str, list[str]]:
     """By label setting, what its missing labels cost and how much of that each method wins back; only for comparisons
     that have ``supervised`` with all labels, too."""
     rows = [row for row in comparison.scores if row.primary]
+    rows = [row for row in rows if not math.isnan(row.mean)]
     full = {row.task: row for row in rows if row.method == SUPERVISED and row.labels in FULL}
     found = {}
     for labels in dict.fromkeys(row.labels for row in rows if row.labels not in FULL):
@@ -47,7 +48,8 @@ def prices(comparison: Comparison) -> dict[str, list[str]]:
         for method in dict.fromkeys(row.method for row in rows if row.labels == labels and row.method != SUPERVISED):
             parts = [row for row in rows if (row.labels, row.method) == (labels, method) and row.task in own]
             won = [f"{_won(row, own[row.task], full[row.task])} in {row.task}" for row in parts]
-            lines.append(f"Of that, {method} wins back {listed(won)}.")
+            if won:
+                lines.append(f"Of that, {method} wins back {listed(won)}.")
         if all(len(row.seeds) < 2 for row in own.values()):
             lines.append("One seed is an example, not a proof.")
         found[labels] = [" ".join(lines)]
@@ -63,9 +65,12 @@ def _lost(own: Score, full: Score) -> str:
 def _won(method: Score, own: Score, full: Score) -> str:
     gap = full.better * (full.mean - own.mean)
     gain = full.better * (method.mean - own.mean)
-    if gap <= 0:
+    share = gain / gap if gap > 0 else math.nan
+    if len(method.seeds) > 1:  # of the seeds that all have, where they show that there is a gap
+        share = math.nan if method.recovered is None else method.recovered.fraction
+    if math.isnan(share):
         return NOT_MEASURED
-    return f"{gain / gap:.0%}" if gain > 0 else f"nothing ({gain / gap:.0%})"
+    return f"{share:.0%}" if share > 0 else f"nothing ({share:.0%})"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -72,6 +72,10 @@ def test_the_network_is_left_as_it_was(runs):
         ("one", ["--objectives", "geometri"], "geometry"),
         ("one", ["--objectives", "supervised"], "name another"),
         ("one", ["--objectives", "single"], "leave it out"),
+        ("one", ["--objectives", "geometry", "--training.batch_sise", "4"], "training.batch_sise"),
+        ("one", ["--objectives", "geometry", "--bogus.key", "1"], "bogus"),
+        ("one", ["--objectives", "geometry", "--network.encoder", "resnet18"], "network.encoder: a trained network is"),
+        ("one", ["--objectives", "geometry", "--training.ema", "0.9"], "training.ema: a trained network is aligned"),
     ],
 )
 def test_what_cannot_be_aligned_is_said_in_one_line(runs, capsys, run, typed, said):
@@ -79,6 +83,32 @@ def test_what_cannot_be_aligned_is_said_in_one_line(runs, capsys, run, typed, sa
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("crosstask: error: ")
     assert said in error
+
+
+def test_flags_about_what_is_read_hold(runs):
+    typed = ["--training.batch_size", "2", "--tasks.semantic.label_smoothing", "0.25", "--data.colour", "0.5"]
+    (recipe,) = aligned_recipes(load_run(runs / "one").recipe, "geometry", typed).values()
+    assert (recipe.training.batch_size, recipe.data.colour, recipe.data.hidden) == (2, 0.5, True)
+    assert recipe.tasks()["semantic"].label_smoothing == 0.25
+
+
+def test_hidden_labels_are_weighed_as_in_training(runs):
+    run = load_run(runs / "one")
+    plain, balanced = (
+        align(run.network, aligned_recipes(run.recipe, "pairwise", typed), batches=1, fit=1)
+        for typed in ([], ["--tasks.semantic.class_weights", "balanced"])
+    )
+    cosines = [{row.task: row.cosine.mean for row in rows if row.place == "weights"} for rows in (plain, balanced)]
+    assert cosines[0]["depth"] != pytest.approx(cosines[1]["semantic"])
+    assert cosines[0]["semantic"] != pytest.approx(cosines[1]["semantic"], rel=1e-6)
+
+
+def test_one_image_a_batch_says_nothing_and_is_told(runs):
+    run = load_run(runs / "one")
+    recipes = aligned_recipes(run.recipe, "geometry", ["--training.batch_size", "1"])
+    rows = align(run.network, recipes, batches=4, fit=1)
+    assert not with_signal(rows)
+    assert "geometry is not known to agree" in statements(rows)[0]
 
 
 def test_signal_needs_to_be_above_zero_and_above_the_control():

@@ -69,6 +69,12 @@ def test_a_comparison_that_cannot_be_leaves_nothing(capsys, data, labels):
     assert not out.exists()
 
 
+@pytest.mark.parametrize("flag", ["--training.seed", "--data.labels_seed"])
+def test_seeds_of_a_comparison_are_given_in_one_way(capsys, data, flag):
+    typed = ["compare", write_recipe(data, data / "data.csv"), "--objectives", "supervised", "--out", data / "grid"]
+    assert f"{flag}: the seeds of a comparison draw both: give --seeds" in failing(capsys, [*typed, flag, "7"])
+
+
 @pytest.mark.parametrize(("typed", "line"), [(["--level", "1"], "--level: found 1.0: give more than 0"),
                                              (["--recipe", ""], "--recipe '': is no path")])  # fmt: skip
 def test_flags_of_relate_are_named(capsys, data, typed, line):

@@ -12,7 +12,7 @@ import pytest
 from crosstask.compare.comparison import Comparison, compare
 from crosstask.compare.grid import Cell
 from crosstask.compare.markdown import markdown
-from crosstask.compare.statements import statements
+from crosstask.compare.statements import prices, statements
 from crosstask.compare.tables import records_of, write_tables
 from tests.compare.made import NAN, grid, measured
 
@@ -174,3 +174,31 @@ def test_a_comparison_without_runs_has_empty_tables(tmp_path):
     made = compare(grid(["supervised"], ["one"], [0]), [])
     assert made.scores == []
     write_tables(made, tmp_path)
+
+
+def test_a_method_may_have_one_task_more_or_less_than_its_baseline(comparison, tmp_path):
+    asked = grid(["supervised", "more", "less"], ["one", "full"], SEEDS)
+    cells = [measured(cell, 20.0 + cell.seed + (cell.labels == "full"), 1.0) for cell in asked.cells]
+    for each in cells:
+        if each.cell.method == "more":
+            each.tasks["place"] = each.tasks["semantic"]
+            each.labels["place"] = 5
+        if each.cell.method == "less":
+            del each.tasks["depth"]
+    made = compare(asked, cells)
+    alone = row(made.scores, method="more", task="place", labels="one")
+    assert (alone.mean, alone.difference.seeds, alone.difference.verdict) == (21.0, [], "not shown")
+    assert row(made.gains, method="less", labels="one").difference.mean == 0
+    assert "place: miou" in markdown(made)
+    write_tables(made, tmp_path)
+    assert prices(made)
+
+
+def test_what_is_won_back_is_said_where_there_is_a_gap(comparison):
+    (said,) = prices(comparison)["one"]
+    assert "a wins back 52% in semantic and n/a in depth" in said  # all labels are not shown to differ in depth
+    asked = grid(["supervised", "a"], ["one", "full"], [0])
+    values = {("supervised", "one"): 20.0, ("a", "one"): 25.0, ("supervised", "full"): 30.0, ("a", "full"): 30.0}
+    (said,) = prices(compare(asked, [measured(cell, values[cell[:2]], NAN) for cell in asked.cells]))["one"]
+    assert "a wins back 50% in semantic." in said
+    assert "depth" not in said

@@ -31,6 +31,7 @@ from crosstask.data.decode.files import (
     unused,
 )
 from crosstask.data.decode.labels import Read, ambiguous, load_beside, weights_of
+from crosstask.data.loading.dataset import orientation_of
 from crosstask.data.table.blanks import says_nothing
 from crosstask.data.table.sources import Readers
 from crosstask.data.table.table import INTRINSICS, ORIGIN, WEIGHT, Table
@@ -205,15 +206,15 @@ class _Row:
 
     def stored(self, column: str, task: Task, read: Read = load_numbers) -> np.ndarray | None:
         """The array of a label file, turned as its image is."""
-        size = self.facts.size
+        size, lies = self.facts.size, orientation_of(self.row, column, task)
 
         def load(path: Path) -> np.ndarray:
             if size is None:
                 return read(path)
             image = self.table.resolve(self.index, "image", self.confined)
-            if task.orientation == "auto" and self.turn != 1 and ambiguous(path, image) != 1:
+            if lies == "auto" and self.turn != 1 and ambiguous(path, image) != 1:
                 self.facts.turned.append(column)
-            return load_beside(path, image, size, task.orientation, read)
+            return load_beside(path, image, size, lies, read)
 
         return self.load(column, load)
 

@@ -17,7 +17,7 @@ from crosstask.data.decode.labels import Read, load_beside, weights_of
 from crosstask.data.sample import Sample
 from crosstask.data.table.blanks import without_blanks
 from crosstask.data.table.sources import Readers
-from crosstask.data.table.table import INTRINSICS, ORIGIN, RESERVED, WEIGHT, Table
+from crosstask.data.table.table import INTRINSICS, ORIGIN, RESERVED, SOURCE, WEIGHT, Table
 from crosstask.errors import DataError, RecipeError, nearest
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Map, Regions, Target, as_target
@@ -185,8 +185,10 @@ class TableDataset:
     def _label(
         self, index: int, column: str, task: Task, size: tuple[int, int], read: Read = load_numbers
     ) -> np.ndarray:
+        lies = orientation_of(self.table.rows[index], column, task)
+
         def load(path: Path) -> np.ndarray:
-            return load_beside(path, self.table.resolve(index, "image", self.confined), size, task.orientation, read)
+            return load_beside(path, self.table.resolve(index, "image", self.confined), size, lies, read)
 
         return self._load(index, column, load)
 
@@ -225,3 +227,9 @@ class TableDataset:
                 raise DataError(f"{self.table.where(index, column)}: {cell!r} is not a number of pixels") from None
 
         return torch.tensor([number(column) for column in INTRINSICS])
+
+
+def orientation_of(row: Mapping[str, str], column: str, task: Task) -> str:
+    """How a label, or the weights in ``column``, lie over the image: as the task says, and what a network made, which
+    has a source, as the image is seen."""
+    return "upright" if row.get(column.removesuffix(WEIGHT) + SOURCE) else task.orientation

@@ -357,3 +357,16 @@ def test_real_images():
     assert sample.targets["depth"].known().all()
     assert 0.5 < float(sample.targets["depth"].min()) < float(sample.targets["depth"].max()) < 10.1
     assert float((sample.targets["normals"][2] > 0).float().mean()) > 0.95  # they look at the camera
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_labels_a_network_made_are_upright_whatever_is_said_of_given_ones(tmp_path, made):
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(tmp_path / "image.png", exif=exif)
+    Image.fromarray(LABELS["semantic"]).save(tmp_path / "label.png")
+    row = {"id": "a", "image": "image.png", "semantic": "label.png", "semantic.source": "round_1" if made else ""}
+    table = write_table(Table(tmp_path / "data.csv", tuple(row), [row]))
+    task = Segmentation("semantic", classes=3, orientation="stored")
+    seen = TableDataset(table, tasks_of(task))[0].targets["semantic"].as_subclass(torch.Tensor).numpy()
+    assert (seen == (LABELS["semantic"] if made else LABELS["semantic"][::-1, ::-1])).all()
