@@ -72,6 +72,11 @@ class Rounds(abc.ABC):
         self._require_read()
         if recipe.data.table is None:
             raise RecipeError("data.rooms: refine works on a table: write the rooms to files with 'crosstask rooms'")
+        if recipe.data.confined:
+            raise RecipeError(
+                "data.confined: rounds write tables in a folder of their own, whose images lie outside it: set it to "
+                "false once crosstask check has passed with it"
+            )
         special = next((source for source in sources(recipe.data.table) if source.conventions), None)
         if special is not None:
             raise RecipeError(

@@ -190,6 +190,7 @@ def test_it_stops_when_the_labels_no_longer_change_enough(folder, tmp_path, caps
         (("--refine.tasks", "[semantic, sky]"), "refine.tasks: there is no task 'sky'"),
         (("--refine.tasks", "[semantic]"), "refine.tasks: without tags nothing can be labelled anew"),
         (("--training.devices", "2"), "training.devices: refine trains on one device, found 2"),
+        (("--data.confined", "true"), "data.confined: rounds write tables in a folder of their own"),
         (("--refine.tasks", "[]"), "refine.tasks is empty: name some"),
         (("--refine.saliency_from", "nowhere"), "nowhere is not a run"),
         (("--refine.keep", "[0.5]"), "refine.keep: it is read by rounds of teachers alone"),
