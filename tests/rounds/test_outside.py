@@ -14,6 +14,7 @@ from crosstask.recipe import Recipe
 from crosstask.rounds.teachers.affine import Affine, Pair, fit
 from crosstask.rounds.teachers.agreement import compared, held_out
 from crosstask.rounds.teachers.models import ask_model, require_model
+from crosstask.rounds.teachers.outside import Outside, outside_teacher
 from crosstask.splits import load_splits
 from crosstask.tasks import Category, Depth, Normals, Saliency, Segmentation, Tagging
 from tests.tiny import write_recipe, write_tiny
@@ -173,6 +174,20 @@ def test_models_are_compared_on_the_images_that_can_be_read(tmp_path, on_error):
         assert len(look()) == sum(bool(row["depth"]) and row["split"] == "train" for row in base.rows) - 1
 
 
+def test_models_of_one_name_have_a_weight_each(tmp_path, monkeypatch):
+    recipe = Recipe.load(write_recipe(tmp_path, write_tiny(tmp_path)))
+    base, task, said = read_table(tmp_path / "data.csv"), Depth("depth"), {"a": 1.75, "b": 20.0}
+
+    def ask(model, *_):
+        return lambda sample: torch.full((1, 1, *sample.size), said[Path(model).parent.name])
+
+    monkeypatch.setattr("crosstask.rounds.teachers.outside.ask_model", ask)
+    make = lambda name: outside_teacher(Outside(f"{name}/network.pt2"), task, base, recipe, "cpu", tmp_path / "notes")  # noqa: E731
+    good, bad = (float(make(name)[0].weight) for name in said)
+    assert good > 10 * bad
+    assert (float(make("a")[0].weight), len(list((tmp_path / "notes").iterdir()))) == (good, 2)
+
+
 @pytest.mark.parametrize("space", ["inverse", "depth"])
 def test_where_the_fit_of_a_model_gives_no_length_it_labels_nothing(space):
     said = torch.tensor([-1.0, 0.5]).reshape(1, 1, 1, 2)
@@ -225,7 +240,8 @@ def test_a_round_with_teachers_from_outside_alone(models, tmp_path):
     sources = {row["depth.source"] for row in made.rows}
     assert sources == {"", "depth"}
     assert {row.get("normals.source", "") for row in made.rows} == {""}
-    note = json.loads((tmp_path / "out" / "labels_1" / "teacher_depth_depth.json").read_text())
+    (path,) = (tmp_path / "out" / "labels_1").glob("teacher_depth_depth_*.json")
+    note = json.loads(path.read_text())
     assert note["images"] in (4, 5)
     assert 0 < note["weight"] <= 1
 

@@ -22,6 +22,7 @@ from crosstask.rounds.teachers.affine import SPACES, Affine, fit
 from crosstask.rounds.teachers.agreement import FOLDS, RELATIVE, camera, compared, held_out, pairs
 from crosstask.rounds.teachers.base import Trusted
 from crosstask.rounds.teachers.models import EXPORTED, Ask, ask_model
+from crosstask.seeding import derive
 from crosstask.tasks.base import Task
 from crosstask.writing import write
 
@@ -99,7 +100,7 @@ def outside_teacher(
     where = f"refine.teachers.{task.name}"
     ask = ask_model(given.model, task, given.names, device, where)
     name = Path(given.model).name or given.model
-    note = folder / f"teacher_{task.name}_{name}.json"
+    note = folder / f"teacher_{task.name}_{name}_{derive(repr(given)):016x}.json"
     if not note.exists():
         found = compared(task, base, recipe, ask, progress)
         relative = task.kind in RELATIVE and Path(given.model).suffix not in EXPORTED
