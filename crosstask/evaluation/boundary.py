@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from crosstask.evaluation.inference import views_of
 from crosstask.ops.mean_field import mean_field
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
@@ -21,9 +22,14 @@ class DrawnToEdges(nn.Module):
         tasks: the tasks of the network; those of other kinds stay as they are.
         steps: mean-field steps; papers that refine at test time take 10.
 
+    Attributes:
+        after_views: it works on the mean of the views of an image.
+
     Raises:
         ValueError: no step, or no segmentation to refine.
     """
+
+    after_views = True
 
     def __init__(self, network: nn.Module, tasks: Mapping[str, Task], steps: int = 10) -> None:
         super().__init__()
@@ -36,7 +42,14 @@ class DrawnToEdges(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Raw predictions for ``images`` (B, 3, H, W)."""
-        outputs = self.network(images)
+        return self._drawn(self.network(images), images)
+
+    def views(self, images: Tensor) -> Iterator[dict[str, Tensor]]:
+        """The same of each view that the network averages."""
+        return (self._drawn(view, images) for view in views_of(self.network, images))
+
+    def _drawn(self, predictions: Mapping[str, Tensor], images: Tensor) -> dict[str, Tensor]:
+        outputs = dict(predictions)
         for name, task in self.tasks.items():
             probabilities = task.activate(outputs[name])
             drawn = mean_field(probabilities, images.to(probabilities.device), self.steps)

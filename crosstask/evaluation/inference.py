@@ -133,6 +133,11 @@ class Inference(nn.Module):
         }
 
 
+def views_of(network: nn.Module, images: Tensor) -> Iterator[Mapping[str, Tensor]]:
+    """Raw predictions of each view that a network averages, one after the other; of the one there is otherwise."""
+    return network.views(images) if hasattr(network, "views") else iter([network(images)])  # type: ignore[operator]
+
+
 def _starts(length: int, tile: int, overlap: int) -> list[int]:
     """First pixels of the fewest tiles that cover ``length`` and share at least ``overlap`` pixels, evenly spread.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from crosstask.engine.staged import Staged
 from crosstask.errors import DataError
 from crosstask.evaluation.confidence import confidences, stored_weight
 from crosstask.evaluation.evaluate import autocasting
+from crosstask.evaluation.inference import views_of
 from crosstask.evaluation.row_images import image_cell
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
 from crosstask.tasks.base import Task
@@ -98,8 +99,7 @@ class _Predict:
         network = self.network.to(where)
         try:
             with autocasting(where, self.autocast):
-                views = list(self._views(network, pixels.as_subclass(Tensor)[None].to(where)))
-            predictions = {name: torch.stack([view[name] for view in views]).mean(0) for name in self.tasks}
+                views, predictions = self._seen(network, pixels.as_subclass(Tensor)[None].to(where))
             sure = confidences(self.tasks, views) if self.sure else {}
             return _Values(image, pixels, _decided(self.tasks, predictions), sure)
         except (DataError, ArithmeticError) as error:
@@ -107,11 +107,13 @@ class _Predict:
         except torch.OutOfMemoryError:
             return f"{image.path}: does not fit into the memory of {where}: cut it into tiles, --tile 1024 say"
 
-    def _views(self, network: nn.Module, images: Tensor) -> Iterator[Mapping[str, Tensor]]:
-        """What is averaged, view by view, where somebody asks how much the views agree."""
-        if not self.sure or not hasattr(network, "views"):
-            return iter([network(images)])
-        return network.views(images)  # type: ignore[operator]
+    def _seen(self, network: nn.Module, images: Tensor) -> tuple[list[Mapping[str, Tensor]], Mapping[str, Tensor]]:
+        """The views, one by one where somebody asks how much they agree, and what they are together: their mean, unless
+        something follows on it that is not the same for the mean of what follows on each."""
+        views = list(views_of(network, images)) if self.sure else [network(images)]
+        if len(views) > 1 and any(getattr(module, "after_views", False) for module in network.modules()):
+            return views, network(images)
+        return views, {name: torch.stack([view[name] for view in views]).mean(0) for name in self.tasks}
 
 
 def _decided(tasks: Mapping[str, Task], predictions: Mapping[str, Tensor]) -> dict[str, Tensor]:

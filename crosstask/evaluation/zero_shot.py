@@ -5,13 +5,14 @@ A network that was trained on action units can tell compound expressions apart, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from crosstask.errors import UserError
+from crosstask.evaluation.inference import views_of
 from crosstask.ops.relatedness import SCORES
 from crosstask.relatedness import Relatedness
 from crosstask.tasks import Category, Task
@@ -66,12 +67,16 @@ class ZeroShot(nn.Module):
         rule: see :func:`zero_shot_scores`.
         basic: classes whose predictions are added; by default the tags alone say.
 
+    Attributes:
+        after_views: it works on the mean of the views of an image.
+
     Raises:
         UserError: the attributes are no tags, the basic classes those of no category, or one that takes part is
             missing.
         DataError: a tag or a basic class has no column, or a class no row.
     """
 
+    after_views = True
     relatedness: Tensor
     parts: Tensor
 
@@ -96,7 +101,14 @@ class ZeroShot(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Raw predictions of all tasks, (B, A) scores of the new one among them."""
-        predictions = dict(self.network(images))
+        return self._scored(self.network(images))
+
+    def views(self, images: Tensor) -> Iterator[dict[str, Tensor]]:
+        """The same of each view that the network averages."""
+        return map(self._scored, views_of(self.network, images))
+
+    def _scored(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        predictions = dict(outputs)
         tags = full_precision(predictions[self.attributes.name])
         table = self.relatedness.to(tags.device)
         scores = zero_shot_scores(torch.sigmoid(tags), table, self.rule)

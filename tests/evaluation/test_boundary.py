@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from crosstask.evaluation.boundary import DrawnToEdges
+from crosstask.evaluation.scale import AtScale
 from crosstask.ops.mean_field import mean_field
 from tests.training.toys import toy_tasks
 
@@ -34,6 +35,21 @@ def test_noise_within_surfaces_goes_and_other_tasks_stay():
     assert torch.equal(drawn["depth"], plain["depth"])
     expected = mean_field(plain["semantic"].softmax(1), images, 10)
     torch.testing.assert_close(drawn["semantic"].softmax(1), expected)
+
+
+def test_each_view_is_drawn_to_the_edges():
+    class Seen(Noisy):
+        def views(self, images):
+            return iter([self(images), {"semantic": torch.zeros(1, 3, 24, 32), "depth": 3 * images[:, :1]}])
+
+    tasks = {name: toy_tasks()[name] for name in ("semantic", "depth")}
+    images = torch.rand(1, 3, 24, 32)
+    network = DrawnToEdges(Seen(), tasks, 2)
+    first, second = AtScale(network, tasks, None).views(images)
+    torch.testing.assert_close(first, network(images))
+    assert torch.equal(second["depth"], 3 * images[:, :1])
+    (only,) = DrawnToEdges(Noisy(), tasks, 2).views(images)
+    torch.testing.assert_close(only, first)
 
 
 def test_it_needs_a_step_and_a_segmentation():

@@ -13,6 +13,7 @@ from crosstask.data.loading.dataset import TableDataset
 from crosstask.data.table.table import read_table
 from crosstask.engine import Engine
 from crosstask.errors import DataError, RunError, UserError
+from crosstask.evaluation.boundary import DrawnToEdges
 from crosstask.evaluation.inference import Inference
 from crosstask.evaluation.predict import predict
 from crosstask.tasks import KINDS
@@ -192,6 +193,15 @@ def test_many_classes_and_autocast(folder, tmp_path):
     predict(Constant(), tasks, [folder / "a.png"], tmp_path / "out", autocast=torch.bfloat16)
     found = tasks["semantic"].parse(load_label(tmp_path / "out/semantic/a.png"))
     assert (found == 321).all()
+
+
+def test_what_follows_on_the_views_is_predicted_alike_with_confidence(folder, tmp_path):
+    network = DrawnToEdges(Inference(NETWORK, TASKS, flip=True, scales=(1, 0.5)), TASKS, 2)
+    for name, source in (("plain", None), ("sure", "one")):
+        predict(network, TASKS, [folder / "b.png"], tmp_path / name, source=source)
+    for path in (tmp_path / "plain").rglob("*.png"):
+        assert path.read_bytes() == (tmp_path / "sure" / path.relative_to(tmp_path / "plain")).read_bytes()
+    assert np.asarray(Image.open(tmp_path / "sure" / "depth.weight" / "b.png")).min() < 255
 
 
 def test_confidence_is_written_as_weights_with_its_source(folder, tmp_path):

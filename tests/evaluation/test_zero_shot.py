@@ -41,6 +41,19 @@ def test_compound_expressions_are_told_apart_by_their_units():
     assert 0.7 < right["indicator"] < right["likelihood"]
 
 
+def test_each_view_has_scores_of_its_own():
+    class Seen(Painted):
+        def views(self, images):
+            return iter([self(images), self(1 - images)])
+
+    units = KINDS["tags"]("units", classes=list(COMPOUND.attributes))
+    images = torch.rand(2, 3, 17, 4)
+    network = ZeroShot(Seen(), units, COMPOUND, "compound")
+    views = list(network.views(images))
+    assert [set(view) for view in views] == [{"units", "compound"}] * 2
+    torch.testing.assert_close(views, [network(images), network(1 - images)])
+
+
 def test_a_class_without_related_attributes_scores_0_by_the_indicator():
     table = torch.tensor([[0.0, 0.0], [1.0, 0.5]])
     scores = zero_shot_scores(torch.tensor([[0.2, 0.4]]), table, "indicator")
