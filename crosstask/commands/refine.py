@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     on = network_engine(arguments)
     bar = partial(progress, quiet=arguments.quiet)
     say = Console(stderr=True, quiet=arguments.quiet, highlight=False, markup=False).print
-    means = Means(device(arguments.device), arguments.quiet, bar, say, on)
+    means = Means(device(arguments.device), arguments.quiet, bar, say, on, arguments.anyway)
     refinement = plan(recipe)(recipe, layout, means)
     if arguments.resume is None:
         layout.begin(recipe)

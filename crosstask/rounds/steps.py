@@ -41,6 +41,7 @@ class Means:
         progress: shows that of everything else.
         say: called with a line of text, for people.
         engine: where images are labelled.
+        anyway: continue trainings even where data or recipe changed since.
     """
 
     device: str
@@ -48,6 +49,7 @@ class Means:
     progress: Progress
     say: Say
     engine: Engine
+    anyway: bool = False
 
 
 class Rounds(abc.ABC):
@@ -68,7 +70,7 @@ class Rounds(abc.ABC):
     def __init__(self, recipe: Recipe, layout: Layout, means: Means) -> None:
         self.recipe, self.options, self.layout = recipe, recipe.refine, layout
         self.device, self.quiet, self.engine = means.device, means.quiet, means.engine
-        self.progress, self.say = means.progress, means.say
+        self.progress, self.say, self.anyway = means.progress, means.say, means.anyway
         self._require_read()
         if recipe.data.table is None:
             raise RecipeError("data.rooms: refine works on a table: write the rooms to files with 'crosstask rooms'")
@@ -129,7 +131,7 @@ class Rounds(abc.ABC):
             Interrupted: it was interrupted.
         """
         if Run(path).exists():
-            experiment = Experiment.resume(path, self.quiet, recipe.trust)
+            experiment = Experiment.resume(path, self.quiet, recipe.trust, anyway=self.anyway)
         else:
             experiment = Experiment(recipe, path, self.quiet)
         if experiment.fit().status == "interrupted":

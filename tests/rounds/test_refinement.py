@@ -163,6 +163,22 @@ def test_a_table_or_a_file_that_changed_in_between_is_told(folder, tmp_path, cap
         assert run("refine", "--resume", tmp_path / "out", "--quiet") == 0
 
 
+def test_trainings_inside_go_on_with_anyway_too(folder):
+    out = folder / "anyway"
+    shutil.copytree(folder / "out", out)
+    record = json.loads((out / "rounds.json").read_text())
+    record["done"].remove("round_1")
+    (out / "rounds.json").write_text(json.dumps(record | {"status": "running"}))
+    image = next((folder / "images").iterdir())
+    stamp = image.stat()
+    os.utime(image, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 10**9))
+    try:
+        assert run("refine", "--resume", out, "--quiet", "--device", "cpu") == 2
+        assert run("refine", "--resume", out, "--quiet", "--device", "cpu", "--anyway") == 0
+    finally:
+        os.utime(image, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
 def test_it_stops_when_the_labels_no_longer_change_enough(folder, tmp_path, capsys):
     shutil.copytree(folder / "out", tmp_path / "out")
     text = (tmp_path / "out" / "recipe.yaml").read_text()
