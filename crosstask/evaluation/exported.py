@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.export.passes import move_to_device_pass
 from typing_extensions import override
 
 from crosstask.errors import UserError, nearest
@@ -39,7 +40,7 @@ class Exported(nn.Module):
 
 
 class TorchProgram(Exported):
-    """A ``.pt2`` file; runs on any device torch knows."""
+    """A ``.pt2`` file; runs on the device it was loaded for."""
 
     def __init__(self, module: nn.Module, metadata: dict[str, Any]) -> None:
         super().__init__(metadata)
@@ -60,13 +61,18 @@ class OnnxModel(Exported):
     @override
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         values = self.session.run(list(self.metadata["outputs"]), {"images": images.detach().cpu().numpy()})
-        return {name: torch.from_numpy(value) for name, value in zip(self.metadata["outputs"], values, strict=True)}
+        named = zip(self.metadata["outputs"], values, strict=True)
+        return {name: torch.from_numpy(value).to(images.device) for name, value in named}
 
 
-def load_exported(path: Path | str) -> Exported:
+def load_exported(path: Path | str, device: torch.device | str = "cpu") -> Exported:
     """Read a file that :func:`~crosstask.evaluation.export.export` wrote.
 
     ``torch.export.load`` would unpickle whatever an archive holds, so one with anything but plain tensors is refused.
+
+    Args:
+        path: the file.
+        device: where a ``.pt2`` file is run, and its images are; an ``.onnx`` file runs on the CPU.
 
     Raises:
         UserError: the file is missing, or is none that ``export`` wrote.
@@ -77,14 +83,16 @@ def load_exported(path: Path | str) -> Exported:
         raise UserError(f"{path}: {path.suffix!r} is no ending of an exported network: {nearest(path.suffix, loaders)}")
     if not path.is_file():
         raise UserError(f"{path}: no such file: {_REMEDY}")
-    return loaders[path.suffix](path)
+    return loaders[path.suffix](path, torch.empty(0, device=device).device)  # with its index: programs compare it
 
 
-def _load_program(path: Path) -> Exported:
+def _load_program(path: Path, device: torch.device) -> Exported:
     content = path.read_bytes()
     text = _plain_metadata(path, content)
-    module = torch.export.load(io.BytesIO(content)).module()
-    return TorchProgram(module, json.loads(text))
+    program = torch.export.load(io.BytesIO(content))
+    if device.type != "cpu":
+        program = move_to_device_pass(program, device)
+    return TorchProgram(program.module(), json.loads(text))
 
 
 def _plain_metadata(path: Path, content: bytes) -> str:
@@ -114,7 +122,7 @@ def _why(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:80]
 
 
-def _load_onnx(path: Path) -> Exported:
+def _load_onnx(path: Path, device: torch.device) -> Exported:
     try:
         import onnxruntime
     except ImportError:

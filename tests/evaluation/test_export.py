@@ -57,6 +57,14 @@ def test_the_program_computes_what_the_network_does(network, program, loaded, sh
     assert max(program.difference.values()) < 1e-4
 
 
+def test_a_program_runs_on_the_device_it_is_loaded_for(program, loaded):
+    pictures = images(2, (24, 32))
+    found, expected = load_exported(program.program, "meta")(pictures.to("meta")), loaded(pictures)
+    assert {name: (value.device.type, value.shape) for name, value in found.items()} == {
+        name: ("meta", value.shape) for name, value in expected.items()
+    }
+
+
 def test_values_are_natural(loaded):
     found = loaded(images(1, (24, 32)))
     torch.testing.assert_close(found["semantic"].sum(1), torch.ones(1, 24, 32))

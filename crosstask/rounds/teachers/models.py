@@ -216,7 +216,7 @@ KINDS: dict[str, tuple[str, Callable[[Any, Task, Mapping[str, str], str], Ask]]]
 
 
 def _exported(path: str, task: Task, device: str, where: str) -> Ask:
-    network = load_exported(path)
+    network = load_exported(path, device)
     outputs = network.metadata["outputs"]
     if task.name not in outputs:
         raise RecipeError(f"{where}: {path} has no output {task.name!r}; {nearest(task.name, outputs)}")
