@@ -174,6 +174,18 @@ def test_models_are_compared_on_the_images_that_can_be_read(tmp_path, on_error):
         assert len(look()) == sum(bool(row["depth"]) and row["split"] == "train" for row in base.rows) - 1
 
 
+def test_an_exported_network_of_one_size_and_several_tasks_is_asked_window_by_window(monkeypatch):
+    def fixed(images):
+        return {"depth": images[:, :1], "tags": images.mean((2, 3))}
+
+    outputs = {name: {"classes": []} for name in ("depth", "tags")}
+    fixed.metadata = {"input": {"size": SIZE, "scale": "own", "dynamic": []}, "outputs": outputs}
+    monkeypatch.setattr("crosstask.rounds.teachers.models.load_exported", lambda *_: fixed)
+    image = torch.rand(3, 40, 60)
+    said = ask_model("network.pt2", Depth("depth"), {}, "cpu", "x")(Sample("a", image, {}))
+    torch.testing.assert_close(said, image[None, :1])
+
+
 def test_models_of_one_name_have_a_weight_each(tmp_path, monkeypatch):
     recipe = Recipe.load(write_recipe(tmp_path, write_tiny(tmp_path)))
     base, task, said = read_table(tmp_path / "data.csv"), Depth("depth"), {"a": 1.75, "b": 20.0}

@@ -227,12 +227,13 @@ def _exported(path: str, task: Task, device: str, where: str) -> Ask:
     window = tuple(given["size"])
     size = window if given.get("scale", "cover") == "cover" else None
     fixed = "height" not in given["dynamic"]
+    asked = lambda images: {task.name: network(images)[task.name]}  # noqa: E731
 
     @torch.inference_mode()
     def ask(sample: Sample) -> Tensor:
         shown = show(sample.image.as_subclass(Tensor)[None], size)
         images = shown.images.to(device)
-        said = by_windows(network, images, window, {task.name: task}) if fixed else network(images)
+        said = by_windows(asked, images, window, {task.name: task}) if fixed else asked(images)
         value = said[task.name].cpu().float()
         return shown.back(value) if task.dense else value
 
