@@ -1,6 +1,7 @@
 """Models from outside as teachers: the real loading path, on small random models saved locally."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -112,13 +113,53 @@ def test_zero_shot_models_give_tags_and_categories(clip):
 
 
 def test_a_model_that_is_not_there_is_said_before_anything_is_trained(models, tmp_path, capsys):
-    require_model(str(models / "depth"), Depth("d"), "refine.teachers.d")
+    require_model(str(models / "depth"), Depth("d"), {}, "refine.teachers.d")
     recipe = write_recipe(tmp_path, write_tiny(tmp_path))
     typed = ["--refine.teachers.depth", str(tmp_path / "no" / "such" / "model")]
     assert main(["refine", str(recipe), "--out", str(tmp_path / "out"), "--quiet", *typed]) == 2
     assert "refine.teachers.depth: " in (said := capsys.readouterr().err)
     assert "cannot be loaded for depth-estimation" in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "names", "said"),
+    [
+        (Saliency("s"), "segformer", {"floor": "background"}, "x.names.floor: expected ground, found 'background'"),
+        (Saliency("s"), "segformer", {"skyy": "ground"}, "x.names: the model has no class 'skyy'; did you mean 'sky'"),
+        (Segmentation("m", classes=["floor", "box"]), "segformer", {"crate": "bx"}, "m has no class 'bx'"),
+        (Tagging("t", classes=["cat"]), "depth", {"cta": "a cat"}, "t has no class 'cta'; did you mean 'cat'"),
+        (Depth("d"), "depth", {"near": "far"}, "x.names: there are no classes of depth to name: leave it out"),
+    ],
+)
+def test_names_are_looked_at_before_anything_is_trained(models, task, model, names, said):
+    with pytest.raises(RecipeError, match=re.escape(said)):
+        require_model(str(models / model), task, names, "x")
+
+
+@pytest.mark.parametrize(
+    ("task", "given", "said"),
+    [
+        (Saliency("s"), {"model": "m", "names": ["a", "b"]}, "s.names: expected a mapping of words, {sea: water} say"),
+        (Saliency("s"), {"model": "m", "names": "wall"}, "found 'wall'"),
+        (Saliency("s"), {"model": "m", "names": {"wall": 1}}, "found {'wall': 1}"),
+        (Depth("d"), {"model": "m", "space": "lg"}, "refine.teachers.d.space is 'lg'; did you mean 'log'?"),
+        (Depth("d"), {"model": "m", "space": ["log"]}, "refine.teachers.d.space is ['log']; did you mean"),
+        (Category("p", classes=2), {"model": "m", "space": "log"}, "p.space: is for depth, disparity, not for cat"),
+    ],
+)
+def test_options_of_models_have_types(task, given, said):
+    with pytest.raises(RecipeError, match=re.escape(said)):
+        Outside.of(given, task)
+
+
+def test_an_exported_network_with_a_space_is_fitted_to_labels_too(tmp_path, monkeypatch):
+    recipe = Recipe.load(write_recipe(tmp_path, write_tiny(tmp_path, count=4)))
+    ask = lambda sample: torch.ones(1, 1, *sample.size)  # noqa: E731
+    monkeypatch.setattr("crosstask.rounds.teachers.outside.ask_model", lambda *_: ask)
+    given = Outside("network.pt2", space="log")
+    with pytest.raises(DataError, match=r"network\.pt2 is fitted to labels, and only"):
+        outside_teacher(given, Depth("depth"), read_table(tmp_path / "data.csv"), recipe, "cpu", tmp_path)
 
 
 def test_what_no_pipeline_gives_is_said():

@@ -51,7 +51,7 @@ class Choice:
         for name in given:
             if name not in tasks:
                 raise RecipeError(f"refine.teachers: there is no task {name!r}; {nearest(name, tasks)}")
-        return cls(recipe, tasks, {name: _listed(name, given.get(name, ROUND)) for name in tasks})
+        return cls(recipe, tasks, {name: _listed(tasks[name], given.get(name, ROUND)) for name in tasks})
 
     @property
     def own(self) -> bool:
@@ -72,7 +72,7 @@ class Choice:
         for name, names in self.named.items():
             for each in names:
                 if isinstance(each, Outside):
-                    require_model(each.model, self.tasks[name], f"refine.teachers.{name}")
+                    require_model(each.model, self.tasks[name], each.names, f"refine.teachers.{name}")
                 elif each not in (ROUND, LABELS):
                     require_run(Path(each), self.tasks[name], self.recipe.trust)
 
@@ -130,7 +130,7 @@ class Choice:
         return teachers
 
 
-def _listed(task: str, given: Any) -> list[str | Outside]:
+def _listed(task: Task, given: Any) -> list[str | Outside]:
     """Names of runs, and models from outside."""
     several = given if isinstance(given, list) else [given]
     found: list[str | Outside] = []
@@ -138,7 +138,7 @@ def _listed(task: str, given: Any) -> list[str | Outside]:
         if isinstance(each, str) and (each in (ROUND, LABELS) or Run(Path(each)).exists()):
             found.append(each)
         else:
-            found.append(Outside.of(each, f"refine.teachers.{task}"))
+            found.append(Outside.of(each, task))
     return found
 
 

@@ -5,7 +5,7 @@ A pipeline is chosen by the kind of the task: depth estimation, semantic segment
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,23 +30,24 @@ BACKGROUND = ("background", "other", "unlabeled")
 """Names of classes that are no figure."""
 
 
-def require_model(model: str, task: Task, where: str) -> None:
-    """Make sure that a model can be had, before there is work for it: an exported file is opened, of a transformers
-    model only the configuration is read. Arguments as those of :func:`ask_model`.
+def require_model(model: str, task: Task, names: Mapping[str, str], where: str) -> None:
+    """Make sure that a model can be had and knows the names, before there is work for it: an exported file is opened,
+    of a transformers model only the configuration is read. Arguments as those of :func:`ask_model`.
 
     Raises:
-        RecipeError: there is no such model, or none that says anything of such a task.
+        RecipeError: there is no such model, or none that says anything of such a task, or a name is not valid.
     """
     if Path(model).suffix in EXPORTED:
         try:
-            _exported(model, task, "cpu", where)
+            _exported(model, task, names, "cpu", where)
         except UserError as error:
             raise RecipeError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
         return
     words = _pipeline_of(task, where)
     library = _transformers(where)
     with _loading(words, model, where):
-        library.AutoConfig.from_pretrained(model)
+        config = library.AutoConfig.from_pretrained(model)
+    NAMES[task.kind](config.id2label.values(), task, names, where)
 
 
 def ask_model(model: str, task: Task, names: Mapping[str, str], device: str, where: str) -> Ask:
@@ -64,7 +65,7 @@ def ask_model(model: str, task: Task, names: Mapping[str, str], device: str, whe
         UserError: the exported file is none.
     """
     if Path(model).suffix in EXPORTED:
-        return _exported(model, task, device, where)
+        return _exported(model, task, names, device, where)
     words = _pipeline_of(task, where)
     asked = KINDS[task.kind][1](_pipeline(words, model, device, where), task, names, where)
     try:
@@ -116,7 +117,14 @@ def _picture(sample: Sample) -> Image.Image:
     return Image.fromarray((sample.image.as_subclass(Tensor) * 255).round().byte().permute(1, 2, 0).numpy())
 
 
+def _unnamed(theirs: Any, task: Task, names: Mapping[str, str], where: str) -> None:
+    if names:
+        raise RecipeError(f"{where}.names: there are no classes of {task.kind} to name: leave it out")
+
+
 def _depth(pipe: Any, task: Task, names: Mapping[str, str], where: str) -> Ask:
+    _unnamed((), task, names, where)
+
     def ask(sample: Sample) -> Tensor:
         found = torch.as_tensor(pipe(_picture(sample))["predicted_depth"]).float()
         return resized(found.reshape(1, 1, *found.shape[-2:]), sample.size)
@@ -145,7 +153,7 @@ def _classes(pipe: Any, task: Task, names: Mapping[str, str], where: str) -> Ask
 
 
 def _figure(pipe: Any, task: Task, names: Mapping[str, str], where: str) -> Ask:
-    ground = {theirs for theirs, ours in names.items() if ours == "ground"} or set(BACKGROUND)
+    ground = _ground(pipe.model.config.id2label.values(), task, names, where)
 
     def ask(sample: Sample) -> Tensor:
         figure = torch.zeros(sample.size)
@@ -156,12 +164,26 @@ def _figure(pipe: Any, task: Task, names: Mapping[str, str], where: str) -> Ask:
     return ask
 
 
+def _ground(theirs: Any, task: Task, names: Mapping[str, str], where: str) -> set[str]:
+    """The class names of the model that are no figure."""
+    known = {word for label in theirs for word in (label, label.lower())}
+    for label, ours in names.items():
+        _require_known(label, known, where)
+        if ours != "ground":
+            raise RecipeError(f"{where}.names.{label}: expected ground, found {ours!r}: name what is no figure")
+    return set(names) or set(BACKGROUND)
+
+
+def _require_known(label: str, known: Collection[str], where: str) -> None:
+    if label not in known:
+        raise RecipeError(f"{where}.names: the model has no class {label!r}; {nearest(label, known)}")
+
+
 def _table(theirs: Any, task: Task, names: Mapping[str, str], where: str) -> dict[str, int]:
     """By class name of the model the class of the task."""
     known = list(theirs)
     for label, ours in names.items():
-        if label not in known:
-            raise RecipeError(f"{where}.names: the model has no class {label!r}; {nearest(label, known)}")
+        _require_known(label, known, where)
         if ours not in task.classes:
             raise RecipeError(
                 f"{where}.names.{label}: {task.name} has no class {ours!r}; {nearest(ours, task.classes)}"
@@ -182,7 +204,7 @@ def _scores(pipe: Any, sample: Sample, words: Sequence[str], template: str) -> l
     return [by_word[word] for word in words]
 
 
-def _words(task: Task, names: Mapping[str, str], where: str) -> list[str]:
+def _words(theirs: Any, task: Task, names: Mapping[str, str], where: str) -> list[str]:
     for name in names:
         if name not in task.classes:
             raise RecipeError(f"{where}.names: {task.name} has no class {name!r}; {nearest(name, task.classes)}")
@@ -190,12 +212,12 @@ def _words(task: Task, names: Mapping[str, str], where: str) -> list[str]:
 
 
 def _category(pipe: Any, task: Task, names: Mapping[str, str], where: str) -> Ask:
-    words = _words(task, names, where)
+    words = _words((), task, names, where)
     return lambda sample: torch.tensor([_scores(pipe, sample, words, "a photo of {}")])
 
 
 def _tags(pipe: Any, task: Task, names: Mapping[str, str], where: str) -> Ask:
-    words = _words(task, names, where)
+    words = _words((), task, names, where)
 
     def ask(sample: Sample) -> Tensor:
         # each tag against its absence: the scores of one call compete with each other
@@ -213,9 +235,20 @@ KINDS: dict[str, tuple[str, Callable[[Any, Task, Mapping[str, str], str], Ask]]]
     "category": ("zero-shot-image-classification", _category),
 }
 """By kind of task the pipeline, and how it is asked."""
+NAMES: dict[str, Callable[[Any, Task, Mapping[str, str], str], Any]] = {
+    "depth": _unnamed,
+    "disparity": _unnamed,
+    "segmentation": _table,
+    "saliency": _ground,
+    "tags": _words,
+    "category": _words,
+}
+"""By kind of task what is made of the names, given the classes of the model."""
 
 
-def _exported(path: str, task: Task, device: str, where: str) -> Ask:
+def _exported(path: str, task: Task, names: Mapping[str, str], device: str, where: str) -> Ask:
+    if names:
+        raise RecipeError(f"{where}.names: an exported file has the classes of the task: leave it out")
     network = load_exported(path, device)
     outputs = network.metadata["outputs"]
     if task.name not in outputs:

@@ -43,22 +43,28 @@ class Outside:
     space: str | None = None
 
     @classmethod
-    def of(cls, given: Any, where: str) -> Outside:
-        """What stands in a recipe: a name, or options.
+    def of(cls, given: Any, task: Task) -> Outside:
+        """What stands in a recipe for a task: a name, or options.
 
         Raises:
-            RecipeError: it is neither.
+            RecipeError: it is neither, or an option is not valid.
         """
+        where = f"refine.teachers.{task.name}"
         options: Any = {"model": given} if isinstance(given, str) else given
         if not isinstance(options, Mapping) or not isinstance(options.get("model"), str):
             raise RecipeError(f"{where}: expected a name, or {{model: NAME, names: ...}}, found {given!r:.80}")
         for key in options:
             if key not in cls.__dataclass_fields__:
                 raise RecipeError(f"{where}.{key}: no such option; {nearest(str(key), cls.__dataclass_fields__)}")
-        found = cls(options["model"], dict(options.get("names") or {}), options.get("space"))
-        if found.space is not None and found.space not in SPACES:
-            raise RecipeError(f"{where}.space is {found.space!r}; {nearest(str(found.space), SPACES)}")
-        return found
+        names, space = options.get("names"), options.get("space")
+        names = {} if names is None else names
+        if not isinstance(names, Mapping) or not all(isinstance(word, str) for pair in names.items() for word in pair):
+            raise RecipeError(f"{where}.names: expected a mapping of words, {{sea: water}} say, found {names!r:.80}")
+        if space is not None and space not in list(SPACES):
+            raise RecipeError(f"{where}.space is {space!r:.80}; {nearest(str(space), SPACES)}")
+        if space is not None and task.kind not in RELATIVE:
+            raise RecipeError(f"{where}.space: is for {', '.join(RELATIVE)}, not for {task.kind}: leave it out")
+        return cls(options["model"], dict(names), space)
 
 
 class OutsideTeacher:
@@ -103,7 +109,7 @@ def outside_teacher(
     note = folder / f"teacher_{task.name}_{name}_{derive(repr(given)):016x}.json"
     if not note.exists():
         found = compared(task, base, recipe, ask, progress)
-        relative = task.kind in RELATIVE and Path(given.model).suffix not in EXPORTED
+        relative = given.space is not None or (task.kind in RELATIVE and Path(given.model).suffix not in EXPORTED)
         if relative and len(found) < FOLDS:
             raise DataError(
                 f"{where}: {given.model} is fitted to labels, and only {len(found)} training images have {task.name}: "
