@@ -18,7 +18,8 @@ from crosstask.evaluation.sources import file_names
 from crosstask.finished import finished, finishing
 
 LOG = "made.jsonl"
-FAULT = "fault"
+FAULT = "fault:"
+"""Key of why there are no files; no task can have such a name."""
 
 Progress = Callable[[int, int | None], object]
 Made = Mapping[str, np.ndarray | str]
@@ -48,7 +49,7 @@ def make_files(
         engine: where the work is done; by default in this process, which loads and saves other samples meanwhile.
 
     Returns:
-        By id the cells relative to ``folder``, by column; ``fault`` says why there are none.
+        By id the cells relative to ``folder``, by column; ``fault:`` says why there are none.
 
     Raises:
         RunError: a file cannot be written, or a sample takes down every process that tries it.

@@ -11,7 +11,8 @@ from torchvision import tv_tensors
 from crosstask.data.sample import Sample
 from crosstask.engine import Engine
 from crosstask.errors import DataError, RunError
-from crosstask.rounds.files import make_files
+from crosstask.names import require_name
+from crosstask.rounds.files import FAULT, make_files
 
 
 class Images:
@@ -50,11 +51,16 @@ def test_files_are_written_and_named(tmp_path):
     made = make_files(Images(3, broken=(1,)), [0, 1, 2], grey, tmp_path, lambda *state: told.append(state))
     assert made == {
         "image 0": {"semantic": "semantic/image 0.png"},
-        "image 1": {"fault": "row 1 is broken"},
+        "image 1": {FAULT: "row 1 is broken"},
         "image 2": {"semantic": "semantic/image 2.png", "saliency": "saliency/image 2.png"},
     }
-    assert all((tmp_path / cell).is_file() for cells in made.values() for key, cell in cells.items() if key != "fault")
+    assert all((tmp_path / cell).is_file() for cells in made.values() for key, cell in cells.items() if key != FAULT)
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_no_task_has_the_name_of_a_fault():
+    with pytest.raises(ValueError, match="is no name"):
+        require_name(FAULT, "tasks")
 
 
 def test_only_two_samples_are_in_memory_however_many_there_are(tmp_path):
