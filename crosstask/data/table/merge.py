@@ -1,8 +1,8 @@
 """Tables of the same images joined: labels of one beside those of another.
 
 Rows belong together where their images are the same file. A label goes with its weight and its source. A cell that is
-blank in one table is filled from another; a label that was given beats one that a network made. Anything else that
-differs is a conflict.
+blank in one table is filled from another; a label that was given beats one that a network made, an equal one too.
+Anything else that differs is a conflict.
 """
 
 from __future__ import annotations
@@ -92,12 +92,14 @@ def _groups(columns: Iterable[str]) -> list[tuple[str, ...]]:
 
 def _verdict(old: Row, new: Row, column: str, file: bool, folder: Path) -> Literal["old", "new", "conflict"]:
     had, has = old.get(column, ""), new.get(column, "")
-    if not has or had == has or (had and file and _real(folder, had) == _real(folder, has)):
+    if not has:
         return "old"
     if not had:
         return "new"
     made = bool(old.get(column + SOURCE)), bool(new.get(column + SOURCE))
-    return {(True, False): "new", (False, True): "old"}.get(made, "conflict")  # type: ignore[return-value]
+    same = had == has or (file and _real(folder, had) == _real(folder, has))
+    otherwise = "old" if same else "conflict"
+    return {(True, False): "new", (False, True): "old"}.get(made, otherwise)  # type: ignore[return-value]
 
 
 def _by_image(moved: Table, original: Table) -> dict[str, Row]:

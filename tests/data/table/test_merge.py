@@ -52,6 +52,18 @@ def test_given_labels_beat_made_ones_whatever_the_order(old, tmp_path):
         assert (row["depth"], row["depth.weight"], row["depth.source"]) == ("old/depth/a.png", "", "")
 
 
+def test_a_given_label_equal_to_a_made_one_is_given(tmp_path):
+    made = {"place": "kitchen", "place.source": "round_1", "place.weight": "0.4"}
+    made |= {"depth": "d/0.png", "depth.source": "round_1"}
+    first = table(tmp_path / "made.csv", {"image": "0.png", **made})
+    given = table(tmp_path / "given.csv", {"image": "0.png", "place": "kitchen", "depth": "./d/0.png"})
+    for tables in ([first, given], [given, first]):
+        merged = merge(tables, tmp_path / "out.csv")
+        (row,) = merged.table.rows
+        assert (row["place"], row["place.source"], row["place.weight"], row["depth.source"]) == ("kitchen", "", "", "")
+        assert (merged.conflicts, merged.filled) == ([], {})
+
+
 def test_conflicts_stop_with_a_line_each_or_follow_a_choice(old, tmp_path, capsys):
     other = table(
         tmp_path / "old" / "other.csv",
