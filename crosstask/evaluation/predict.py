@@ -93,7 +93,7 @@ def predict(
             :class:`~crosstask.evaluation.inference.Inference` for tiles, several scales and flips.
         tasks: the tasks to write.
         images: folders, tables, patterns or files, see :func:`~crosstask.evaluation.sources.find_images`.
-        out: the folder to write into.
+        out: the folder to write into; one within a folder of ``images`` holds none of them.
         device: where to compute; ``auto`` for the best device wherever an image is predicted.
         autocast: compute under autocast with this type.
         overwrite: write into a folder that is not empty, over what has the same name.
@@ -110,7 +110,7 @@ def predict(
         RunError: a file cannot be written, or the engine cannot be used.
     """
     out = Path(out)
-    sources = find_images(images)
+    sources = find_images(images, out)
     camera = cameras(images)
     taken = [name for name in tasks if name in RESERVED | {PICTURES}]
     if taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 from collections import Counter
@@ -27,23 +28,26 @@ UNREAD = frozenset(
 """Endings of images of kinds that are not read."""
 
 
-def find_images(inputs: Sequence[Path | str]) -> dict[str, Path]:
+def find_images(inputs: Sequence[Path | str], out: Path | None = None) -> dict[str, Path]:
     """The images that ``inputs`` name, by id, in the order they are named; the same file counts once.
 
     A folder stands for the images in it and in its sub-folders, a table for its column ``image``, a pattern
     (``'shots/**/*.jpg'``) for what it matches, a file for itself; folders, files and patterns in the last part may be
     URLs. Ids are those of the table's rows; otherwise the path
-    below the folder, or the name of the file, without its ending where that is unique.
+    below the folder, or the name of the file, without its ending where that is unique. Where ``out``, the folder of
+    what is made of the images, lies within a folder or what a pattern looks through, nothing in it is an image.
 
     Raises:
         UserError: an input names nothing, or no image at all is found.
     """
     images: dict[str, Path] = {}
     seen: set[Path] = set()
+    made = None if out is None else Path(os.path.realpath(out))
     for given in inputs:
+        within = made is not None and not is_url(str(given)) and _searched(Path(given)) in made.parents
         for name, path in _at_url(str(given)) if is_url(str(given)) else _expanded(Path(given)):
             real = Path(os.path.realpath(path))  # which takes links in a circle, too
-            if real in seen:
+            if real in seen or (within and made in real.parents):
                 continue
             seen.add(real)
             images[_unused(name, path, images)] = path
@@ -133,6 +137,12 @@ def _expanded(given: Path) -> list[tuple[str, Path]]:
     if not found:
         raise UserError(f"{given}: no such file or folder, and nothing matches it: check the path")
     return [(path.stem, path) for path in found]
+
+
+def _searched(given: Path) -> Path:
+    """The folder that is looked through for ``given``; the file itself where it names one."""
+    plain = itertools.takewhile(lambda part: not glob.has_magic(part), given.parts)
+    return Path(os.path.realpath(given if given.exists() else Path(*plain)))
 
 
 def _unused(name: str, path: Path, images: dict[str, Path]) -> str:

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -193,6 +194,18 @@ def test_many_classes_and_autocast(folder, tmp_path):
     predict(Constant(), tasks, [folder / "a.png"], tmp_path / "out", autocast=torch.bfloat16)
     found = tasks["semantic"].parse(load_label(tmp_path / "out/semantic/a.png"))
     assert (found == 321).all()
+
+
+def test_what_it_wrote_among_the_images_is_no_image(folder, tmp_path):
+    out = folder / "out"
+    for given in (folder, folder / "**" / "*.png"):
+        for overwrite in (False, True):
+            done = predict(NETWORK, TASKS, [given], out, overwrite=overwrite)
+            assert len(done.done) == len(SIZES)
+        shutil.rmtree(out)
+    shutil.copytree(folder, tmp_path / "all" / "photos")
+    for given in (tmp_path / "all" / "photos", tmp_path / "all" / "photos" / "**" / "*.png"):
+        assert len(predict(NETWORK, TASKS, [given], tmp_path / "all", overwrite=True).done) == len(SIZES)
 
 
 def test_what_follows_on_the_views_is_predicted_alike_with_confidence(folder, tmp_path):
