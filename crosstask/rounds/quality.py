@@ -11,6 +11,7 @@ from torch import Tensor
 
 from crosstask.data.decode.files import image_size, loader_of
 from crosstask.data.table.table import Table
+from crosstask.errors import DataError
 from crosstask.tasks import Segmentation
 
 
@@ -59,7 +60,7 @@ def measure_labels(
         previous: the same rows with the labels of the round before; None in the first.
 
     Raises:
-        DataError: a file cannot be read.
+        DataError: a file cannot be read, or a mask has another size than its image.
     """
     classes = task.channels
     matrix = torch.zeros(classes, classes + 1, dtype=torch.float64)
@@ -74,7 +75,7 @@ def measure_labels(
             changed += int((labels != _labels(previous, row, task.name, task)).sum())
         if masks is not None and table.rows[row].get(masks):
             measured += 1
-            matrix += _counts(_labels(table, row, masks, task), labels, classes)
+            matrix += _counts(_mask(table, row, masks, task, labels), labels, classes)
     hits = matrix.diagonal()
     given, labels_of = matrix.sum(1), matrix[:, :classes].sum(0)
     iou = 100 * hits / (given + labels_of - hits)
@@ -97,6 +98,18 @@ def _labels(table: Table, row: int, column: str, task: Segmentation) -> Tensor:
     if table.rows[row].get(column):
         return task.parse(loader_of(task)(table.resolve(row, column))).as_subclass(Tensor)
     return torch.full(image_size(table.resolve(row, "image")), -1)
+
+
+def _mask(table: Table, row: int, column: str, task: Segmentation, labels: Tensor) -> Tensor:
+    """The hidden mask of a row, (H, W) as its labels."""
+    mask, cells = _labels(table, row, column, task), table.rows[row]
+    if mask.shape != labels.shape:
+        raise DataError(
+            f"{table.where(row, column)}: {cells[column]} is {mask.shape[0]}x{mask.shape[1]} (height x width) but the "
+            f"image {cells['image']} is {labels.shape[0]}x{labels.shape[1]}: resize the mask (nearest pixel) or pair "
+            "the right files"
+        )
+    return mask
 
 
 def _counts(mask: Tensor, labels: Tensor, classes: int) -> Tensor:

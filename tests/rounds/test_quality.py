@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from crosstask.data.table.table import Table
+from crosstask.errors import DataError
 from crosstask.rounds.quality import measure_labels
 from crosstask.tasks import KINDS
 
@@ -71,3 +72,9 @@ def test_hidden_masks_are_read_as_the_task_reads_its_labels(tmp_path):
     palette.putpalette([0, 0, 0, 0, 0, 255, 255, 0, 0])
     palette.save(tmp_path / "now_masks_0.png")
     assert measure_labels(given, [0], task, "masks").miou == 100
+
+
+def test_a_mask_of_another_size_is_said_with_both_files(tmp_path):
+    given = table(tmp_path, "now", semantic=[[0, 1, 1, 2]], masks=[[0, 1, 1]])
+    with pytest.raises(DataError, match=r"now_masks_0\.png is 1x3 \(height x width\) but the image 0\.png is 1x4"):
+        measure_labels(given, [0], TASK, "masks")
