@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from pathlib import Path
 
 LONGEST = 80
 MOST_BYTES = 150
@@ -52,6 +53,16 @@ def file_part(text: str) -> str:
         return name
     told_apart = "-" + hashlib.sha256(whole).hexdigest()[:16]
     return whole[: MOST_BYTES - len(told_apart)].decode("utf-8", "ignore") + told_apart
+
+
+def with_ending(path: Path, ending: str, others: Collection[str] = ()) -> Path:
+    """``path`` with an ending, in place of one of ``others``; what follows another dot belongs to its name.
+
+    >>> [with_ending(Path(name), ".pt2", [".onnx"]).name for name in ("net", "net.pt2", "net.onnx", "net.v1")]
+    ['net.pt2', 'net.pt2', 'net.pt2', 'net.v1.pt2']
+    """
+    known = path.suffix in (ending, *others)
+    return path.with_suffix(ending) if known else path.with_name(path.name + ending)
 
 
 def alike(name: str) -> str:

@@ -9,7 +9,7 @@ import json
 import sys
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 
 def load(path):
@@ -57,6 +57,11 @@ def by_windows(program, size):
     return run
 
 
+def read(path):
+    """A photo as uint8 (H, W, 3), the way up its EXIF orientation says."""
+    return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
+
+
 def predict(program, metadata, image):
     """Natural values of an RGB image, uint8 (H, W, 3): maps (C, H, W) at its own size, vectors (C,)."""
     own = image.shape[:2]
@@ -80,7 +85,7 @@ def predict(program, metadata, image):
 
 if __name__ == "__main__":
     run, about = load(sys.argv[1])
-    for task, found in predict(run, about, np.asarray(Image.open(sys.argv[2]).convert("RGB"))).items():
+    for task, found in predict(run, about, read(sys.argv[2])).items():
         classes = about["outputs"][task]["classes"]
         if classes and about["outputs"][task]["kind"] in ("segmentation", "category"):
             best, counts = np.unique(found.argmax(0), return_counts=True)

@@ -10,6 +10,7 @@ import argparse
 from crosstask.commands.evaluation_options import add_run_options
 from crosstask.commands.numbers import real, whole
 from crosstask.commands.paths import require_free, require_out, require_run
+from crosstask.names import with_ending
 
 HELP = "write a run as a torch.export program, and ONNX"
 
@@ -32,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     path = require_run(arguments.path)
-    program = path / "network.pt2" if arguments.out is None else require_out(arguments.out).with_suffix(".pt2")
+    program = path / "network.pt2"
+    if arguments.out is not None:
+        program = with_ending(require_out(arguments.out), ".pt2", [".onnx"])
     for file in [program, *([program.with_suffix(".onnx")] if arguments.onnx else [])]:
         require_free(file, arguments.overwrite)
     from crosstask.errors import UserError
@@ -47,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     written = export(
         run.network,
         run.tasks,
-        arguments.out or run.run.path / "network.pt2",
+        program,
         size=size or run.recipe.data.size,
         cover=size is not None,
         onnx=arguments.onnx,

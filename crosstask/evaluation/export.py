@@ -24,6 +24,7 @@ import crosstask
 from crosstask.errors import RunError, UserError
 from crosstask.evaluation.evaluate import evaluating
 from crosstask.evaluation.exported import FORMAT, METADATA, load_exported
+from crosstask.names import with_ending
 from crosstask.networks.same_padding import whole_strides
 from crosstask.tasks.base import Task
 from crosstask.writing import whole
@@ -104,7 +105,7 @@ def export(
     Args:
         network: images to raw predictions by task; it is copied to the CPU and stays as it is.
         tasks: the tasks to export.
-        path: where to write; the ending becomes ``.pt2``.
+        path: where to write; ``.onnx`` becomes ``.pt2``, which is added where there is neither.
         size: height and width at which the network is shown images.
         cover: whether images are to be scaled so that ``size`` just fits into them; the file says so, it does not
             do it.
@@ -119,7 +120,7 @@ def export(
         UserError: a file is there already, or the ``export`` extra is missing.
         RunError: the network cannot be exported, or a written file does not compute the same.
     """
-    program = Path(path).with_suffix(".pt2")
+    program = with_ending(Path(path), ".pt2", [".onnx"])
     model = program.with_suffix(".onnx") if onnx else None
     files = [file for file in (program, model) if file is not None]
     if model is not None:

@@ -157,6 +157,12 @@ def test_onnx_computes_what_the_network_does(tmp_path):
             torch.testing.assert_close(found[name], expected[name], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("typed", "name"), [("net.v1", "net.v1.pt2"), ("net.onnx", "net.pt2"), ("net", "net.pt2")])
+def test_a_dot_in_the_name_is_no_ending(small, tmp_path, typed, name):
+    assert export(small, FEW, tmp_path / typed, size=(24, 32)).program == tmp_path / name
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_onnx_without_the_extra(small, tmp_path, monkeypatch):
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else object())
     with pytest.raises(UserError, match=r"onnxruntime: pip install 'crosstask\[export\]'"):

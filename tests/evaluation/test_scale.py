@@ -10,6 +10,7 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from crosstask.cli import main
+from crosstask.data.decode.files import load_image
 from crosstask.data.sample import Sample
 from crosstask.data.transforms.geometry import Cover, ScaleCrop, covering
 from crosstask.errors import DataError
@@ -170,6 +171,20 @@ def test_the_scale_makes_a_difference_here(trained):
     assert shown.scores()["depth"] != own.scores()["depth"]
 
 
+def test_the_example_turns_photos_as_predict_does(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
+    import run_exported
+
+    exif = Image.Exif()
+    exif[274] = 6  # a quarter turn
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    expected = (load_image(tmp_path / "turned.png") * 255).round().byte().permute(1, 2, 0).numpy()
+    assert expected.shape == (8, 6, 3)
+    np.testing.assert_array_equal(run_exported.read(tmp_path / "turned.png"), expected)
+    sys.modules.pop("run_exported")
+
+
 @pytest.mark.slow
 def test_an_exported_file_run_by_the_example_has_the_numbers_of_eval(trained, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
@@ -185,7 +200,7 @@ def test_an_exported_file_run_by_the_example_has_the_numbers_of_eval(trained, mo
     for index in range(len(dataset)):
         sample = dataset[index]
         file = trained / "image" / f"{sample.id}.png"
-        values = run_exported.predict(program, metadata, np.asarray(Image.open(file)))
+        values = run_exported.predict(program, metadata, run_exported.read(file))
         raw = expected(sample.image.as_subclass(torch.Tensor)[None])
         for name, task in run.tasks.items():
             natural = task.activate(raw[name])[0].detach().numpy()
