@@ -17,7 +17,8 @@ class RefineOptions:
             activation maps of tags); null for the latter where the tags name all classes but one.
         teachers: by task who labels it: ``round`` (the network of the last round; all tasks by default), ``labels`` (a
             network that reads the labels an image has), a run directory, an exported file (``.pt2``, ``.onnx``), or a
-            model of the transformers library by its name or folder. Several in a list have one say each; an empty list
+            model of the transformers library by its name or folder. Of several in a list each view has one say: a run
+            has one per scale and flip (``labels`` per flip), a model or an exported file one in all. An empty list
             leaves the task to its labels. Options may stand for a name: ``{model: NAME, names: {sea: water}}``.
         snapshots: ``round`` stands for the networks of so many last rounds.
         networks: so many networks every round but the last trains, with seeds of their own, and all of them teach; the

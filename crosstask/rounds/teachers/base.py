@@ -41,7 +41,8 @@ class Trusted:
 
 
 def opinion(task: Task, sample: Sample, teachers: list[Trusted], seen: dict[int, dict[str, Tensor]]) -> Fused:
-    """What the teachers of a task say together; ``seen`` keeps what each says of this image for the other tasks."""
+    """What the teachers of a task say together, each view with one say; ``seen`` keeps what each says of this image for
+    the other tasks."""
     views = []
     for each in teachers:
         if id(each.teacher) not in seen:
