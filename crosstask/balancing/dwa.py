@@ -66,7 +66,9 @@ class DynamicWeightAverage(Adaptive):
             self._weigh()
 
     def _weigh(self) -> None:
-        exponentials = {name: math.exp(_ratio(*losses) / self.temperature) for name, losses in self.last.items()}
+        ratios = {name: _ratio(*losses) / self.temperature for name, losses in self.last.items()}
+        highest = max(ratios.values(), default=0.0)
+        exponentials = {name: math.exp(ratio - highest) for name, ratio in ratios.items()}  # however large they are
         total = sum(exponentials.values())
         self.current = {name: len(exponentials) * value / total for name, value in exponentials.items()}
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 from typing_extensions import override
@@ -22,7 +23,7 @@ from crosstask.objectives.base import Objective, Step
 from crosstask.ranges import Count, Share
 from crosstask.tasks.base import Task
 from crosstask.tasks.segmentation import Segmentation
-from crosstask.tasks.selection import full_precision
+from crosstask.tasks.selection import full_precision, weights
 from crosstask.tasks.term import Term
 
 
@@ -75,12 +76,14 @@ class HardPixels(Objective):
     @override
     def forward(self, step: Step) -> dict[str, Term]:
         prediction, target = step.predictions[self.task.name], step.batch.targets[self.task.name]
-        known = self.task.known(target)
+        given = weights(self.task.known(target), step.batch.weights.get(self.task.name))
+        known = given > 0
         if not known.any():
             return {"hard": Term.zero(prediction)}
-        losses = F.cross_entropy(full_precision(prediction), target.clamp(min=0), reduction="none")[known]
-        hard = hard_ones(losses.detach(), self.threshold, self.kept)
-        return {"hard": Term(losses[hard].sum(), hard.sum().to(losses))}
+        losses = F.cross_entropy(full_precision(prediction.detach()), target.clamp(min=0), reduction="none")[known]
+        kept = torch.zeros_like(known)
+        kept[known] = hard_ones(losses, self.threshold, self.kept)
+        return {"hard": self.task.loss(prediction, target, given * kept)}
 
 
 def hard_ones(losses: Tensor, threshold: float, kept: int) -> Tensor:

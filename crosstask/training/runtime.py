@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
+from lightning_fabric.plugins.precision import MixedPrecision
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
@@ -47,6 +48,9 @@ def make_fabric(options: TrainingOptions) -> Fabric:
         fabric.launch()
     except (MisconfigurationException, ValueError) as error:
         raise _unavailable(options, error) from error
+    precision = fabric.strategy.precision
+    if isinstance(precision, MixedPrecision):  # autocast casts what it computes with; labels stay what they are
+        precision.convert_input = lambda data: data  # type: ignore[method-assign]
     return fabric
 
 

@@ -107,7 +107,8 @@ class TrainingState:
             if self.ema is not None:
                 self.ema.load_state_dict(state["ema"])
             self.optimiser.load_state_dict(optimiser_cut(self.optimiser.optimizer, state["optimiser"]))
-            self.fabric.strategy.precision.load_state_dict(state["precision"])
+            if state["precision"]:  # nothing where it was begun in another one, without a scale of gradients
+                self.fabric.strategy.precision.load_state_dict(state["precision"])
             self.selection.load_state_dict(state["selection"])
             if "means" in state:
                 self._restore_means(state["means"]["terms"], state["means"]["ranks"])

@@ -46,3 +46,10 @@ def test_means_of_a_period_are_over_the_steps_a_term_was_present_in():
 def test_bad_options_are_refused(options):
     with pytest.raises(ValueError, match=r"balancing\.\w+ must be more than 0"):
         DynamicWeightAverage(**options)
+
+
+def test_a_loss_that_was_nearly_nothing_may_rise():
+    balancer = DynamicWeightAverage(temperature=0.1, period=1)
+    for losses in ({"a": 1e-9, "b": 1.0}, {"a": 0.3, "b": 1.0}):
+        balancer.learn(lambda losses=losses: losses)
+    assert balancer.weights() == pytest.approx({"a": 2, "b": 0})

@@ -64,3 +64,17 @@ def test_nothing_known_is_nothing_and_options_are_checked():
                              ({"threshold": 0.0}, "threshold"), ({"kept": 0}, "kept")):  # fmt: skip
         with pytest.raises(RecipeError, match=message):
             HardPixels(toy_tasks(), None, **options)
+
+
+def test_weights_of_classes_and_of_labels_hold_as_in_supervised():
+    rng = torch.Generator().manual_seed(0)
+    prediction, target = torch.randn(1, 3, 4, 6, generator=rng), torch.randint(-1, 3, (1, 4, 6), generator=rng)
+    task = KINDS["segmentation"]("semantic", classes=3, class_weights=[10.0, 0.0, 1.0], label_smoothing=0.1)
+    batch = toy_batch([{"semantic"}])
+    batch.targets, batch.weights = {"semantic": target}, {"semantic": torch.rand(1, 4, 6, generator=rng)}
+    step = Step(batch, None, {"semantic": prediction}, [], 0, 1, torch.Generator())
+    all_pixels = HardPixels({"semantic": task}, None, threshold=1.0)(step)["hard"]
+    expected = task.loss(prediction, target, batch.weights["semantic"])
+    assert all_pixels.mean().item() == pytest.approx(expected.mean().item())
+    batch.weights["semantic"].zero_()
+    assert HardPixels({"semantic": task}, None)(step)["hard"].count == 0

@@ -146,6 +146,8 @@ class TableDataset:
             targets[name] = self._target(index, name, task, size) if use else task.unknown(size)
             if use and self.table.rows[index].get(name + WEIGHT):
                 weights[name] = self._weight(index, name + WEIGHT, task, size)
+                left = task.weighed(targets[name][None], weights[name][None])[0]  # what weighs 0 teaches nobody
+                targets[name] = as_target(task.target_type, left)
             if self.hidden:
                 hidden[name] = self._target(index, name, task, size) if exists and not use else task.unknown(size)
         regions: Regions | None = None

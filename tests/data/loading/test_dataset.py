@@ -370,3 +370,15 @@ def test_labels_a_network_made_are_upright_whatever_is_said_of_given_ones(tmp_pa
     task = Segmentation("semantic", classes=3, orientation="stored")
     seen = TableDataset(table, tasks_of(task))[0].targets["semantic"].as_subclass(torch.Tensor).numpy()
     assert (seen == (LABELS["semantic"] if made else LABELS["semantic"][::-1, ::-1])).all()
+
+
+def test_what_weighs_nothing_is_unknown_to_every_objective(folder):
+    depth = folder.store("d.npy", np.full(SIZE, 2.0))
+    weight = np.ones(SIZE, np.float32)
+    weight[1] = 0
+    folder.row(0, depth=depth, tags="0", **{"depth.weight": folder.store("w.npy", weight), "tags.weight": "0"})
+    tasks = tasks_of(Depth("depth"), Tagging("tags", classes=["a", "b"]))
+    sample = TableDataset(folder.table, tasks)[0]
+    assert torch.equal(sample.targets["depth"].isnan()[0], torch.from_numpy(weight == 0))
+    assert sample.targets["tags"].isnan().all()
+    assert type(sample.targets["depth"]) is type(Depth("depth").unknown(SIZE))

@@ -36,3 +36,12 @@ def test_an_objective_is_given_them_where_the_recipe_says_so():
     expected = tasks["depth"].loss(network(batch.images)["depth"], batch.targets["depth"].flip(0))
     torch.testing.assert_close(found[True].total, expected.total)
     assert found[True].total != found[False].total
+
+
+def test_who_made_a_label_goes_with_it():
+    batch = toy_batch([{"depth"}, {"depth"}, {"depth"}])
+    batch.weights["depth"] = torch.tensor([1.0, 0.5, 0.25])
+    batch.made["depth"] = torch.tensor([False, True, True])
+    other = with_labels_of_others(batch)
+    assert other.weights["depth"].tolist() == [0.25, 1.0, 0.5]
+    assert other.made["depth"].tolist() == [True, False, True]
