@@ -157,7 +157,7 @@ def _results(
     metric.rows = [rows[labelled]] if labelled else []
     values = metric.compute()
     intervals = metric.intervals(resamples, seed, level) if resamples else dict.fromkeys(values, (math.nan, math.nan))
-    scores = {ids[index]: metric.summary(rows[index : index + 1])[metric.primary] for index in labelled}
+    scores = {ids[index]: metric.of_image(rows[index : index + 1]) for index in labelled}
     return TaskResults(
         kind=task.kind,
         protocol=metric.protocol,
@@ -170,4 +170,5 @@ def _results(
         alone=metric.alone() if labelled else "",
         scores=scores,
         scale=metric.scale,
+        single=metric.single,
     )

@@ -51,9 +51,10 @@ class TaskResults:
         per_class: the number of each class, where the metric has one (IoU, say).
         absent: classes that could not be measured (neither in the labels nor in the predictions, say) and are left out
             of every mean.
-        scores: the primary number of each labelled image alone, by sample id.
+        scores: the number ``single`` of each labelled image alone, by sample id.
         alone: the only class or state that the labels hold, which makes a perfect score easy; empty for several.
         scale: what a large difference of the primary number is; 0 where nobody said.
+        single: the number that says how good one image alone is; the primary one where nobody said.
     """
 
     kind: str
@@ -67,10 +68,13 @@ class TaskResults:
     scores: dict[str, float] = field(default_factory=dict)
     alone: str = ""
     scale: float = 0.0
+    single: str = ""
 
     def __post_init__(self) -> None:
-        if self.primary not in self.numbers:
-            raise ValueError(f"primary: {self.primary!r:.80} is none of the numbers {', '.join(self.numbers)}")
+        object.__setattr__(self, "single", self.single or self.primary)
+        for key in ("primary", "single"):
+            if (name := getattr(self, key)) not in self.numbers:
+                raise ValueError(f"{key}: {name!r:.80} is none of the numbers {', '.join(self.numbers)}")
 
     @property
     def score(self) -> float:
@@ -78,9 +82,9 @@ class TaskResults:
         return self.numbers[self.primary].value
 
     def worst(self, count: int = 10) -> list[tuple[str, float]]:
-        """The ``count`` images with the worst primary number, worst first, as (id, number)."""
+        """The ``count`` images with the worst number of their own, worst first, as (id, number)."""
         measured = [(name, score) for name, score in self.scores.items() if not math.isnan(score)]
-        sign = self.numbers[self.primary].better
+        sign = self.numbers[self.single].better
         return sorted(measured, key=lambda item: (sign * item[1], item[0]))[:count]
 
 

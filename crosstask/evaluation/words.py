@@ -6,6 +6,7 @@ _WORDS = {
     "miou": ("mean IoU", " %"),
     "pixel_accuracy": ("pixel accuracy", " %"),
     "accuracy": ("accuracy", " %"),
+    "f1": ("F1", " %"),
     "map": ("mean average precision", " %"),
     "max_f": ("largest F", " %"),
     "iou": ("IoU", " %"),

@@ -15,12 +15,12 @@ _LISTED = 5
 
 @dataclass(frozen=True)
 class Failures:
-    """The worst images of a method for a task, worst first, with the primary number of each alone.
+    """The worst images of a method for a task, worst first, with the number of each alone.
 
     Attributes:
         labels: the label setting.
         task: the task.
-        metric: its primary metric.
+        metric: the metric of single images.
         methods: per method (id, number) of its first seed.
     """
 
@@ -36,7 +36,7 @@ def hardest(sources: Sequence[Source], task: str, count: int) -> list[str]:
     names = dict.fromkeys(name for results in measured for name in results.scores)
     averages = {name: mean([results.scores.get(name, math.nan) for results in measured]) for name in names}
     known = [name for name in names if not math.isnan(averages[name])]
-    sign = measured[0].numbers[measured[0].primary].better if measured else 1
+    sign = measured[0].numbers[measured[0].single].better if measured else 1
     return sorted(known, key=lambda name: (sign * averages[name], name))[:count]
 
 
@@ -48,7 +48,7 @@ def failure_tables(subject: Subject) -> list[Failures]:
         for task in subject.tasks:
             methods = {source.method: source.tasks[task].worst(_LISTED) for source in own if task in source.tasks}
             if any(methods.values()):
-                metric = next(source.tasks[task].primary for source in own if task in source.tasks)
+                metric = next(source.tasks[task].single for source in own if task in source.tasks)
                 shown = {name: [(image, show(value)) for image, value in worst] for name, worst in methods.items()}
                 tables.append(Failures(labels, task, metric, shown))
     return tables

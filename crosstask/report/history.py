@@ -27,8 +27,8 @@ def history_cells(subject: Subject) -> Cells:
 
 
 def change_cells(subject: Subject) -> Cells:
-    """What became better or worse since the first run, image by image: the mean difference of the primary metric of
-    single images that both runs were measured on, and its interval."""
+    """What became better or worse since the first run, image by image: the mean difference of the metric of single
+    images that both runs were measured on, and its interval."""
     first, *later = subject.sources
     rows = []
     for task in subject.tasks:
@@ -36,13 +36,12 @@ def change_cells(subject: Subject) -> Cells:
             if task not in first.tasks or task not in source.tasks:
                 continue
             before, after = first.tasks[task], source.tasks[task]
-            if before.primary != after.primary:
-                continue
             paired = Paired.of(after, before)
             if not paired.images:
                 continue
-            better = before.numbers[before.primary].better
-            rows.append([f"{task}: {source.method}", _metric(subject, task), str(paired.images), signed(paired.mean),
+            better = before.numbers[before.single].better
+            metric = f"{before.single} {ARROWS[better]}".strip()
+            rows.append([f"{task}: {source.method}", metric, str(paired.images), signed(paired.mean),
                          interval_text(paired.interval), verdict(paired.interval, better)])  # fmt: skip
     return [f"since {first.method}", "metric", "images", "mean difference", f"{LEVEL:.0%} bootstrap", "verdict"], rows
 

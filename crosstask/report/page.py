@@ -163,9 +163,9 @@ def _data_for_script(shown: Gallery, subject: Subject) -> Markup:
         "views": {name: {task: asdict(view) for task, view in each.views.items()} for name, each in images},
         "scores": {source.key: {task: _known(results.scores, shown.images) for task, results in source.tasks.items()}
                    for source in subject.firsts()},
-        "better": {task: results.numbers[results.primary].better for source in subject.sources
+        "better": {task: results.numbers[results.single].better for source in subject.sources
                    for task, results in source.tasks.items()},
-        "primary": {task: results.primary for source in subject.sources for task, results in source.tasks.items()},
+        "metric": {task: results.single for source in subject.sources for task, results in source.tasks.items()},
     }  # fmt: skip
     return Markup(json.dumps(content, allow_nan=False, ensure_ascii=True).replace("<", "\\u003c"))
 

@@ -97,7 +97,7 @@ def _rank(task: TaskResults) -> float:
 
 def _gain(one: TaskResults, other: TaskResults) -> Paired:
     """By how much one run is better than another, image by image."""
-    return Paired.of(one, other, one.numbers[one.primary].better)
+    return Paired.of(one, other, one.numbers[one.single].better)
 
 
 def _task(task: str, ranked: Sequence[Source]) -> str:
@@ -107,22 +107,27 @@ def _task(task: str, ranked: Sequence[Source]) -> str:
     named = [f"{other.method} {show(other.tasks[task].score)}{unit}" for other in others[:_OTHERS]]
     more = [f"{len(others) - _OTHERS} more below"] if len(others) > _OTHERS else []
     text = f"{task}: {best.method} has {words} {show(results.score)}{unit}, {listed(named + more)}."
-    return " ".join([text, *(_by_image(results, best, other, task, unit) for other in others[:_OTHERS])])
+    return " ".join([text, *(_by_image(results, best, other, task) for other in others[:_OTHERS])])
 
 
-def _by_image(results: TaskResults, best: Source, other: Source, task: str, unit: str) -> str:
-    paired = _gain(results, other.tasks[task])
-    if paired.images < 2:
+def _by_image(results: TaskResults, best: Source, other: Source, task: str) -> str:
+    theirs = other.tasks[task]
+    paired = _gain(results, theirs)
+    if not results.scores.keys() & theirs.scores.keys():
         return f"{best.method} and {other.method} were measured on other images: the numbers cannot be compared."
+    if paired.images < 2:
+        return f"{best.method} and {other.method} cannot be compared image by image."
+    words, unit = worded(results.single, results.protocol)
+    by_image = "image by image" if results.single == results.primary else f"image by image, by {words},"
     interval, images = paired.interval, f"{paired.images:,} images"
     if not interval.excludes_zero:
         return (
-            f"Image by image no difference to {other.method} is shown ({interval_text(interval)}{unit} over {images})."
+            f"I{by_image[1:]} no difference to {other.method} is shown ({interval_text(interval)}{unit} over {images})."
         )
-    start, mean = f"Image by image it is better than {other.method} by", paired.mean
+    start, mean = f"I{by_image[1:]} it is better than {other.method} by", paired.mean
     if mean < 0:
         start, mean, interval = (
-            f"Yet image by image {other.method} is better by",
+            f"Yet {by_image} {other.method} is better by",
             -mean,
             Interval(*(-end for end in interval[::-1])),
         )

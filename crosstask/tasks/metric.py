@@ -28,6 +28,7 @@ class Metric(abc.ABC):
         protocol: how the numbers are measured, in a few words; printed beside each of them.
         better: for each number, +1 where more is better, -1 where less is better, 0 where it is only information.
         primary: the number used to select a model and to compare methods.
+        single: the number that says how good one image alone is; the primary one where this is empty.
         scale: what a large difference of the primary number is, in its unit: 100 of percentages. Gains are relative
             to it where the number they are compared with is smaller.
         additive: whether the number over a set depends on the sum of the rows alone.
@@ -36,6 +37,7 @@ class Metric(abc.ABC):
     protocol: ClassVar[str]
     better: ClassVar[dict[str, Literal[-1, 0, 1]]]
     primary: ClassVar[str]
+    single: ClassVar[str] = ""
     scale: ClassVar[float]
     additive: ClassVar[bool] = True
 
@@ -83,6 +85,10 @@ class Metric(abc.ABC):
         if not len(rows):
             return {name: float("nan") for name in self.better}
         return self.summary(rows.sum(0, keepdim=True) if self.additive else rows)
+
+    def of_image(self, row: Tensor) -> float:
+        """How good the image of a row (1, S) alone is, by the number ``single``."""
+        return self.summary(row)[self.single or self.primary]
 
     def intervals(self, resamples: int = 200, seed: int = 0, level: float = 0.95) -> dict[str, tuple[float, float]]:
         """Percentile bootstrap intervals over images, per number: (low, high)."""

@@ -61,6 +61,15 @@ def test_scores_of_single_images_are_those_of_evaluating_them_alone():
     assert results.scores[worst] == score
 
 
+@pytest.mark.parametrize(("name", "single", "better"), [("tags", "f1", 1), ("scalars", "rmse", -1)])
+def test_single_images_of_image_level_tasks_have_a_number_that_tells_them_apart(name, single, better):
+    results = measure([batch(12)]).tasks[name]
+    assert results.single == single
+    assert len(results.scores) == results.images
+    assert len(set(results.scores.values())) > 1
+    assert results.worst(1)[0][1] == min(results.scores.values(), key=lambda score: better * score)
+
+
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 3, 1, 0, 2, 4]])
 @pytest.mark.parametrize("sizes", [[6], [1, 2, 3], [4, 2]])
 def test_order_and_batching_change_nothing(order, sizes):

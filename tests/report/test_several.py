@@ -107,6 +107,24 @@ def test_runs_that_differ_in_the_seed_alone_say_what_chance_does(several):
     assert f"up to {show(0.53 - 0.5)} m in depth apart" in said["How sure that is"][1]
 
 
+def test_image_level_tasks_are_compared_by_the_number_of_single_images(several):
+    def mood(ccc: float, rmse: list[float]) -> TaskResults:
+        numbers = {"ccc": Number(ccc, ccc, ccc, 1), "rmse": Number(1.0, 1.0, 1.0, -1)}
+        scores = dict(zip(IDS, rmse, strict=True))
+        return TaskResults("scalars", "", "ccc", numbers, 100, len(IDS), scores=scores, single="rmse")
+
+    right, wrong = mood(0.998, wobble(0.1)), mood(0.097, wobble(0.1, 0.2))
+    better = several(right=([], {"depth": right}), wrong=([], {"depth": wrong}))["Which is better"]
+    assert better[0] == "right is better on depth."
+    assert "Image by image, by rmse, it is better than wrong by 0.3 (" in better[1]
+
+
+def test_other_images_are_not_the_same_without_numbers(several):
+    unknown = depth(0.6, [math.nan] * len(IDS))
+    better = several(one=([], {"depth": depth(0.5, wobble(0.5))}), two=([], {"depth": unknown}))["Which is better"]
+    assert better[1].endswith("one and two cannot be compared image by image.")
+
+
 def test_what_was_not_measured_or_elsewhere(several):
     said = several(
         one=([], {"depth": depth(0.5, wobble(0.5))}),

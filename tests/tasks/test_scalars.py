@@ -76,6 +76,12 @@ def test_a_component_known_once_has_no_ccc_but_an_error():
     assert metric.compute() == pytest.approx({"ccc": 1.0, "rmse": 1.5})
 
 
+def test_one_image_is_scored_by_its_error():
+    metric = Regression("va", names=["v", "a"]).metric()
+    metric.update(torch.tensor([[0.0, 0.0], [1.0, 0.0]]), torch.tensor([[1.0, 3.0], [1.5, NAN]]))
+    assert [metric.of_image(row[None]) for row in metric.all_rows()] == [2, 0.5]
+
+
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [

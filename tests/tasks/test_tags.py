@@ -131,6 +131,15 @@ def test_metric_agrees_with_scikit_learn(ties):
     assert metric.compute() == pytest.approx({"map": np.mean(precisions), "f1": np.mean(scores)}, rel=1e-5)
 
 
+def test_one_image_is_scored_by_how_many_of_its_tags_are_right():
+    metric = Tagging("t", classes=NAMES).metric()
+    metric.update(
+        torch.tensor([[3.0, 3.0, -3.0], [-3.0, -3.0, -3.0], [-3.0, -3.0, 3.0]]),
+        torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, NAN], [0.0, 0.0, 0.0]]),
+    )
+    assert [metric.of_image(row[None]) for row in metric.all_rows()] == [50, 100, 0]
+
+
 def test_picture_draws_a_bar_per_tag():
     task = Tagging("t", classes=NAMES)
     empty, full = task.picture(torch.zeros(3), (60, 90)), task.picture(torch.ones(3), (60, 90))

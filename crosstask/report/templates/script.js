@@ -39,7 +39,7 @@
     if (key === LABEL) return [view.label, `label of ${task}`, "label"];
     const method = key.slice(key.indexOf("|") + 1);
     const score = data.scores[key][task]?.[name];
-    const number = score === undefined ? "" : ` (${data.primary[task]} ${score.toPrecision(3)})`;
+    const number = score === undefined ? "" : ` (${data.metric[task]} ${score.toPrecision(3)})`;
     const kind = what === "errors" ? "error" : "prediction";
     const alt = `${kind} of ${task} by ${method}${number}`;
     return [what === "errors" ? view.errors[key] : view.predictions[key], alt, method + number];

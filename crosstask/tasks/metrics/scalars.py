@@ -32,6 +32,7 @@ class ScalarsMetric(Metric):
     protocol = "mean over components, each over the samples where it is known"
     better: ClassVar = {"ccc": 1, "rmse": -1}
     primary = "ccc"
+    single = "rmse"
     scale = 1.0
     additive = False
 

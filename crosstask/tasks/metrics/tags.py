@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -31,6 +32,7 @@ class TagsMetric(Metric):
     protocol = "%, mean over tags that occur; average precision over samples with a known tag, F1 at probability 0.5"
     better: ClassVar = {"map": 1, "f1": 1}
     primary = "map"
+    single = "f1"
     scale = 100.0
     additive = False
 
@@ -49,6 +51,12 @@ class TagsMetric(Metric):
         hits = (positive & chosen).sum(1)
         f1 = 2 * hits / (positive.sum(1) + (chosen & known).sum(1))
         return {"map": 100 * average_precision(score, truth).nanmean().item(), "f1": 100 * f1.nanmean().item()}
+
+    @override
+    def of_image(self, row: Tensor) -> float:
+        """The share of the tags present or predicted that are both; all of them where there is none."""
+        score = super().of_image(row)
+        return 100.0 if math.isnan(score) else score
 
     @override
     def known(self, rows: Tensor) -> int:
