@@ -32,17 +32,23 @@ def class_tables(subject: Subject) -> list[Classes]:
     tables = []
     for labels in subject.labels:
         for task in subject.tasks:
-            columns = {}
+            columns, scale = {}, 100.0
             for method in subject.methods:
-                seeds = [source.tasks[task].per_class for source in subject.of(labels, method) if task in source.tasks]
+                measured = [source.tasks[task] for source in subject.of(labels, method) if task in source.tasks]
+                seeds = [each.per_class for each in measured]
                 if seeds and seeds[0]:
+                    scale = measured[0].scale or scale
                     columns[method] = {name: mean([each.get(name, math.nan) for each in seeds]) for name in seeds[0]}
             if columns:
                 names = dict.fromkeys(name for column in columns.values() for name in column)
-                rows = [(name, [_cell(column.get(name, math.nan)) for column in columns.values()]) for name in names]
+                rows = [
+                    (name, [_cell(column.get(name, math.nan), scale) for column in columns.values()]) for name in names
+                ]
                 tables.append(Classes(labels, task, list(columns), rows))
     return tables
 
 
-def _cell(value: float) -> tuple[str, float]:
-    return (NOT_MEASURED, 0.0) if math.isnan(value) else (f"{value:.1f}", max(min(value, 100.0), 0.0))
+def _cell(value: float, scale: float) -> tuple[str, float]:
+    if math.isnan(value):
+        return NOT_MEASURED, 0.0
+    return f"{value:.{1 if scale >= 100 else 3}f}", 100 * max(min(value / scale, 1.0), 0.0)

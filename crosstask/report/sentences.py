@@ -25,6 +25,8 @@ _NEVER = 1.0
 
 
 _SHOWN = 3
+_WEIGHED = ("segmentation", "category")
+"""The kinds of tasks that know class_weights."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def sentences(subject: Subject) -> Sentences:
         good.append(_quality(name, task, reference))
         if reference is not None and not _better(task, reference):
             failing.append(f"{name} is no better than a predictor that never looks at the image.")
-        lost = [label for label, value in task.per_class.items() if value < _NEVER]
+        lost = [label for label, value in _shares(task).items() if value < _NEVER]
         if lost:
             failing.append(f"{name} does not find {listed(lost)}.")
             missed.append(name)
@@ -78,9 +80,14 @@ def sentences(subject: Subject) -> Sentences:
     return Sentences(_trained(subject, environment), good, failing, _next(subject, path, prior, missed, environment))
 
 
+def _shares(task: TaskResults) -> dict[str, float]:
+    """The numbers of classes in percent; none of scalars, whose components have a concordance."""
+    return {} if task.kind == "scalars" else task.per_class
+
+
 def _weak(name: str, task: TaskResults) -> list[str]:
     """The classes that are found, but less than half as well as the mean."""
-    found = sorted((value, label) for label, value in task.per_class.items() if _NEVER <= value < task.score / 2)
+    found = sorted((value, label) for label, value in _shares(task).items() if _NEVER <= value < task.score / 2)
     if not found:
         return []
     shown = listed([f"{label} ({show(value)} %)" for value, label in found[:_SHOWN]])
@@ -156,9 +163,10 @@ def _next(
         steps.append(
             "The best validation score is the last one: train longer (training.iterations or training.epochs)."
         )
-    steps += [
-        f"Give rare classes of {name} more weight (class_weights: balanced), or label more of them." for name in missed
-    ]
+    for name in missed:
+        weighed = subject.results.tasks[name].kind in _WEIGHED
+        more = f"Give rare classes of {name} more weight (class_weights: balanced), or label more of them."
+        steps.append(more if weighed else f"Label more images with what {name} does not find.")
     aligned = path / ALIGNED
     if aligned.exists():
         steps += statements(read(aligned))

@@ -14,9 +14,10 @@ import pytest
 from crosstask.cli import main
 from crosstask.compare.cell import RESULTS
 from crosstask.errors import UserError
-from crosstask.evaluation.results import Results, show
+from crosstask.evaluation.results import Number, Results, TaskResults, show
 from crosstask.report.failures import failure_tables, hardest
 from crosstask.report.page import write_report
+from crosstask.report.per_class import class_tables
 from crosstask.report.sentences import opening, sentences
 from crosstask.report.subject import read_subject
 from tests.report.conftest import BLANK
@@ -140,6 +141,25 @@ def test_the_page_of_a_run_begins_with_sentences(comparison, tmp_path):
     text = write_report(run).read_text()
     assert text.index("In short") < text.index("Numbers")
     assert opening(read_subject(comparison)) == []  # its findings stand there
+
+
+def test_components_of_scalars_are_no_classes_in_percent(comparison, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(comparison / "runs" / "supervised" / "one" / "seed0", run)
+    (run / RESULTS).rename(run / "results_test.json")
+    results = Results.load(run / "results_test.json")
+    numbers = {"ccc": Number(0.998, 0.99, 1.0, 1)}
+    mood = TaskResults("scalars", "", "ccc", numbers, 4, 2, {"valence": 0.998, "arousal": 0.25}, scale=1.0)
+    tags = replace(results.tasks["tags"], per_class={"cat": 0.0, "sofa": 70.0})
+    replace(results, tasks={"place": mood, "tags": tags}).save(run / "results_test.json")
+    said = sentences(read_subject(run))
+    assert not any("place" in line for line in said.failing)
+    assert "tags does not find cat." in said.failing
+    assert not any("class_weights" in line for line in said.next)
+    assert "Label more images with what tags does not find." in said.next
+    tables = {each.task: each.rows for each in class_tables(read_subject(run))}
+    assert tables["place"] == [("valence", [("0.998", pytest.approx(99.8))]), ("arousal", [("0.250", 25.0)])]
+    assert tables["tags"] == [("cat", [("0.0", 0.0)]), ("sofa", [("70.0", 70.0)])]
 
 
 def test_runs_side_by_side(comparison, tmp_path, capsys):
