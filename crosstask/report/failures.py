@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from crosstask.compare.statistics import mean
@@ -30,12 +30,12 @@ class Failures:
     methods: dict[str, list[tuple[str, str]]]
 
 
-def hardest(sources: Sequence[Source], task: str, count: int) -> list[str]:
-    """The ids of the images that are worst on average over all sources, worst first."""
+def hardest(sources: Sequence[Source], task: str, count: int, among: Collection[str] | None = None) -> list[str]:
+    """The ids of the images (of those ``among``) that are worst on average over all sources, worst first."""
     measured = [source.tasks[task] for source in sources if task in source.tasks]
     names = dict.fromkeys(name for results in measured for name in results.scores)
     averages = {name: mean([results.scores.get(name, math.nan) for results in measured]) for name in names}
-    known = [name for name in names if not math.isnan(averages[name])]
+    known = [name for name in names if not math.isnan(averages[name]) and (among is None or name in among)]
     sign = measured[0].numbers[measured[0].single].better if measured else 1
     return sorted(known, key=lambda name: (sign * averages[name], name))[:count]
 

@@ -66,7 +66,8 @@ def context(subject: Subject) -> dict[str, Any]:
     dataset, split = _images(subject)
     room = _PICTURES // (2 * len(subject.firsts()) * len(subject.tasks))
     typical = _spread(dataset, min(max(room // 2, 2), 6))
-    hard = {task: hardest(subject.sources, task, _HARD) for task in subject.tasks}
+    ids = set(dataset.ids)
+    hard = {task: hardest(subject.sources, task, _HARD, ids) for task in subject.tasks}
     shown = _pictures(subject, dataset, chain(typical, *hard.values()))
     styles = {method: index for index, method in enumerate(subject.methods)}
     facts = facts_of(subject)
@@ -112,14 +113,17 @@ def _title(path: Path) -> str:
 
 
 def _images(subject: Subject) -> tuple[Dataset, str]:
-    """The images to show: the test split, or the best there is."""
+    """The images to show: the split a run was measured on, or else the test split, or the best there is."""
     data, tasks = subject.recipe.data, subject.recipe.tasks()
     with subject.recipe.named():
         splits = load_splits(data, tasks)
-    for split, dataset in ((data.test_split, splits.test), (data.validation_split, splits.validation)):
-        if dataset is not None:
-            return dataset, split
-    return splits.train, data.train_split
+    there = {
+        data.test_split: splits.test, data.validation_split: splits.validation, data.train_split: splits.train,
+    }  # fmt: skip
+    known = {split: dataset for split, dataset in there.items() if dataset is not None}
+    measured = subject.results.settings.get("split") if subject.results else None
+    split = measured if measured in known else next(iter(known))
+    return known[split], split
 
 
 def _pictures(subject: Subject, dataset: Dataset, wanted: Iterable[str]) -> Gallery:

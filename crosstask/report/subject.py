@@ -111,9 +111,9 @@ class Subject:
         return list({source.key: source for source in reversed(self.sources)}.values())[::-1]
 
     def environments(self) -> list[dict[str, Any]]:
-        """What each run says about itself."""
+        """What each run says about itself; nothing of one that never began."""
         files = [path / "environment.json" for source in self.sources for path in source.runs]
-        return [read_as(file, dict[str, Any], REMOVE) for file in files if file.exists()]
+        return [read_as(file, dict[str, Any], REMOVE) if file.exists() else {} for file in files]
 
 
 def read_subject(path: str | Path, trust: bool = False) -> Subject:

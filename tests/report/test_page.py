@@ -16,7 +16,7 @@ from crosstask.compare.cell import RESULTS
 from crosstask.errors import UserError
 from crosstask.evaluation.results import Number, Results, TaskResults, show
 from crosstask.report.failures import failure_tables, hardest
-from crosstask.report.page import write_report
+from crosstask.report.page import context, write_report
 from crosstask.report.per_class import class_tables
 from crosstask.report.sentences import opening, sentences
 from crosstask.report.subject import read_subject
@@ -141,6 +141,29 @@ def test_the_page_of_a_run_begins_with_sentences(comparison, tmp_path):
     text = write_report(run).read_text()
     assert text.index("In short") < text.index("Numbers")
     assert opening(read_subject(comparison)) == []  # its findings stand there
+
+
+def test_a_run_that_was_measured_on_other_images_than_the_test_split(comparison, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(comparison / "runs" / "supervised" / "one" / "seed0", run)
+    (run / RESULTS).unlink()
+    assert main(["eval", str(run), "--split", "train", "--quiet"]) == 0
+    found = context(read_subject(run))
+    assert found["split"] == "train"
+    assert found["hard"]["semantic"]
+    results = Results.load(run / "results_train.json")
+    replace(results, settings={}).save(run / "results_train.json")  # ids of no split that is known
+    found = context(read_subject(run))
+    assert found["split"] == "test"
+    assert found["hard"] == {}
+
+
+def test_a_run_that_says_nothing_of_itself_beside_another(comparison, tmp_path):
+    runs = [comparison / "runs" / method / "one" / "seed0" for method in ("supervised", "pairwise")]
+    bare = shutil.copytree(runs[1], tmp_path / "bare")
+    (bare / "environment.json").unlink()
+    for pair in ([runs[0], bare], [bare, runs[0]]):
+        assert "Training labels and scores" in write_report(pair, tmp_path / "page.html").read_text()
 
 
 def test_components_of_scalars_are_no_classes_in_percent(comparison, tmp_path):
