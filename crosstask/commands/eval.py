@@ -1,4 +1,5 @@
-"""Measure a run: prints one table and writes it into the run directory.
+"""Measure a run: prints one table and writes it into the run directory. What was measured on another table is
+called after it (results_test_other.json) and is no result of the run's own data to other commands.
 
 crosstask eval runs/one                     the test split of the run's own data
 crosstask eval runs/one --split val --flip
@@ -48,13 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
         require_table(arguments.table, "--table")
     require_zero_shot(arguments)
     import json
+    import os
     from dataclasses import replace
+    from pathlib import Path
 
     from rich.console import Group
 
     from crosstask.commands.console_progress import progress
     from crosstask.commands.evaluation_options import device, inference, settings
     from crosstask.commands.zero_shot_options import zero_shot
+    from crosstask.data.table.sources import only
     from crosstask.errors import UserError
     from crosstask.evaluation.evaluate import evaluate_beside
     from crosstask.evaluation.watchdog import doubts, lacks
@@ -70,7 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
         stem = scored.task.name
         run = replace(run, tasks={stem: scored.task})
     dataset, split = run.evaluation_data(arguments.split, arguments.table)
-    said = settings(arguments, network, split=split, weights=run.weights)
+    data = {"split": split}
+    ending = f"_{split or 'all'}"
+    if arguments.table is not None and (table := os.path.realpath(arguments.table)) != only(run.recipe.data.table):
+        data["table"] = table
+        ending += f"_{Path(table).stem}"
+    said = settings(arguments, network, **data, weights=run.weights)
     bare = [task for task, known in zip(run.tasks, dataset.labelled().any(0).tolist(), strict=True) if not known]
     if bare and not arguments.quiet:
         print(f"no label of {', '.join(bare)} in this data: not measured", file=sys.stderr)
@@ -78,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     described = {stem: said}
     if scored is None and (prior := _prior(run, arguments.prior)) is not None:
         networks["prior"], described["prior"] = prior
-        described["prior"]["split"] = split
+        described["prior"] |= data
     with progress(f"measuring {len(dataset)} images", arguments.quiet) as report:
         measures = evaluate_beside(
             networks,
@@ -89,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
             settings=described,
         )
     for name, results in measures.items():
-        path = run.run.path / f"{name}_{split or 'all'}"
+        path = run.run.path / f"{name}{ending}"
         results.save(f"{path}.json")
         write(f"{path}.md", results.markdown())
     shown = {name: measures[name] for name in ("prior", stem) if name == stem or arguments.prior}

@@ -13,6 +13,7 @@ from crosstask.compare.cell import RESULTS, finished
 from crosstask.compare.comparison import Comparison, compare
 from crosstask.compare.grid import Grid
 from crosstask.compare.measured import read_measured
+from crosstask.data.table.sources import only
 from crosstask.errors import UserError
 from crosstask.evaluation.results import Results, TaskResults
 from crosstask.recipe import Recipe
@@ -135,14 +136,16 @@ def read_subject(path: str | Path, trust: bool = False) -> Subject:
 def side_by_side(paths: Sequence[str | Path], trust: bool = False) -> Subject:
     """Several runs, shown beside each other on the test images of the first.
 
+    A run that was measured on the table of the last one too is shown with those numbers: on a table that grew.
+
     Raises:
         UserError: one is no run, or they have no task of the same name, kind and classes in common.
     """
-    sources = []
     for path in map(Path, paths):
         if not Run(path).exists() or (path / "grid.json").exists():
             raise UserError(f"{path} is no run: only runs can be put side by side, give each other folder alone")
-        sources.append(_measured(path, trust)[0])
+    table = only(Recipe.stored(Path(paths[-1]) / "recipe.yaml", trust=trust).data.table)
+    sources = [_measured(path, trust, table)[0] for path in map(Path, paths)]
     names = _distinct([path.resolve() for path in map(Path, paths)])
     recipes = [Recipe.stored(source.runs[0] / "recipe.yaml", trust=trust) for source in sources]
     tasks = recipes[0].tasks()
@@ -203,11 +206,10 @@ def _of_run(path: Path, trust: bool) -> Subject:
     return Subject(path, [source], results=results, trust=trust)
 
 
-def _measured(path: Path, trust: bool) -> tuple[Source, Results | None]:
-    """A run, and its numbers where it was measured."""
+def _measured(path: Path, trust: bool, table: str = "") -> tuple[Source, Results | None]:
+    """A run, and its numbers where it was measured; on another table than its own only where it is ``table``."""
     recipe = Recipe.stored(path / "recipe.yaml", trust=trust)
-    file = _results_file(path, recipe.data.test_split)
-    results = Results.load(file) if file else None
+    results = _results(path, recipe.data.test_split, table)
     source = Source(
         labels=recipe.data.labels,
         method=path.resolve().name,
@@ -219,8 +221,13 @@ def _measured(path: Path, trust: bool) -> tuple[Source, Results | None]:
     return source, results
 
 
-def _results_file(path: Path, split: str) -> Path | None:
+def _results(path: Path, split: str, table: str) -> Results | None:
     """The numbers of the test split, or else of any."""
+    there = sorted(path.glob(f"results_{split}_*.json")) if table else []
+    elsewhere = (results for results in map(Results.load, there) if results.settings.get("table") == table)
+    if (found := next(elsewhere, None)) is not None:
+        return found
     if finished(path) and not (path / f"results_{split}.json").exists():
-        return path / RESULTS
-    return next(iter([*path.glob(f"results_{split}.json"), *sorted(path.glob("results_*.json"))]), None)
+        return Results.load(path / RESULTS)
+    files = [*path.glob(f"results_{split}.json"), *sorted(path.glob("results_*.json"))]
+    return next((results for results in map(Results.load, files) if "table" not in results.settings), None)

@@ -79,10 +79,13 @@ def _state(path: Path) -> RunState:
 
 
 def _scores(run: Run, records: list[dict[str, Any]]) -> tuple[dict[str, float | None], str]:
-    """From the newest results of ``crosstask eval``, else from the best validation."""
+    """From the newest results of ``crosstask eval`` on the run's own data, else from the best validation."""
     for file in sorted(run.path.glob(RESULTS), key=lambda file: file.stat().st_mtime, reverse=True):
         try:
-            tasks = json.loads(read_text(file))["tasks"]
+            results = json.loads(read_text(file))
+            if "table" in results.get("settings", {}):
+                continue
+            tasks = results["tasks"]
             return {
                 f"{name} {task['primary']}": task["numbers"][task["primary"]]["value"] for name, task in tasks.items()
             }, file.stem.removeprefix("results_")

@@ -285,9 +285,9 @@ def test_19_two_tables_as_a_person_trains_and_measures_with_them(situation, caps
     (case.folder / "recipe.yaml").write_text(case.recipe({"table": ["A/A.csv", B]}).to_yaml())
     short = ["--quiet", "--training.iterations", "2", "--network.encoder_options", "{width: 4}"]
     assert main(["train", "recipe.yaml", "--out", "run", *short]) == 0
-    for more in ([], ["--table", "B/B.csv", "--split", "test"]):
+    for more, file in (([], "results_test"), (["--table", "B/B.csv", "--split", "test"], "results_test_B")):
         assert main(["eval", "run", "--quiet", *more]) == 0
-        results = Results.load("run/results_test.json")
+        results = Results.load(f"run/{file}.json")
         assert 1 < results.tasks["depth"].score < 8.1
         assert results.images == (2 if more else 4)
     assert "error" not in capsys.readouterr().err

@@ -2,12 +2,17 @@
 
 import importlib
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crosstask.claims import claimed
 from crosstask.cli import COMMANDS, main, parser
+from crosstask.data.table.table import read_table, write_table
+from crosstask.evaluation.results import Results
+from crosstask.report.subject import read_subject, side_by_side
 from crosstask.training.listing import find_runs
 from tests.tiny import write_recipe, write_tiny
 
@@ -47,6 +52,47 @@ def test_runs_are_listed_with_state_and_score(capsys, place):
     table = said(capsys, "runs", place / "runs")
     assert "finished" in table
     assert "4 of 4" in table
+
+
+def test_numbers_on_another_table_are_not_those_of_the_run(capsys, place):
+    run, table = place / "runs/one", read_table(place / "data.csv")
+    test = [row for row in table.rows if row["split"] == "test"]
+    other = write_table(replace(table, rows=test[:1]), place / "other.csv").path
+    shutil.copytree(run, place / "runs/two")
+    own = place / "runs/two/results_test.json"
+    assert main(["eval", str(place / "runs/two"), "--quiet", "--table", str(place / "data.csv")]) == 0  # its own
+    before = own.read_bytes()
+    prior = (place / "runs/two/prior_test.json").read_bytes()
+    assert "table" in said(capsys, "eval", place / "runs/two", "--table", other)
+    assert own.read_bytes() == before
+    assert (place / "runs/two/prior_test.json").read_bytes() == prior
+    elsewhere = Results.load(place / "runs/two/results_test_other.json")
+    assert elsewhere.images == 1
+    assert elsewhere.settings["table"] == str(other.resolve())
+    assert f"table {other.resolve()}" in (place / "runs/two/results_test_other.md").read_text()
+    listed = json.loads(said(capsys, "runs", place / "runs/two", "--json"))[0]
+    assert listed["measured"] == "test"
+    assert read_subject(place / "runs/two").results == Results.from_json(before.decode())
+    own.unlink()
+    assert read_subject(place / "runs/two").results is None
+    assert json.loads(said(capsys, "runs", place / "runs/two", "--json"))[0]["measured"] == "validation"
+
+
+def test_a_run_is_put_beside_one_of_a_grown_table_with_its_numbers_on_that(place, tmp_path):
+    table = read_table(place / "data.csv")
+    grown = write_table(replace(table, rows=[*table.rows, table.rows[-1] | {"id": "new", "split": "test"}]),
+                        place / "grown.csv").path  # fmt: skip
+    for name in ("before", "after"):
+        shutil.copytree(place / "runs/one", tmp_path / name)
+        assert main(["eval", str(tmp_path / name), "--quiet"]) == 0
+    recipe = tmp_path / "after/recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("data.csv", "grown.csv"))
+    assert main(["eval", str(tmp_path / "before"), "--quiet", "--table", str(grown)]) == 0
+    paths = [tmp_path / name for name in ("before", "after")]
+    counts = [
+        [source.tasks["semantic"].images for source in side_by_side(order).sources] for order in (paths, paths[::-1])
+    ]
+    assert counts == [[3, 2], [2, 2]]
 
 
 def test_the_states_of_runs(place, tmp_path, monkeypatch):

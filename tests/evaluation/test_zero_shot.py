@@ -153,7 +153,7 @@ def test_the_commands_score_classes_nobody_annotated(tmp_path, capsys):
     (tmp_path / "scenes.csv").write_text("\n".join(["image,scene", *lines]))
     option = ["--zero-shot", f"scene={tmp_path / 'r.csv'}", "--quiet"]
     assert main(["eval", str(tmp_path / "run"), *option, "--table", str(tmp_path / "scenes.csv"), "--split", ""]) == 0
-    results = Results.load(tmp_path / "run" / "scene_all.json")
+    results = Results.load(tmp_path / "run" / "scene_all_scenes.json")
     assert set(results.tasks) == {"scene"}
     assert results.tasks["scene"].known == 8
     assert (

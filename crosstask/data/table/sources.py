@@ -124,6 +124,12 @@ def read_like(path: str | Path, given: Any) -> Table:
     return table if source is None else _stamped(table, source)
 
 
+def only(given: Any) -> str:
+    """The real path of the one table that ``data.table`` names; "" where it names none or several."""
+    found = sources(given)
+    return os.path.realpath(found[0].path) if len(found) == 1 else ""
+
+
 def _stamped(table: Table, source: Source, several: bool = False) -> Table:
     if not (source.conventions or several):
         return table

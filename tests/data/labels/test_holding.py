@@ -96,7 +96,7 @@ def test_eval_measures_what_a_table_has(tables, tmp_path, capsys):
     assert main(["train", str(recipe(tmp_path, tables)), "--out", str(tmp_path / "run"), "--quiet"]) == 0
     assert main(["eval", str(tmp_path / "run"), "--table", tables[1], "--split", "train"]) == 0
     assert "no label of semantic in this data: not measured" in capsys.readouterr().err
-    found = Results.load(tmp_path / "run" / "results_train.json")
+    found = Results.load(tmp_path / "run" / f"results_train_{Path(tables[1]).stem}.json")
     assert found.tasks["semantic"].images == 0
     assert found.tasks["depth"].images == 8
     assert found.unlabelled == 0
@@ -112,6 +112,6 @@ def test_rows_without_any_label_are_counted_apart(tables, tmp_path):
     rows = [row | {"depth": "" if index < 3 else row["depth"]} for index, row in enumerate(table.rows)]
     write_table(replace(table, rows=rows))
     assert main(["eval", str(tmp_path / "run"), "--table", tables[1], "--split", "train", "--quiet"]) == 0
-    found = Results.load(tmp_path / "run" / "results_train.json")
+    found = Results.load(tmp_path / "run" / f"results_train_{Path(tables[1]).stem}.json")
     assert (found.images, found.unlabelled) == (8, 3)
     assert "3 of them without any label" in found.markdown()
