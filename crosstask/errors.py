@@ -26,6 +26,13 @@ class RunError(UserError):
     exit_code = 1
 
 
+class NotFinite(RunError, ArithmeticError):
+    """A network predicts NaN or infinity for the task that is given: nothing is written of that, nothing measured."""
+
+    def __str__(self) -> str:
+        return f"the network predicts NaN or infinity for {self.args[0]}: use other weights, or full precision"
+
+
 class Elsewhere(RunError):
     """Another process of the same run failed, and says why; this one says nothing."""
 

@@ -11,8 +11,8 @@ from torch import nn
 from crosstask.api.images import AnyImage, as_image
 from crosstask.api.prediction import Prediction, Value
 from crosstask.device import device as usable
-from crosstask.errors import DataError, RunError, UserError, nearest
-from crosstask.evaluation.evaluate import evaluate, evaluating
+from crosstask.errors import DataError, NotFinite, UserError, nearest
+from crosstask.evaluation.evaluate import evaluate, evaluating, not_finite
 from crosstask.evaluation.inference import Inference
 from crosstask.evaluation.results import Results
 from crosstask.evaluation.scale import AtScale
@@ -80,9 +80,8 @@ class Model:
         with evaluating(network):
             raw = network(pixels[None].to(self.device))
         size = (pixels.shape[-2], pixels.shape[-1])
-        for name in chosen:
-            if not raw[name].isfinite().all():
-                raise RunError(f"the network predicts NaN or infinity for {name}: use other weights")
+        if broken := not_finite(raw, chosen):
+            raise NotFinite(broken)
         return Prediction(pixels, {name: Value(self.tasks[name], raw[name].float().cpu(), size) for name in chosen})
 
     def evaluate(self, split: str | None = None, table: str | Path | None = None) -> Results:
@@ -94,6 +93,7 @@ class Model:
 
         Raises:
             DataError: there is no such split, or its files cannot be read.
+            RunError: the network predicts values that are not finite.
         """
         dataset, name = self.run.evaluation_data(split, None if table is None else str(table))
         return evaluate(

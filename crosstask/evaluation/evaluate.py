@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from crosstask.data.sample import Batch
 from crosstask.data.table.table import DERIVED
+from crosstask.errors import NotFinite
 from crosstask.evaluation.results import Number, Results, TaskResults
 from crosstask.tasks.base import Task
 from crosstask.tasks.metric import Metric
@@ -55,6 +56,9 @@ def evaluate(
         level: level of the bootstrap intervals.
         seed: seed of the bootstrap.
         settings: how the network was run, kept with the results.
+
+    Raises:
+        NotFinite: a prediction is NaN or infinite; on every rank, whichever of them met it.
     """
     found = evaluate_beside(
         {"": network},
@@ -97,6 +101,7 @@ def evaluate_beside(
         key: {name: task.metric() for name, task in tasks.items() if not name.endswith(DERIVED)} for key in networks
     }
     ids: list[str] = []
+    broken = ""
     total = len(batches) if isinstance(batches, Sized) else None
     with ExitStack() as modes:
         for network in networks.values():
@@ -107,15 +112,20 @@ def evaluate_beside(
             for key, network in networks.items():
                 with autocasting(device, autocast):
                     predictions = network(batch.images)
-                for name, metric in sets[key].items():
+                broken = broken or not_finite(predictions, sets[key])
+                for name, metric in sets[key].items() if not broken else ():
                     metric.update(predictions[name], targets[name])
+            if broken and all_gather is None:
+                raise NotFinite(broken)
             ids += batch.ids
             if progress is not None:
                 progress(done, total)
-    shares = [(ids, {key: {name: each.all_rows() for name, each in sets[key].items()} for key in networks})]
+    shares = [(ids, {key: {name: each.all_rows() for name, each in sets[key].items()} for key in networks}, broken)]
     if all_gather is not None:
         shares = all_gather(shares[0])  # type: ignore[assignment]
-    ids = [name for share, _ in shares for name in share]
+    if broken := next((name for *_, name in shares if name), ""):
+        raise NotFinite(broken)
+    ids = [name for share, *_ in shares for name in share]
     first = {name: index for index, name in reversed(list(enumerate(ids)))}
     ids = sorted(first)
     order = torch.tensor([first[name] for name in ids], dtype=torch.long)
@@ -123,13 +133,18 @@ def evaluate_beside(
     for key, metrics in sets.items():
         measured = {}
         for name, metric in metrics.items():
-            parts = [rows[key][name] for _, rows in shares if len(rows[key][name])]
+            parts = [rows[key][name] for _, rows, _ in shares if len(rows[key][name])]
             rows = torch.cat(parts)[order] if parts else torch.zeros(0, 0, dtype=torch.float64)
             measured[name] = _results(tasks[name], metric, rows, ids, resamples, level, seed)
         labelled = {name for task in measured.values() for name in task.scores}
         said = dict(settings.get(key, {}))
         results[key] = Results(measured, len(ids), level, said, len(ids) - len(labelled))
     return results
+
+
+def not_finite(predictions: Mapping[str, Tensor], tasks: Iterable[str]) -> str:
+    """The first of the tasks for which a prediction is NaN or infinite; "" without one."""
+    return next((name for name in tasks if not predictions[name].isfinite().all()), "")
 
 
 def autocasting(device: torch.device | str, dtype: torch.dtype | None) -> AbstractContextManager[object]:

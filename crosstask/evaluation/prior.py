@@ -59,7 +59,8 @@ class Prior(nn.Module):
                 total, count = values.nan_to_num(0).sum(0), known.sum(0)
                 before = sums.get(name)
                 sums[name] = (total, count) if before is None else (before[0] + total, before[1] + count)
-        return cls({name: tasks[name].invert(_mean(total, count)).float() for name, (total, count) in sums.items()})
+        maps = {name: tasks[name].invert(_mean(total, count)).float() for name, (total, count) in sums.items()}
+        return cls({name: value.nan_to_num() for name, value in maps.items()})  # the logarithm of no depth at all
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Raw predictions for ``images`` (B, 3, H, W), of which only the number and the size matter."""

@@ -138,6 +138,8 @@ def _trained(subject: Subject, environment: dict[str, Any]) -> list[str]:
 def _quality(name: str, task: TaskResults, prior: TaskResults | None) -> str:
     number = task.numbers[task.primary]
     if math.isnan(number.value):
+        if task.images:
+            return f"{name}: {worded(task.primary)[0]} cannot be measured on these labels, of {task.images:,} images."
         return f"{name}: nothing to measure, no label in the split."
     words, unit = worded(task.primary, task.protocol)
     text = f"{name}: {words} {show(number.value)}{unit}"

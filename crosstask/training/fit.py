@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from lightning_fabric.wrappers import _FabricOptimizer
 from torch import Tensor
 
 from crosstask.data.sample import Batch
-from crosstask.errors import RunError
+from crosstask.errors import NotFinite, RunError
 from crosstask.evaluation.results import Results
 from crosstask.evaluation.watchdog import doubts
 from crosstask.learner.learner import Learner
@@ -271,13 +272,25 @@ class Trainer:
 
     def _evaluate(self, interrupt: Interrupt) -> bool:
         assert self.evaluator is not None
-        results = self.evaluator(self.state.network(), self.fabric, interrupt.alive)
-        self.learner.train()
+        try:
+            results = self.evaluator(self.state.network(), self.fabric, interrupt.alive)
+        except NotFinite as error:
+            return self._not_measured(error.args[0])
+        finally:
+            self.learner.train()
         score = self.state.selection.score(results)
         best = self.state.selection.update(score, self.state.iteration)
         self.journal.validation(self.state.iteration, results, score, best, self.bar)
         self.last_results = results
         return best
+
+    def _not_measured(self, task: str) -> bool:
+        """Weights that predict NaN are no best ones. Training may get over it; it ends where they are NaN too."""
+        iteration = self.state.iteration
+        if self.fabric.global_rank == 0:
+            log.warning("iteration %d is not measured, the network predicts NaN or infinity for %s; if it stays so, %s",
+                        iteration, task, self._remedy())  # fmt: skip
+        return self.state.selection.update(math.nan, iteration)
 
     def _doubt(self, interrupt: Interrupt) -> None:
         """Say what the last numbers show that nobody asks."""

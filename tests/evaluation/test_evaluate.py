@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from crosstask.errors import NotFinite
 from crosstask.evaluation.evaluate import evaluate
 from tests.evaluation.toys import NAN, Pixelwise, batch, every_kind, pick
 
@@ -140,6 +141,38 @@ def test_absent_classes_are_named():
     truth = item.targets["semantic"]
     assert task.per_class["floor"] == pytest.approx(100 * int((truth == 1).sum()) / int((truth >= 0).sum()))
     assert task.score == pytest.approx(task.per_class["floor"] / 2)
+
+
+class Broken(Pixelwise):
+    """Predicts NaN or infinity for one task in one image."""
+
+    value = NAN
+
+    def forward(self, images):
+        predictions = super().forward(images)
+        predictions["normals"] = predictions["normals"].clone()
+        predictions["normals"][-1] = self.value
+        return predictions
+
+
+@pytest.mark.parametrize("value", [NAN, math.inf])
+def test_predictions_that_are_not_finite_are_not_measured(value, monkeypatch):
+    monkeypatch.setattr(Broken, "value", value)
+    with pytest.raises(NotFinite, match=r"^the network predicts NaN or infinity for normals: use other weights"):
+        evaluate(Broken(TASKS), [batch(2)], TASKS)
+
+
+def test_every_rank_refuses_what_one_of_them_met():
+    shares = []
+
+    def record(share):
+        shares.append(share)
+        return [share]
+
+    with pytest.raises(NotFinite):
+        evaluate(Broken(TASKS), [batch(2)], TASKS, all_gather=record)
+    with pytest.raises(NotFinite, match="normals"):
+        measure([batch(2, seed=1)], all_gather=lambda share: [share, *shares])
 
 
 def test_modes_gradients_and_progress():

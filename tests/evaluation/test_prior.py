@@ -53,3 +53,9 @@ def test_prior_fits_images_of_any_size():
     tasks = {"depth": KINDS["depth"]("depth")}
     prior = Prior.fit([batch({"depth": torch.tensor([[[[1.0, 3.0]]]])}, 1)], tasks, (1, 2))
     assert prior(torch.rand(2, 3, 5, 8))["depth"].shape == (2, 1, 5, 8)
+
+
+def test_a_prior_of_no_labels_is_finite():
+    tasks = {"depth": KINDS["depth"]("depth", loss="log")}
+    prior = Prior.fit([batch({"depth": torch.full((1, 1, 1, 2), NAN)}, 1)], tasks, (1, 2))
+    assert prior(torch.rand(1, 3, 1, 2))["depth"].isfinite().all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 from dataclasses import replace
@@ -164,6 +165,18 @@ def test_a_run_that_says_nothing_of_itself_beside_another(comparison, tmp_path):
     (bare / "environment.json").unlink()
     for pair in ([runs[0], bare], [bare, runs[0]]):
         assert "Training labels and scores" in write_report(pair, tmp_path / "page.html").read_text()
+
+
+def test_labels_that_measure_nothing_are_no_want_of_labels(comparison, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(comparison / "runs" / "supervised" / "one" / "seed0", run)
+    (run / RESULTS).rename(run / "results_test.json")
+    results = Results.load(run / "results_test.json")
+    nothing = {"map": Number(math.nan, math.nan, math.nan, 1)}
+    for images, said in ((4, "cannot be measured on these labels, of 4 images."), (0, "no label in the split.")):
+        task = TaskResults("tags", "", "map", nothing, images, images)
+        replace(results, tasks={"tags": task}).save(run / "results_test.json")
+        assert sentences(read_subject(run)).good[0].endswith(said)
 
 
 def test_components_of_scalars_are_no_classes_in_percent(comparison, tmp_path):

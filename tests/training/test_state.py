@@ -12,7 +12,7 @@ import torch
 
 from crosstask.cli import main
 from crosstask.data.table.table import read_table
-from crosstask.errors import RecipeError, RunError, UserError
+from crosstask.errors import NotFinite, RecipeError, RunError, UserError
 from crosstask.experiment import Experiment
 from crosstask.objectives import OBJECTIVES
 from crosstask.objectives.supervised import Supervised
@@ -262,3 +262,15 @@ def test_auto_begins_or_goes_on(recipe, tmp_path):
     assert begin(recipe, tmp_path / "run", "--training.iterations", "3", resume="auto").fit().iteration == 3
     with pytest.raises(RecipeError, match=r"training\.seed"):
         begin(recipe, tmp_path / "run", "--training.seed", "5", "--training.iterations", "3", resume="auto").fit()
+
+
+def test_a_network_that_predicts_nan_is_not_the_best_and_training_goes_on(recipe, tmp_path, monkeypatch, caplog):
+    def measured(*given, **options):
+        raise NotFinite("depth")
+
+    monkeypatch.setattr("crosstask.training.plan.evaluate", measured)
+    experiment = begin(recipe, tmp_path / "run", "--data.validation_fraction", "0.5", "--data.labels", "full")
+    assert experiment.fit().best_iteration is None
+    assert "iteration 4 is not measured, the network predicts NaN or infinity for depth" in caplog.text
+    assert Run(tmp_path / "run").checkpoints.has("last")
+    assert not Run(tmp_path / "run").checkpoints.has("best")
