@@ -91,9 +91,9 @@ class Metric(abc.ABC):
         return self.summary(row)[self.single or self.primary]
 
     def intervals(self, resamples: int = 200, seed: int = 0, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Percentile bootstrap intervals over images, per number: (low, high)."""
+        """Percentile bootstrap intervals over images, per number: (low, high); NaN of fewer than two images."""
         rows = self.all_rows()
-        if not len(rows):
+        if len(rows) < 2:
             return {name: (float("nan"), float("nan")) for name in self.better}
         picks = torch.randint(len(rows), (resamples, len(rows)), generator=torch.Generator().manual_seed(seed))
         if self.additive:

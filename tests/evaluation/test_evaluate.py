@@ -7,6 +7,7 @@ from torch import nn
 
 from crosstask.errors import NotFinite
 from crosstask.evaluation.evaluate import evaluate
+from crosstask.evaluation.results import show
 from tests.evaluation.toys import NAN, Pixelwise, batch, every_kind, pick
 
 TASKS = every_kind()
@@ -200,6 +201,16 @@ def test_autocast_and_no_resamples():
     assert results.tasks["depth"].score == pytest.approx(plain.tasks["depth"].score, rel=0.02)
     assert results.tasks["depth"].score != plain.tasks["depth"].score
     assert math.isnan(plain.tasks["depth"].numbers["abs"].low)
+
+
+def test_one_image_has_no_interval():
+    results = measure([pick(batch(2), [0])])
+    number = results.tasks["normals"].numbers["mean"]
+    assert number.value > 0
+    assert math.isnan(number.low)
+    assert math.isnan(number.high)
+    assert f"| {show(number.value)} | n/a | 1 |" in results.markdown()
+    assert "NaN" not in results.to_json()
 
 
 def test_interval_covers_the_number_and_narrows_with_images():
