@@ -26,7 +26,7 @@ class RunError(UserError):
     exit_code = 1
 
 
-class NotFinite(RunError, ArithmeticError):
+class NotFinite(RunError):
     """A network predicts NaN or infinity for the task that is given: nothing is written of that, nothing measured."""
 
     def __str__(self) -> str:

@@ -16,9 +16,9 @@ from crosstask.data.decode.writing import label_suffix, write_label
 from crosstask.data.table.table import SOURCE, WEIGHT
 from crosstask.device import device
 from crosstask.engine.staged import Staged
-from crosstask.errors import DataError
+from crosstask.errors import DataError, NotFinite
 from crosstask.evaluation.confidence import confidences, stored_weight
-from crosstask.evaluation.evaluate import autocasting
+from crosstask.evaluation.evaluate import autocasting, not_finite
 from crosstask.evaluation.inference import views_of
 from crosstask.evaluation.row_images import image_cell
 from crosstask.evaluation.sheet import fit, legend_strip, sheet, shrunk, stacked
@@ -102,7 +102,7 @@ class _Predict:
                 views, predictions = self._seen(network, pixels.as_subclass(Tensor)[None].to(where))
             sure = confidences(self.tasks, views) if self.sure else {}
             return _Values(image, pixels, _decided(self.tasks, predictions), sure)
-        except (DataError, ArithmeticError) as error:
+        except (DataError, NotFinite) as error:
             return str(error)
         except torch.OutOfMemoryError:
             return f"{image.path}: does not fit into the memory of {where}: cut it into tiles, --tile 1024 say"
@@ -120,13 +120,10 @@ def _decided(tasks: Mapping[str, Task], predictions: Mapping[str, Tensor]) -> di
     """The values of one image.
 
     Raises:
-        ArithmeticError: a prediction is not finite.
+        NotFinite: a prediction is NaN or infinite.
     """
-    for name in tasks:
-        if not predictions[name].isfinite().all():
-            raise ArithmeticError(
-                f"the network predicts NaN or infinity for {name}: use other weights, or full precision"
-            )
+    if broken := not_finite(predictions, tasks):
+        raise NotFinite(broken)
     return {name: task.decide(predictions[name].float())[0].cpu() for name, task in tasks.items()}
 
 
