@@ -20,7 +20,7 @@ from crosstask.data.sample import Batch
 from crosstask.errors import UserError, nearest
 from crosstask.evaluation.by_row import by_row
 from crosstask.evaluation.looks import Looker
-from crosstask.evaluation.row_images import row_images
+from crosstask.evaluation.row_images import content, row_images
 from crosstask.suggest.suggest import digest
 from crosstask.trained import TrainedRun
 
@@ -153,10 +153,11 @@ def audit(
         own = np.where(folds == place)[0]
         if not len(own):
             continue
-        key = [digest(judge), str(list(scales)), str(size), *every, *(tasks or ())]
+        mine = Subset(data, own.tolist())
+        key = [digest(judge), content(mine), str(list(scales)), str(size), *every, *(tasks or ())]
         step = _from(progress, done, len(data))
         rows[own] = by_row(
-            Subset(data, own.tolist()), judge.evaluation_batches, examinations[-1], columns,
+            mine, judge.evaluation_batches, examinations[-1], columns,
             folder / str(place) if len(judges) > 1 else folder, key, step,
         )  # fmt: skip
         done += len(own)

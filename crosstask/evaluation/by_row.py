@@ -47,7 +47,7 @@ def by_row(
         measure: a batch to float (B, columns).
         columns: floats per image.
         folder: where chunks are kept.
-        key: what the numbers depend on beside the ids: weights, views, tasks.
+        key: what the numbers depend on beside the ids: weights, what is read, views, tasks.
         progress: called with (images done, images in all).
         chunk: images per file.
 

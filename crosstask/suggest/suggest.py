@@ -19,7 +19,7 @@ from crosstask.data.table.table import Table, read_table
 from crosstask.errors import UserError, nearest
 from crosstask.evaluation.by_row import Progress, by_row
 from crosstask.evaluation.looks import Looker
-from crosstask.evaluation.row_images import row_images
+from crosstask.evaluation.row_images import content, row_images
 from crosstask.evaluation.sources import find_images
 from crosstask.suggest.calibration import Calibration, calibrate
 from crosstask.suggest.choose import choose
@@ -149,7 +149,8 @@ def score(
         [each.network for each in runs], run.tasks, run.recipe.data.shown_size, scales=scales, flip=True, device=device
     )
     columns = len(names) * WIDTH + run.network.channels[-1]
-    key = [*(digest(each) for each in runs), str(list(scales)), str(run.recipe.data.shown_size), *names]
+    size = str(run.recipe.data.shown_size)
+    key = [*(digest(each) for each in runs), content(whole), str(list(scales)), size, *names]
     rows = by_row(whole, run.evaluation_batches, RowLook(looker, run.tasks), columns, folder, key, progress)
     table = RowTable(rows, names)
     calibrations = {name: calibrate(table.doubts(place), table.errors[:, place]) for place, name in enumerate(names)}

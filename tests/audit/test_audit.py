@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from crosstask.audit.duplicates import duplicates, nearest_pairs
 from crosstask.cli import main
@@ -48,6 +49,24 @@ def test_every_label_once_in_order_with_pictures(run, tmp_path, capsys):
     assert page.count('class="card"') == 3
     assert page.count('class="key"') >= 1  # what the colours mean
     assert "data:image/jpeg" in page
+
+
+def test_labels_that_were_corrected_are_looked_at_anew(tmp_path):
+    recipe = write_recipe(tmp_path, write_tiny(tmp_path, 12))
+    recipe.write_text(recipe.read_text().replace("labels: one", "labels: full"))
+    assert main(["train", str(recipe), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+
+    def losses(out):
+        assert main(["audit", str(tmp_path / "run"), "--out", str(tmp_path / out), "--show", "0", "--quiet"]) == 0
+        return {(row["id"], row["task"]): row["loss"] for row in _read(tmp_path / out / "audit.csv")}
+
+    before = losses("out")
+    key = next(key for key in before if key[1] == "semantic")
+    mask = tmp_path / "semantic" / f"{key[0]}.png"
+    Image.fromarray(2 - np.asarray(Image.open(mask))).save(mask)
+    after = losses("out")
+    assert before[key] != after[key]
+    assert after == losses("fresh")
 
 
 def test_the_odds_of_every_fault_stand_in_the_table(tmp_path):

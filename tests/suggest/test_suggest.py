@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageOps
 
 from crosstask.cli import main
 from tests.tiny import write_recipe, write_tiny
@@ -97,6 +98,23 @@ def test_a_package_for_the_annotation_tool_whose_images_are_found_wherever_it_is
     predicted = ["predict", str(run), str(out / "package/images.csv"), "--out", str(tmp_path / "p"), "--quiet"]
     assert main(predicted) == 0
     assert [row["id"] for row in _read(tmp_path / "p/table.csv")] == [row["id"] for row in asked]
+
+
+def test_other_images_of_the_same_names_are_looked_at_anew(run, tmp_path):
+    for path in (run.parent / "image").iterdir():
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        picture = Image.open(path)
+        picture.save(tmp_path / "a" / path.name)
+        ImageOps.invert(picture).save(tmp_path / "b" / path.name)
+
+    def scores(images, out):
+        typed = ["--budget", "3", "--images", str(tmp_path / images), "--scales", "1", "--no-package", "--overwrite"]
+        assert main(["suggest", str(run), *typed, "--out", str(tmp_path / out), "--quiet"]) == 0
+        return [row | {"image": ""} for row in _read(tmp_path / out / "scores.csv")]
+
+    first = scores("a", "out")
+    assert first != scores("b", "out") == scores("b", "fresh")
 
 
 @pytest.mark.parametrize("command", ["suggest", "audit"])
