@@ -160,7 +160,12 @@ def _splits(table: Table) -> dict[str, str]:
             if name.lower() in words:
                 found.setdefault(part, name)
     if "train" not in found:
-        rest = [name for name in there if name not in found.values()] or there
+        rest = [name for name in there if name not in found.values()]
+        if not rest:
+            raise DataError(
+                f"{table.path}: no row of a training split, found {', '.join(there)}: write train into the "
+                "blank cells of column split"
+            )
         found["train"] = max(rest, key=lambda name: sum(row.get("split") == name for row in table.rows))
     return found
 

@@ -174,6 +174,14 @@ def test_usual_names_of_splits_are_used(tiny, tmp_path):
     assert recipe.data.validation_split in ("valid", "val")
 
 
+def test_rows_of_a_test_split_do_not_become_those_of_training(tiny, tmp_path):
+    table = read_table(tiny)
+    rows = [row | {"split": row["split"].replace("train", "")} for row in table.rows]
+    path = write_table(replace(table, rows=rows), tmp_path / "blank.csv").path
+    with pytest.raises(DataError, match="no row of a training split, found test: write train"):
+        started(path)
+
+
 def test_it_trains_as_it_is_and_is_not_written_over_a_file(tiny, tmp_path, capsys):
     out = tmp_path / "mine.yaml"
     assert main(["start", str(tiny), "--out", str(out), "--quiet", "--workers", "0"]) == 0
