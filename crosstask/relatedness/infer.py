@@ -51,7 +51,7 @@ class Inferred:
     Attributes:
         table: the table.
         estimate: its cells with intervals and support.
-        samples: rows with a label of both tasks.
+        samples: rows with a given label of both tasks.
     """
 
     table: Relatedness
@@ -71,7 +71,7 @@ class Inferred:
 
 
 def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None) -> Inferred:
-    """R[class, attribute] from the rows of ``table`` that have labels of both tasks.
+    """R[class, attribute] from the rows of ``table`` that have labels of both tasks which no network made.
 
     Args:
         table: rows with a column for each task; give it the training rows only.
@@ -89,7 +89,7 @@ def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None
             f"({to.kind}): give such tasks to --of and --to"
         )
     table, _ = without_blanks(table, {of.name: of, to.name: to}, {})
-    both = [row for row in range(len(table)) if table.rows[row].get(of.name) and table.rows[row].get(to.name)]
+    both = table.given([of.name, to.name]).all(1).nonzero().flatten().tolist()
     if not both:
         raise DataError(f"{table.path}: no row has a label of both {of.name} and {to.name}: nothing to count")
     classes = torch.stack([_parsed(table, row, of) for row in both])

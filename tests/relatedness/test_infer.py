@@ -160,6 +160,14 @@ def test_nothing_annotated_for_both_is_an_error(tmp_path):
         infer(Table(tmp_path / "t.csv", ("image", "x", "y"), [{"image": "a", "x": "7", "y": "1"}]), *tasks, PLAIN)
 
 
+def test_what_a_network_made_is_no_evidence(tmp_path):
+    rows = [{"image": str(i), "x": "0", "y": str(i % 2), "y.source": "teacher" if i % 2 else ""} for i in range(6)]
+    tasks = [KINDS["category"](name, classes=2) for name in ("x", "y")]
+    found = infer(Table(tmp_path / "t.csv", ("image", "x", "y", "y.source"), rows), *tasks, PLAIN)
+    assert found.samples == 3
+    assert found.table.values[0].tolist() == [1, 0]
+
+
 def test_classes_that_only_other_splits_have_are_unknown_not_missing(tmp_path):
     """``crosstask start`` lists the classes of all rows, and a recipe of it takes the table that relate wrote."""
     table = read_table(written(tmp_path))
