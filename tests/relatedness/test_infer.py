@@ -139,6 +139,14 @@ def test_folders_are_made_and_the_table_is_not_written_over(tmp_path, capsys):
     assert table.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["r.png", "r"])
+def test_the_table_does_not_take_the_place_of_its_picture(tmp_path, capsys, name):
+    typed = ["relate", str(written(tmp_path)), "--of", "mood", "--to", "face", "--out", str(tmp_path / name)]
+    assert main(typed) == 2
+    assert "give a path that ends in .csv" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
+
+
 def test_between_two_categories_rows_sum_to_one(tmp_path):
     rows = [{"image": str(i), "x": "0", "y": str(i % 2)} for i in range(9)] + [{"image": "z", "x": "1", "y": "2"}]
     tasks = [KINDS["category"](name, classes=3) for name in ("x", "y")]
