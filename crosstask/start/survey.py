@@ -12,6 +12,7 @@ from torch import Tensor
 
 from crosstask.data.check.check import check
 from crosstask.data.decode.files import image_size
+from crosstask.data.table.blanks import without_blanks
 from crosstask.data.table.infer import infer_tasks
 from crosstask.data.table.table import INTRINSICS, Table
 from crosstask.engine import Engine
@@ -81,6 +82,7 @@ def survey(
     if not guessed:
         reasons = "; ".join(map(str, notes)) or "no labels"
         raise DataError(f"{table.path}: no column that a network could learn ({reasons})")
+    table, _ = without_blanks(table, guessed, {})
     wide = {name: _wide(task) for name, task in guessed.items()}
     splits = _splits(table)
     found = check(

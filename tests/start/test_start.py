@@ -145,6 +145,15 @@ def test_a_camera_brings_geometry_and_sets_of_labels_are_mixed(tiny, tmp_path):
     assert recipe.data.mixed
 
 
+def test_marks_of_no_label_are_no_labels(tiny, tmp_path):
+    table = read_table(tiny)
+    rows = [row | ({"tags": "NaN"} if index % 2 else {}) for index, row in enumerate(table.rows)]
+    path = write_table(replace(table, rows=rows), tmp_path / "marks.csv").path
+    found = survey(read_table(path))
+    assert (found.rows, found.labelled["tags"]) == (6, 4)
+    assert started(path)[1].data.mixed
+
+
 def test_classes_and_tags_that_never_meet_are_told_of(tiny, tmp_path):
     table = read_table(tiny)
     rows = [row | ({"tags": ""} if index % 2 else {"place": ""}) for index, row in enumerate(table.rows)]
