@@ -79,7 +79,7 @@ def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None
         to: a task of tags, categories (rows of R then sum to 1), or scalars (R holds means).
 
     Raises:
-        RecipeError: the tasks are of other kinds.
+        RecipeError: the tasks are of other kinds, or the floor leaves nothing of a class.
         DataError: no row has both labels, or a cell is not valid.
     """
     options = options or RelateOptions()
@@ -101,8 +101,16 @@ def infer(table: Table, of: Task, to: Task, options: RelateOptions | None = None
         estimate = shares(
             counts, options.smoothing, options.floor, options.min_support, options.level, to.kind == "category"
         )
+        _require_left(estimate, of, options)
     made = Relatedness(str(table.path), tuple(of.classes), tuple(to.classes), estimate.values)
     return Inferred(made, estimate, len(both))
+
+
+def _require_left(estimate: Estimate, of: Task, options: RelateOptions) -> None:
+    lost = (estimate.values.isnan() & (estimate.support >= options.min_support)).any(1).nonzero().flatten().tolist()
+    if lost:
+        name = of.classes[lost[0]]
+        raise RecipeError(f"--floor {options.floor:g}: nothing of class {name!r} is left: lower it")
 
 
 def _parsed(table: Table, row: int, task: Task) -> torch.Tensor:

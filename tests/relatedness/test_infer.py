@@ -156,6 +156,15 @@ def test_between_two_categories_rows_sum_to_one(tmp_path):
     assert found.require_shares() is found
 
 
+def test_a_floor_that_leaves_nothing_of_a_class_is_refused(tmp_path):
+    rows = [{"image": str(i), "x": "a", "y": "abc"[i % 3]} for i in range(9)]
+    tasks = [KINDS["category"](name, classes=[*"abc"]) for name in ("x", "y")]
+    table = Table(tmp_path / "t.csv", ("image", "x", "y"), rows)
+    with pytest.raises(RecipeError, match=r"--floor 0\.5: nothing of class 'a' is left: lower it"):
+        infer(table, *tasks, RelateOptions(floor=0.5))
+    assert infer(table, *tasks, RelateOptions(floor=0.3)).table.values[0].tolist() == pytest.approx([1 / 3] * 3)
+
+
 def test_nothing_annotated_for_both_is_an_error(tmp_path):
     rows = [{"image": "a", "x": "1", "y": ""}, {"image": "b", "x": "", "y": "2"}]
     table = Table(tmp_path / "t.csv", ("image", "x", "y"), rows)
