@@ -86,6 +86,10 @@ def _conventions(recipe: str, by: str, options: Mapping[str, Any], trust: bool) 
     if column not in tasks:
         raise RecipeError(f"regions --column: {recipe} has no segmentation task {column!r}; {nearest(column, tasks)}")
     task = tasks[column]
+    if task.colours is not None:
+        raise RecipeError(
+            f"regions --recipe: {recipe} reads {column!r} by colours, which regions do not: convert the files to ids"
+        )
     if task.remap is not None:
         return {"remap": task.remap}
     if task.offset or len(task.ignored) > 1:

@@ -111,6 +111,15 @@ def test_where_nothing_can_be_written_is_said_before_anything_is(capsys, data, m
     assert sorted(data.rglob("*")) == before
 
 
+def test_regions_by_a_task_that_reads_colours(capsys, data):
+    recipe = data / "colours.yaml"
+    task = "{kind: segmentation, classes: 2, colours: [[255, 0, 0], [0, 255, 0]]}"
+    recipe.write_text(f"data: {{table: {data / 'data.csv'}}}\ntasks: {{semantic: {task}}}\n")
+    words = ["regions", data / "data.csv", "--by", "given", "--column", "semantic", "--recipe", recipe]
+    assert main([str(word) for word in words]) == 2
+    assert "by colours, which regions do not: convert the files to ids" in capsys.readouterr().err
+
+
 def test_regions_by_a_task_that_ignores_nothing(capsys, data):
     recipe = write_recipe(data, data / "data.csv")
     recipe.write_text(recipe.read_text().replace("classes: [floor, wall, box]", "classes: 3, ignore: []"))
