@@ -38,13 +38,17 @@ def stack(path: str | Path) -> Stacked:
     """Read a table whose annotators have columns (``depth@anna``) or rows (a column ``annotator``).
 
     Raises:
-        DataError: it cannot be read, has neither or both, or an annotator has two rows for one image.
+        DataError: it cannot be read, has no images, has neither or both, or an annotator has two rows for one image.
     """
     path = Path(path)
     try:
         columns, rows, _ = format_of(path).read(path)
     except OSError as error:
         raise DataError(f"{path}: cannot read the table ({error.strerror or error}): check the path") from None
+    if "image" not in columns:
+        raise DataError(
+            f"{path}: no column 'image' among {', '.join(columns)}: give the column of image paths that name"
+        )
     wide = [column for column in columns if AT in column]
     if bool(wide) == (ANNOTATOR in columns):
         found = f"both {wide[0]!r} and 'annotator'" if wide else "neither"

@@ -44,6 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     if arguments.recipe is not None:
         require_recipe(arguments.recipe, "--recipe")
+    for flag in ("weights", "overwrite"):
+        if arguments.fuse is None and getattr(arguments, flag):
+            raise UserError(f"--{flag}: is of the table that --fuse writes: give --fuse TABLE too, or leave it out")
     if arguments.fuse is not None and require_table_out(arguments.fuse, "--fuse").exists() and not arguments.overwrite:
         raise UserError(f"--fuse {arguments.fuse}: exists already: give --overwrite to replace it, or another file")
     from crosstask.annotators.agreement import agreement, estimated

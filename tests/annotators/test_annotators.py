@@ -139,6 +139,18 @@ def test_weights_given_or_estimated(wide, capsys):
         assert main([*typed, wrong]) == 2
 
 
+@pytest.mark.parametrize("flags", [["--weights", "anna=2"], ["--overwrite"]])
+def test_what_only_fusing_reads_is_refused_without_it(wide, capsys, flags):
+    assert main(["agree", str(wide / "wide.csv"), "--quiet", *flags]) == 2
+    assert f"{flags[0]}: is of the table that --fuse writes" in capsys.readouterr().err
+
+
+def test_a_table_without_images_is_said_to_be_that(tmp_path, capsys):
+    (tmp_path / "long.csv").write_text("picture,annotator,tags\na.png,anna,cat\nb.png,anna,dog\n")
+    assert main(["agree", str(tmp_path / "long.csv"), "--quiet"]) == 2
+    assert "no column 'image' among picture, annotator, tags" in capsys.readouterr().err
+
+
 def test_who_confuses_what_decides_categories_and_tags(tmp_path, capsys):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 100)
