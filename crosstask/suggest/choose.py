@@ -99,7 +99,7 @@ class _Offer:
             return
         references = features[sample]
         existing = labelled.nonzero()[0]
-        nearest = round(len(sample) / (len(existing) / max(len(errors) / len(sample), 1) + labels))
+        nearest = round(len(sample) / max(len(existing) + labels, 1))
         self.scale = 2 * _width(references, nearest) ** 2
         self.weights = np.where(open_[sample], errors[sample], 0.0).astype(np.float32) * (len(errors) / len(sample))
         self.kernel = self._near(features[self.candidates], references)

@@ -89,6 +89,15 @@ def test_many_images_are_stood_for_by_a_bounded_number(monkeypatch):
     assert len({each.image for each in choose(features, errors, ~none, none, [1.0], 5)}) == 5
 
 
+def test_the_width_of_many_images_is_what_one_label_of_so_many_stands_for(monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "_width", lambda references, nearest: asked.append(nearest) or 1.0)
+    open_ = np.arange(500) >= 15
+    rng = np.random.default_rng(0)
+    module._Offer(_features(500), np.ones(500), open_, ~open_, np.arange(100), 5, rng)
+    assert asked == [100 / (15 + 5)]
+
+
 def test_calibration_finds_what_explains_errors_and_its_units_are_the_mean_error():
     rng = np.random.default_rng(0)
     doubts = rng.uniform(0, 1, (60, 3))
