@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from crosstask.errors import RecipeError, RunError
+from crosstask.evaluation.row_images import content
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
 from crosstask.recipe.written import merge, parse_overrides
 from crosstask.rounds.crossfit import folds as folds_of
 from crosstask.trained import TrainedRun, load_run
+from crosstask.training.fingerprint import digests
 from crosstask.writing import write
 
 
@@ -31,7 +35,7 @@ def train_folds(
     Args:
         run: the run that is audited; its recipe is trained again.
         count: of folds.
-        folder: where the runs are made.
+        folder: where the runs are made, in a folder of their own for other folds, flags or labels.
         overrides: dotted flags laid over the recipe, for smaller or shorter trainings.
         quiet: show no progress.
 
@@ -51,6 +55,7 @@ def train_folds(
     kept = train.labelled().numpy()
     trained = []
     sections = parse_overrides(overrides, run.recipe.sections)
+    folder /= _digest(run, count, sections)
     for number in range(count):
         use = kept & (folds != number)[:, None]
         listed = {task: [train.ids[index] for index in use[:, place].nonzero()[0]] for place, task in enumerate(names)}
@@ -69,3 +74,9 @@ def train_folds(
             raise Interrupted
         trained.append(load_run(path, "last", run.recipe.trust))
     return trained, folds
+
+
+def _digest(run: TrainedRun, count: int, sections: Mapping[str, Any]) -> str:
+    """What the trainings depend on."""
+    said = [count, sections, digests(run.recipe.data), content(run.splits.train)]
+    return hashlib.blake2b(json.dumps(said, default=str).encode(), digest_size=8).hexdigest()

@@ -90,11 +90,16 @@ def test_folds_are_trained_without_the_labels_they_judge(run, tmp_path):
     typed = ["audit", str(run), "--folds", "2", "--out", str(out), "--tasks", "semantic,depth", "--quiet"]
     assert main([*typed, "--training.iterations", "2"]) == 0
     rows = _read(out / "audit.csv")
-    lists = [json.loads((out / "folds" / f"fold_{number}.json").read_text()) for number in range(2)]
+    (made,) = (out / "folds").iterdir()
+    lists = [json.loads((made / f"fold_{number}.json").read_text()) for number in range(2)]
     for task in ("semantic", "depth"):
         judged = {row["id"] for row in rows if row["task"] == task}
         assert judged == set(lists[0][task]) | set(lists[1][task])
         assert not set(lists[0][task]) & set(lists[1][task])
+    assert main([*typed, "--training.iterations", "1"]) == 0
+    assert len(list((out / "folds").iterdir())) == 2
+    assert main([*typed, "--training.iterations", "2"]) == 0
+    assert len(list((out / "folds").iterdir())) == 2  # those that are trained are kept
 
 
 @pytest.mark.parametrize(
