@@ -73,6 +73,7 @@ def trained(arguments: argparse.Namespace, method: str, seed: int) -> Path:
     steps = arguments.steps // (networks * rounds + 1)
     options = {
         "data.table": arguments.table, "data.size": size, "data.workers": 0, "data.zoom": "[1.0, 1.5]",
+        "network.encoder": "tf_efficientnet_lite0",
         "data.labels": "full" if method == "all" else arguments.labels, "data.labels_seed": seed,
         "training.seed": seed, "training.iterations": steps, "training.evaluate_every": steps,
         "training.groups": FROZEN, "training.precision": "auto",
