@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     require_table(arguments.table)
     out = require_out(arguments.out)
     if out.suffix.lower() != ".csv":
-        found = repr(out.suffix) if out.suffix else "a name without an ending"
-        raise UserError(f"--out {out}: found {found}: give a path that ends in .csv, a picture is written beside it")
+        ending = repr(out.suffix) if out.suffix else "a name without an ending"
+        raise UserError(f"--out {out}: found {ending}: give a path that ends in .csv, a picture is written beside it")
     files = [out, out.with_suffix(".png"), out.with_name(f"{out.stem}_support.csv")]
     _require_free(files, arguments.table, arguments.overwrite)
     if arguments.recipe is not None:
