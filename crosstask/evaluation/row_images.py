@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from crosstask.data.labels.subsets import Joined, Subset
 from crosstask.data.loading.dataset import Dataset, TableDataset
+from crosstask.data.stamps import stamp
 from crosstask.remote import url_of
-from crosstask.remote.members import member_of
 
 Read = TypeVar("Read")
 
@@ -53,17 +53,6 @@ def _each(dataset: Dataset, read: Callable[[TableDataset, int], Read]) -> list[R
 def _row(dataset: TableDataset, index: int) -> bytes:
     row = dataset.table.rows[index]
     named = ["image", *(name for name, task in dataset.tasks.items() if task.dense and row.get(name))]
-    stamps = [_stamp(dataset.table.resolve(index, column, dataset.confined)) for column in named]
+    stamps = [stamp(dataset.table.resolve(index, column, dataset.confined)) for column in named]
     said = json.dumps([str(dataset.table.folder), row, stamps], sort_keys=True)
     return hashlib.blake2b(said.encode(), digest_size=16).digest()
-
-
-def _stamp(path: Path) -> list[int] | None:
-    if url_of(path) is not None:
-        return None  # its file in the cache comes and goes
-    member = member_of(path)
-    try:
-        status = (path if member is None else member.tar).stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]

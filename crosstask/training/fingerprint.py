@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.data.options import DataOptions
+from crosstask.data.stamps import stamp
 from crosstask.data.table.places import table_file
 from crosstask.data.table.sources import sources
 from crosstask.data.table.table import Table
-from crosstask.remote import url_of
-from crosstask.remote.members import member_of
 from crosstask.training.plan import Plan
 
 FILE = "fingerprint.json"
@@ -41,7 +40,7 @@ def of_data(recipe: bytes, data: DataOptions, table: Table, columns: Sequence[st
     return {
         "recipe": _digest(recipe),
         "tables": digests(data),
-        "files": {str(path): _stamp(path) for path in _files(table, data, columns)},
+        "files": {str(path): stamp(path) for path in _files(table, data, columns)},
     }
 
 
@@ -65,7 +64,7 @@ def changes(before: dict[str, Any], now: dict[str, Any], recipe: Path) -> list[s
     if not found and before.get("labels") != now.get("labels"):
         found.append("the labels that data.labels leaves")
     files = before.get("files", {})
-    changed = [path for path, stamp in now["files"].items() if path in files and files[path] != stamp]
+    changed = [path for path, held in now["files"].items() if path in files and files[path] != held]
     if changed:
         found.append(changed[0] + (f" and {len(changed) - 1} more of its files" if len(changed) > 1 else ""))
     return found
@@ -81,17 +80,6 @@ def _files(table: Table, data: DataOptions, columns: Sequence[str]) -> list[Path
         for column in named
         if row.get(column)
     ]
-
-
-def _stamp(path: Path) -> list[int] | None:
-    if url_of(path) is not None:
-        return None  # in the cache today, gone tomorrow: it says nothing of the file itself
-    member = member_of(path)
-    try:
-        status = (path if member is None else member.tar).stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]
 
 
 def _digest(content: bytes) -> str:
