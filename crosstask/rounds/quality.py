@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from crosstask.data.decode.files import image_size, loader_of
+from crosstask.data.decode.files import image_size
+from crosstask.data.loading.stored import stored_label
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError
 from crosstask.tasks import Segmentation
@@ -96,7 +97,7 @@ def measure_labels(
 def _labels(table: Table, row: int, column: str, task: Segmentation) -> Tensor:
     """The classes of a row, (H, W); all unknown where it has none."""
     if table.rows[row].get(column):
-        return task.parse(loader_of(task)(table.resolve(row, column))).as_subclass(Tensor)
+        return task.parse(stored_label(table, row, column, task)).as_subclass(Tensor)
     return torch.full(image_size(table.resolve(row, "image")), -1)
 
 

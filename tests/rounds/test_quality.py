@@ -74,6 +74,16 @@ def test_hidden_masks_are_read_as_the_task_reads_its_labels(tmp_path):
     assert measure_labels(given, [0], task, "masks").miou == 100
 
 
+def test_hidden_masks_are_turned_as_exif_turns_their_images(tmp_path):
+    given = table(tmp_path, "now", **{"semantic": [[0, 1, 1, 2]], "masks": [[2, 1, 1, 0]], "semantic.source": [None]})
+    turn = Image.Exif()
+    turn[0x0112] = 3  # upside down
+    Image.fromarray(np.zeros((1, 4, 3), np.uint8)).save(tmp_path / "0.png", exif=turn)
+    given.rows[0]["semantic.source"] = "round 0"  # made on the image as it is seen
+    stored = KINDS["segmentation"]("semantic", classes=TASK.classes, orientation="stored")
+    assert measure_labels(given, [0], stored, "masks").miou == 100
+
+
 def test_a_mask_of_another_size_is_said_with_both_files(tmp_path):
     given = table(tmp_path, "now", semantic=[[0, 1, 1, 2]], masks=[[0, 1, 1]])
     with pytest.raises(DataError, match=r"now_masks_0\.png is 1x3 \(height x width\) but the image 0\.png is 1x4"):

@@ -31,7 +31,7 @@ from crosstask.data.decode.files import (
     unused,
 )
 from crosstask.data.decode.labels import Read, ambiguous, load_beside, weights_of
-from crosstask.data.loading.dataset import orientation_of
+from crosstask.data.loading.stored import orientation_of
 from crosstask.data.table.blanks import says_nothing
 from crosstask.data.table.sources import Readers
 from crosstask.data.table.table import INTRINSICS, ORIGIN, WEIGHT, Table

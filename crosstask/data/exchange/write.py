@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from crosstask.data.decode.files import loader_of
 from crosstask.data.exchange.labelled import Labels, Sample
 from crosstask.data.exchange.through_datumaro import require_datumaro
 from crosstask.data.exchange.writers import WRITERS, Form
+from crosstask.data.loading.stored import stored_label
 from crosstask.data.table.table import Table
 from crosstask.errors import DataError, UserError, nearest
 from crosstask.tasks.base import Task
@@ -36,6 +36,11 @@ class Plan:
     dense: Task | None
     labels: tuple[Task, ...]
     left: Mapping[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """The tasks that are written."""
+        return [task.name for task in (self.dense, *self.labels) if task is not None]
 
     def __str__(self) -> str:
         """What is left out, in one line; empty where nothing is."""
@@ -162,7 +167,7 @@ def _samples(table: Table, planned: Plan, names: list[str]) -> Iterator[Sample]:
                 continue
             try:
                 if task.dense:
-                    sample.classes = task.parse(loader_of(task)(table.resolve(index, task.name))).numpy()
+                    sample.classes = task.parse(stored_label(table, index, task.name, task)).numpy()
                 elif (named := _said(task, row[task.name])) is not None:
                     sample.labels[task.name] = named
             except ValueError as error:

@@ -14,10 +14,11 @@ from torch import Tensor
 
 from crosstask.data.decode.files import load_image, load_numbers, load_regions, loader_of
 from crosstask.data.decode.labels import Read, load_beside, weights_of
+from crosstask.data.loading.stored import orientation_of
 from crosstask.data.sample import Sample
 from crosstask.data.table.blanks import without_blanks
 from crosstask.data.table.sources import Readers
-from crosstask.data.table.table import INTRINSICS, ORIGIN, RESERVED, SOURCE, WEIGHT, Table
+from crosstask.data.table.table import INTRINSICS, ORIGIN, RESERVED, WEIGHT, Table
 from crosstask.errors import DataError, RecipeError, nearest
 from crosstask.tasks.base import Task
 from crosstask.tasks.targets import Map, Regions, Target, as_target
@@ -229,9 +230,3 @@ class TableDataset:
                 raise DataError(f"{self.table.where(index, column)}: {cell!r} is not a number of pixels") from None
 
         return torch.tensor([number(column) for column in INTRINSICS])
-
-
-def orientation_of(row: Mapping[str, str], column: str, task: Task) -> str:
-    """How a label, or the weights in ``column``, lie over the image: as the task says, and what a network made, which
-    has a source, as the image is seen."""
-    return "upright" if row.get(column.removesuffix(WEIGHT) + SOURCE) else task.orientation

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from crosstask.cli import main
+from crosstask.commands.hand_over import hand_over
 from crosstask.data.decode.files import load_label
 from crosstask.data.exchange.write import plan, write_labels
 from crosstask.data.exchange.writers import WRITERS
-from crosstask.data.table.table import Table, read_table
+from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import UserError
+from crosstask.evaluation.predict import TABLE as PREDICTIONS
+from crosstask.tasks import Segmentation
 from tests.data.exchange.labelled import CLASSES, TAGS, TASKS, write_labelled
 
 DENSE = [name for name, form in WRITERS.items() if form.shapes]
@@ -142,3 +147,28 @@ def test_the_recipe_fragment_is_one(tmp_path, capsys):
     there_and_back(tmp_path, "labelme")
     text = capsys.readouterr().out.partition("for the recipe:\n")[2]
     assert yaml.safe_load(text)["tasks"]["semantic"] == {"kind": "segmentation", "classes": CLASSES}
+
+
+@pytest.mark.parametrize("predicted", [False, True])
+def test_maps_lie_as_the_images_are_seen(tmp_path, predicted):
+    """Given labels may lie as the pixels of an image are stored, predictions never do."""
+    table = write_labelled(tmp_path)
+    turn = Image.Exif()
+    turn[0x0112] = 3  # upside down
+    Image.open(table.resolve(1, "image")).save(table.resolve(1, "image"), exif=turn)
+    planned = plan("labelme", {"semantic": Segmentation("semantic", classes=CLASSES, orientation="stored")})
+    if predicted:
+        write_table(replace(table, path=tmp_path / PREDICTIONS))
+        hand_over(planned, tmp_path, tmp_path / "out", quiet=True, overwrite=False)
+    else:
+        write_labels(table, planned, tmp_path / "out")
+    back = tmp_path / "back.csv"
+    assert (
+        main(["convert", "datumaro", str(tmp_path / "out"), "--format", "labelme", "--out", str(back), "--quiet"]) == 0
+    )
+    found = {Path(row["image"]).stem: index for index, row in enumerate(read_table(back).rows)}
+    stored = load_label(table.resolve(1, "semantic"))
+    names = json.loads((tmp_path / "back_files" / "classes.json").read_text())["semantic"]
+    number = np.array([CLASSES.index(name) if name in CLASSES else -1 for name in names])
+    lies = number[load_label(read_table(back).resolve(found["1"], "semantic"))]
+    assert (lies == (stored if predicted else stored[::-1, ::-1])).all()
