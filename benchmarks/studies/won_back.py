@@ -5,7 +5,7 @@
 *supervised*, *geometry* and *all* (supervised with all labels) are single trainings of that many steps; *rounds* is
 three networks that teach together, twice, whose seven trainings share them, *round* one teacher and one student;
 *larger* is a round whose teacher sees the larger files of ``--large``. The stem and the first two stages of the encoder
-are frozen, zooms are 1 to 1.5, last weights are measured, seen once and seen mirrored at scales 1 and 1.25.
+are frozen, zooms are 1 to 1.5 unless told, last weights are measured, seen once and seen mirrored at scales 1 and 1.25.
 A seed draws the labels, the weights and the order. What is finished is passed over, what was interrupted goes on.
 """
 
@@ -46,6 +46,8 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--large", type=Path, help="for *larger*: the same table with larger files")
     parser.add_argument("--large-size", default="192,240", help="height and width of these")
+    parser.add_argument("--zoom", default="1.0,1.5", help="least and greatest zoom of training")
+    parser.add_argument("--scales", default="1.0,1.25", help="at which images are looked at by teachers")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
@@ -72,14 +74,14 @@ def trained(arguments: argparse.Namespace, method: str, seed: int) -> Path:
     size, large = f"[{arguments.size}]", f"[{arguments.large_size}]"
     steps = arguments.steps // (networks * rounds + 1)
     options = {
-        "data.table": arguments.table, "data.size": size, "data.workers": 0, "data.zoom": "[1.0, 1.5]",
+        "data.table": arguments.table, "data.size": size, "data.workers": 0, "data.zoom": f"[{arguments.zoom}]",
         "network.encoder": "tf_efficientnet_lite0",
         "data.labels": "full" if method == "all" else arguments.labels, "data.labels_seed": seed,
         "training.seed": seed, "training.iterations": steps, "training.evaluate_every": steps,
         "training.groups": FROZEN, "training.precision": "auto",
     }  # fmt: skip
     if rounds:
-        options |= {"refine.networks": networks, "refine.rounds": rounds, "refine.scales": "[1.0, 1.25]"}
+        options |= {"refine.networks": networks, "refine.rounds": rounds, "refine.scales": f"[{arguments.scales}]"}
     if method == "larger":
         options |= {"data.table": arguments.large, "data.size": large, "refine.student.data.size": size}
     if method in ("supervised", "all"):
