@@ -48,7 +48,8 @@ class Prototypes(nn.Module):
             labels: (N,) int64, -1 for features of no class.
         """
         member = labels == torch.arange(len(self.seen), device=labels.device)[:, None]
-        sums = member.to(self.vectors) @ features.to(self.vectors)
+        with torch.autocast(features.device.type, enabled=False):  # sums over a batch overflow half precision
+            sums = member.to(self.vectors) @ features.to(self.vectors)
         counts = member.sum(1, dtype=sums.dtype)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(sums)
@@ -64,5 +65,6 @@ class Prototypes(nn.Module):
         features = features.to(self.vectors)
         lengths = features.norm(dim=1, keepdim=True).clamp(min=1e-6)
         unit = F.normalize(self.vectors, dim=1)
-        products = features @ unit.T if features.ndim == 2 else F.conv2d(features, unit[:, :, None, None])
+        with torch.autocast(features.device.type, enabled=False):
+            products = features @ unit.T if features.ndim == 2 else F.conv2d(features, unit[:, :, None, None])
         return products / lengths

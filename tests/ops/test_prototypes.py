@@ -46,6 +46,21 @@ def test_the_update_equals_the_released_one():
     torch.testing.assert_close(prototypes.vectors, arrays["out_prototypes"], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_half_precision_of_the_step_costs_neither_prototypes_nor_cosines_digits(half):
+    """The sum over a class of many pixels overflows float16."""
+    features = torch.rand(70000, 4, generator=torch.Generator().manual_seed(0)) + 1.0
+    labels = torch.zeros(len(features), dtype=torch.long)
+    labels[:5] = 1
+    expected, found = Prototypes(2, 4), Prototypes(2, 4)
+    expected.update(features.to(half), labels)
+    with torch.autocast("cpu", half):
+        found.update(features.to(half), labels)
+        similar = found.similarity(features[:9])
+    torch.testing.assert_close(found.vectors, expected.vectors)
+    torch.testing.assert_close(similar, expected.similarity(features[:9]))
+
+
 def test_similarities_are_cosines_and_zero_without_a_prototype():
     prototypes = Prototypes(3, 4)
     prototypes.update(torch.randn(8, 4), torch.tensor([0, 2] * 4))
