@@ -55,10 +55,11 @@ def normals_from_depth(depth: Tensor, intrinsics: Tensor, window: int = 7, passe
     rows, columns = z.shape[-2:]
     # Band by band: what fits into a cache is several times faster, and memory stays bounded.
     band = max(_BAND // (window * window * columns), 1)
-    planes = [
-        torch.cat([_fit(*bands, passes) for bands in zip(image.split(band), near.split(band), strict=True)], -2)
-        for image, near in zip(z.reshape(-1, rows, columns), around.reshape(-1, *around.shape[-4:]), strict=True)
-    ]
+    with torch.autocast(z.device.type, enabled=False):  # differences of large sums need their digits
+        planes = [
+            torch.cat([_fit(*bands, passes) for bands in zip(image.split(band), near.split(band), strict=True)], -2)
+            for image, near in zip(z.reshape(-1, rows, columns), around.reshape(-1, *around.shape[-4:]), strict=True)
+        ]
     level, slope_x, slope_y, defined = torch.stack(planes).reshape(*z.shape[:-2], 4, rows, columns).unbind(-3)
     fx, fy, cx, cy = (part[..., None, None] for part in intrinsics.to(z).unbind(-1))
     right = torch.arange(columns, device=z.device, dtype=z.dtype) - cx

@@ -96,6 +96,14 @@ def steps(depth: Tensor, step: int, axis: int) -> Tensor:
     return (depth.narrow(axis, step, length) / depth.narrow(axis, 0, length)).log()[..., 0, :, :]
 
 
+def test_half_precision_of_the_step_turns_no_normal():
+    depth, normal = make_room(0, 0, (64, 96)).depth, torch.tensor([0.0, 0.8, 0.6])
+    with torch.autocast("cpu", torch.bfloat16):
+        found, tilted = normals_from_depth(depth, CAMERA), normals_from_depth(plane(normal, 2.0), CAMERA)
+    torch.testing.assert_close(found, normals_from_depth(depth, CAMERA), equal_nan=True)
+    assert angle(tilted, normal[:, None, None].expand_as(tilted)).nan_to_num(0).max() < 0.05
+
+
 @pytest.mark.parametrize(("step", "axis"), [(1, -1), (3, -1), (1, -2), (5, -2)])
 def test_steps_of_depth_on_planes_are_exact(step, axis):
     normals = torch.nn.functional.normalize(torch.tensor([[0, 0.8, 0.6], [0.6, 0, 0.8], [-0.4, 0.3, 0.8]]), dim=1)
