@@ -155,7 +155,7 @@ def _kl(mean_a: Tensor, a: Tensor, mean_b: Tensor, b: Tensor) -> Tensor:
 
 def _diagonal_kl(mean_a: Tensor, a: Tensor, mean_b: Tensor, b: Tensor) -> Tensor:
     precision = 1 / b
-    centre = mean_b.detach().mean(0)  # so that a common mean costs no digits
+    centre = torch.cat([mean_a, mean_b]).detach().mean(0)  # so that a common mean costs no digits; either may be empty
     mean_a, mean_b = mean_a - centre, mean_b - centre
     spread = (a + mean_a.square()) @ precision.T - 2 * mean_a @ (mean_b * precision).T
     spread = spread + (mean_b.square() * precision).sum(1)

@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from crosstask.ops.gaussians import diagonal_kl, diagonal_wasserstein2, gaussian_kl, mean_distance, region_moments
+from crosstask.ops.gaussians import (
+    diagonal_kl,
+    diagonal_wasserstein2,
+    gaussian_kl,
+    mean_distance,
+    region_moments,
+    wasserstein2,
+)
 from tests.ops.made_up import hard_cases, pair_of_sets
 
 
@@ -27,6 +34,18 @@ def test_cheaper_distances_are_finite(name, distance):
     assert found.isfinite().all()
     found.mean().backward()
     assert one.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("distance", [gaussian_kl, diagonal_kl, diagonal_wasserstein2, mean_distance, wasserstein2])
+@pytest.mark.parametrize("empty", [0, 1])
+def test_an_empty_set_has_no_distances_and_an_exact_zero_gradient(distance, empty):
+    sets = [x.requires_grad_() for x in pair_of_sets(4, (2, 3))]
+    for place in (2 * empty, 2 * empty + 1):
+        sets[place] = sets[place].detach()[:0]
+    found = distance(*sets)
+    assert found.numel() == 0
+    found.sum().backward()
+    assert not any(x.grad.any() for x in sets if x.grad is not None)
 
 
 def test_diagonal_and_mean_distance_by_formula():
