@@ -67,7 +67,8 @@ class Agreement:
         self.count += int(known.sum())
         self.apart += float(apart[known].double().sum())
         if len(self.table):
-            pairs = first[known].long() * len(self.table) + second[known].long()
+            rows, columns = (each[known].round().long() for each in (first, second))  # tags may be probabilities
+            pairs = rows * len(self.table) + columns
             self.table += pairs.bincount(minlength=self.table.numel()).reshape(self.table.shape)
 
     @property

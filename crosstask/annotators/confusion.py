@@ -26,8 +26,8 @@ class Believed(NamedTuple):
 
     Attributes:
         posterior: float64 (N, Q, C), of each image and question: one question of a category, one per tag.
-        right: float64 (V,), how probable it is that each annotator says what is believed, the mean over questions,
-            classes as frequent as they are.
+        right: float64 (V,), how probable it is that each annotator says what is believed, the mean over the questions
+            that they answer anywhere, classes as frequent as they are; NaN for who answers none.
     """
 
     posterior: Tensor
@@ -67,6 +67,7 @@ def believed(
     for name, task in wanted.items():
         classes = 2 if task.kind == "tags" else len(task.classes)
         each = [dawid_skene(votes[name][:, :, question], classes) for question in range(questions[name])]
-        right = torch.stack([(one.confusion.diagonal(dim1=1, dim2=2) * one.prior).sum(1) for one in each]).mean(0)
+        right = torch.stack([(one.confusion.diagonal(dim1=1, dim2=2) * one.prior).sum(1) for one in each])
+        right = right.where((votes[name] >= 0).any(0).T, torch.nan).nanmean(0)
         found[name] = Believed(torch.stack([one.posterior for one in each], 1), right)
     return found

@@ -90,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
                 {"task": task, "of": name, "probability": right}
                 for task, each in known_already.items()
                 for name, right in zip(stacked.annotators, each.right.tolist(), strict=True)
+                if right == right  # NaN: they say nothing of this task
             ]
         with progress("fusing", arguments.quiet) as report:
             fused = fuse(stacked, tasks, arguments.fuse, weights, report, known_already)

@@ -73,6 +73,12 @@ def test_kappa_is_that_of_scikit_learn():
     assert found.numbers["kappa"] == pytest.approx(cohen_kappa_score(first[known], second[known]))
 
 
+def test_tags_given_as_probabilities_agree_where_they_are_on_one_side_of_a_half():
+    found = Agreement(Presence())
+    found.add(torch.tensor([0.9, 0.8, 0.1, 0.5]), torch.tensor([1.0, 0.6, 0.2, 0.0]))
+    assert (found.numbers["different %"], found.numbers["kappa"], found.numbers["miou %"]) == (0, 1, 100)
+
+
 @pytest.fixture
 def wide(tmp_path):
     rng = np.random.default_rng(0)
@@ -174,6 +180,23 @@ def test_who_confuses_what_decides_categories_and_tags(tmp_path, capsys):
     for column, names in (("place", ("indoor", "outdoor")), ("tags", ("cat", "cat;dog"))):
         assert np.mean([row[column] == names[right] for row, right in zip(rows, truth, strict=True)]) > 0.95
     assert all(0.5 <= float(row["place.weight"]) <= 1 for row in rows)
+
+
+def test_nothing_is_said_of_who_confuses_what_in_a_task_they_never_label(tmp_path, capsys):
+    rows = ["image,place@anna,place@ben,tags@ben,tags@cleo"]
+    for index in range(6):
+        Image.fromarray(np.full((4, 4, 3), index, np.uint8)).save(tmp_path / f"{index}.png")
+        rows.append(f"{index}.png,{index % 2},{index % 2},{index % 3 // 2};?,{index % 3 // 2};1")
+    (tmp_path / "wide.csv").write_text("\n".join(rows).replace("?", "null"))
+    (tmp_path / "recipe.yaml").write_text(
+        "tasks:\n  place: {kind: category, classes: 2}\n  tags: {kind: tags, classes: 2, unknown: ['null']}\n"
+    )
+    typed = ["agree", str(tmp_path / "wide.csv"), "--recipe", str(tmp_path / "recipe.yaml"), "--fuse"]
+    assert main([*typed, str(tmp_path / "fused.csv"), "--weights", "dawid_skene", "--quiet", "--json"]) == 0
+    right = {(each["task"], each["of"]): each["probability"] for each in json.loads(capsys.readouterr().out)["right"]}
+    assert set(right) == {("place", "anna"), ("place", "ben"), ("tags", "ben"), ("tags", "cleo")}
+    assert right["place", "anna"] == right["place", "ben"] > 0.9
+    assert right["tags", "ben"] == pytest.approx(right["tags", "cleo"], abs=0.1)  # ben of the first tag alone
 
 
 def test_maps_cannot_be_weighed_by_confusions(wide, tmp_path, capsys):
