@@ -28,8 +28,9 @@ class SpaceContrast:
         anchors_by: anchors are pixels whose own class has a low share among the similarities to prototypes
             (``similarity``), or a low probability of the student (``confidence``).
         anchors_below: the share (or probability) below which a pixel is an anchor.
-        mask: whose confidence decides which pseudo-labelled pixels take part: the logits' as released, or the
-            representations' as published.
+        mask: with the strategy ``mix``, whose confidence decides which pseudo-labelled pixels take part: the logits' as
+            released, or the representations' as published. The labels of one space (the other strategies) go by its
+            own.
         confidence: the least such confidence.
     """
 
