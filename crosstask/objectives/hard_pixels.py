@@ -48,6 +48,7 @@ class HardPixels(Objective):
     """
 
     first_view = True
+    additive = False  # each process keeps the hardest of its own pixels
 
     def __init__(
         self,

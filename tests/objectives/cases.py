@@ -57,7 +57,7 @@ CASES = {
     "consistency": Case("consistency", unlabelled=True, random=True),
     "direct map": Case("cross_map", {"widths": [4], "reduce": 1}),
     "perceptual map": Case("cross_map", {"mode": "perceptual", "widths": [4], "reduce": 1}),
-    "hard_pixels": Case("hard_pixels", {"kept": 20}),
+    "hard_pixels": Case("hard_pixels", {"kept": 20, "threshold": 0.01}),
     "geometry": Case("geometry"),
     "geometry of predictions": Case("geometry", {"predictions": True, "detach": False}, unlabelled=True),
     "mean_teacher": Case("mean_teacher", unlabelled=True),

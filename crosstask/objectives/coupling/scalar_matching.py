@@ -5,8 +5,8 @@ The predicted classes say through the class-conditional means M[e, k] what a num
 
     v_k = sum_e p(e) M[e, k],      L_k = 1 - CCC(number k as predicted, v_k)
 
-with CCC the concordance correlation coefficient over the samples of the batch. It is not additive: over micro-batches
-and ranks their coefficients are averaged.
+with CCC the concordance correlation coefficient over the samples of the batch, those of all processes. Over
+micro-batches the coefficients are averaged.
 """
 
 from __future__ import annotations
