@@ -19,6 +19,7 @@ from crosstask.data.sample import Batch
 from crosstask.networks.multitask import MultiTaskNetwork
 from crosstask.objectives.base import Objective, Step
 from crosstask.objectives.shared.chosen import chosen
+from crosstask.objectives.shared.whole_batch import whole_loss
 from crosstask.tasks.base import Task
 from crosstask.tasks.term import Term
 
@@ -65,7 +66,8 @@ class MadeLabels(Objective):
         terms = {}
         for name, task in self.tasks.items():
             loss = task.loss if name in self.own_loss else task.made_loss
-            terms[name] = loss(step.predictions[name], batch.targets[name], batch.weight_of(name, made=True))
+            weight = batch.weight_of(name, made=True)
+            terms[name] = whole_loss(task, step.predictions[name], batch.targets[name], weight, loss)
         return terms
 
     @override

@@ -80,6 +80,7 @@ def trained(fabric: Fabric, learner: Learner) -> dict[str, Tensor]:
 def concatenated_all(batches):
     whole = concatenated(batches)
     whole.regions = torch.cat([each.regions for each in batches])
+    whole.made = {name: torch.cat([each.made[name] for each in batches]) for name in batches[0].made}
     return whole
 
 
@@ -91,6 +92,7 @@ def taken(of, places: slice):
         of.regions[places],
         of.intrinsics[places],
         {},
+        made={name: made[places] for name, made in of.made.items()},
     )
 
 
