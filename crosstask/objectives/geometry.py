@@ -132,7 +132,7 @@ class Geometry(Objective):
             counts[NORMALS] = self.normals.count(self._derived(batch, None)[1])
         if self.learns[DEPTH]:
             compared = [(~steps.implied.isnan()).sum() for steps in self._implied(batch, None)[1]]
-            counts[DEPTH] = torch.stack(compared).sum().float()
+            counts[DEPTH] = sum(compared, Term.zero(batch.images).count)
         return counts
 
     def _teach_normals(self, batch: Batch, predictions: Mapping[str, Tensor]) -> Term:

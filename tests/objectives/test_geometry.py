@@ -148,6 +148,13 @@ def test_images_without_a_camera_are_left_out(predictions):
     assert not any(step.predictions[name].grad.any() for name in ("depth", "normals"))
 
 
+def test_distances_beyond_the_image_compare_nothing():
+    objective, step = setting([{"normals"}, {"depth"}], distances=[100])
+    term = objective(step)[DEPTH]
+    assert (term.total, term.count) == (0, 0)
+    assert objective.counts(step.batch)[DEPTH] == 0
+
+
 def test_regions_are_asked_for():
     objective, step = setting([{"normals"}], regions=True)
     with pytest.raises(RecipeError, match=r"data\.regions: true"):
