@@ -38,7 +38,8 @@ def stack(path: str | Path) -> Stacked:
     """Read a table whose annotators have columns (``depth@anna``) or rows (a column ``annotator``).
 
     Raises:
-        DataError: it cannot be read, has no images, has neither or both, or an annotator has two rows for one image.
+        DataError: it cannot be read, has no images, has neither or both, a column or row of labels names no annotator,
+            or an annotator has two rows for one image.
     """
     path = Path(path)
     try:
@@ -58,7 +59,12 @@ def stack(path: str | Path) -> Stacked:
     if wide:
         tasks = list(dict.fromkeys(column.partition(AT)[0] for column in wide))
         names = list(dict.fromkeys(column.partition(AT)[2] for column in wide))
-        others = [column for column in columns if AT not in column and column not in tasks]
+        whose = next((column for column in columns if column in tasks or column.endswith(AT)), None)
+        if whose is not None:
+            raise DataError(
+                f"{path}: column {whose!r} names no annotator: call it {whose.rstrip(AT)}{AT}NAME, or leave it out"
+            )
+        others = [column for column in columns if AT not in column]
         split = [
             {**{key: row.get(key, "") for key in others}, **_own(row, tasks, name), ANNOTATOR: name}
             for row in rows

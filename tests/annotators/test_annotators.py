@@ -157,6 +157,13 @@ def test_a_table_without_images_is_said_to_be_that(tmp_path, capsys):
     assert "no column 'image' among picture, annotator, tags" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("column", ["place", "place@"])
+def test_labels_of_nobody_are_refused(tmp_path, capsys, column):
+    (tmp_path / "wide.csv").write_text(f"image,{column},place@anna\n1.png,den,hall\n")
+    assert main(["agree", str(tmp_path / "wide.csv"), "--quiet"]) == 2
+    assert f"column '{column}' names no annotator: call it place@NAME" in capsys.readouterr().err
+
+
 def test_who_confuses_what_decides_categories_and_tags(tmp_path, capsys):
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 100)
