@@ -15,16 +15,18 @@ from crosstask.regions.provider import Provider
 from crosstask.regions.stored import Record, encode, read_record
 from crosstask.writing import write
 
-Reader = Callable[[Path], Any]
-"""File -> what the provider takes: an image, or a label map."""
+Reader = Callable[..., Any]
+"""File -> what the provider takes, an image; or the file of a label and that of its image -> a label map."""
 
 
 class Job(NamedTuple):
-    """One file of regions to be made: what it is called in messages, what it is made from, where it goes."""
+    """One file of regions to be made: what it is called in messages, what it is made from, where it goes, and of a
+    label the image it lies over."""
 
     name: str
     source: Path
     target: Path
+    image: Path | None = None
 
 
 class Outcome(NamedTuple):
@@ -131,7 +133,8 @@ class Maker:
             present = read_record(job.target)
             if present is not None and present.same(record):
                 return Outcome(job, made=False)
-            content = encode(self.provider(self.read(job.source)), record)
+            files = (job.source,) if job.image is None else (job.source, job.image)
+            content = encode(self.provider(self.read(*files)), record)
         except RecipeError:
             raise
         except (OSError, ValueError, UserError) as error:

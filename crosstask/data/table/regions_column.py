@@ -9,15 +9,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from crosstask.data.decode.files import load_image, load_label
+import numpy as np
+
+from crosstask.data.decode.files import image_size, load_image, load_label
+from crosstask.data.decode.labels import load_beside
 from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.engine import Engine
 from crosstask.errors import DataError, RunError, nearest
 from crosstask.regions import Job, Progress, Provider, make_regions
+from crosstask.regions.cache import Reader
 from crosstask.remote import is_url
 
-_READERS = {"image": load_image, "label": load_label}
 _LISTED = 20
+
+
+def _label(path: Path, image: Path) -> np.ndarray:
+    """A label as it lies over its image, which EXIF may turn."""
+    return load_beside(path, image, image_size(image), read=load_label)
+
+
+_READERS: dict[str, Reader] = {"image": load_image, "label": _label}
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,8 @@ def _jobs(table: Table, provider: Provider, folder: Path) -> list[Job | None]:
             continue
         source = table.resolve(index, column)
         target = folder / _inside(row[column])
-        jobs.append(Job(names.setdefault(target, f"row {row['id']!r}"), source, target))
+        image = table.resolve(index, "image") if provider.reads == "label" else None
+        jobs.append(Job(names.setdefault(target, f"row {row['id']!r}"), source, target, image))
     return jobs
 
 

@@ -136,6 +136,19 @@ def test_the_image_is_turned_as_its_camera_says(tmp_path: Path) -> None:
     assert read_regions(tmp_path / "regions/grid/turned.jpg.png").shape == (16, 12)
 
 
+@pytest.mark.parametrize("turn", [1, 6], ids=["as it is seen", "as it is stored"])
+def test_a_label_lies_over_an_image_that_its_camera_turns_as_the_task_reads_it(tmp_path: Path, turn: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (16, 12)).save(tmp_path / "turned.jpg", exif=exif)
+    seen = np.zeros((16, 12), np.uint8)
+    seen[10:] = 1
+    Image.fromarray(np.rot90(seen) if turn == 6 else seen).save(tmp_path / "mask.png")
+    (tmp_path / "data.csv").write_text("image,semantic\nturned.jpg,mask.png\n")
+    add_regions(tmp_path / "data.csv", Given("semantic"), engine=HERE)
+    assert read_regions(tmp_path / "regions/given/mask.png.png").tolist() == seen.tolist()
+
+
 @pytest.mark.parametrize("recipe", [[], ["--recipe", "nyuv2_npy"]])
 def test_labels_that_are_stored_as_floats_make_regions(tmp_path, capsys, recipe):
     """Masks of the preprocessed NYU-v2 are float32 arrays with -1 for unknown."""
