@@ -20,6 +20,7 @@ from crosstask.learner.weighting import Weighting
 from crosstask.networks import NETWORKS, MultiTaskNetwork
 from crosstask.networks.sync import synchronise
 from crosstask.objectives import OBJECTIVES
+from crosstask.recipe.monitor import require_measured
 from crosstask.recipe.refine import RefineOptions
 from crosstask.recipe.sections import BASES, checked, split_weighting
 from crosstask.recipe.training import TrainingOptions
@@ -156,14 +157,23 @@ class Recipe:
         learner.freeze(self.training.groups or {})
         return learner
 
+    def require_monitor(self, tasks: Mapping[str, Task]) -> None:
+        """
+        Raises:
+            RecipeError: ``training.monitor`` names no number of the tasks.
+        """
+        with self.named():
+            require_measured(self.training.monitor, tasks)
+
     def rehearse(self) -> None:
-        """Build network, objectives and balancer and drop them: what cannot be built is said before hours of other
-        trainings. No pretrained weights are fetched, no data are read.
+        """Build network, objectives and balancer and drop them: what cannot be built, or measured, is said before hours
+        of other trainings. No pretrained weights are fetched, no data are read.
 
         Raises:
             RecipeError: one line naming the key, the value found and what would be valid.
         """
         tasks = self.tasks()
+        self.require_monitor(tasks)
         self.learner(tasks, self.network(tasks, trained=True))
 
     def _build(self, registry: Mapping[str, type], options: Mapping[str, Any], where: str, **provided: Any) -> Any:

@@ -91,6 +91,7 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
 
 def _learner(plan: Plan, resumed: bool, quiet: bool) -> Learner:
     recipe = plan.recipe
+    recipe.require_monitor(plan.tasks)
     network = recipe.network(plan.tasks, trained=resumed)
     if recipe.training.start_from is not None and not resumed:
         try:
