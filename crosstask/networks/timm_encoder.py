@@ -86,6 +86,11 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
             f"network.encoder_options.{odd}: is none of the encoder's own (found {options[odd]!r:.80}): say where "
             "weights come from with network.pretrained and network.weights"
         )
+    if options.get("in_chans", 3) != 3:
+        raise RecipeError(
+            f"network.encoder_options.in_chans: found {options['in_chans']!r:.80}: images have 3 colours here, "
+            "grey ones too: leave it out"
+        )
     arguments = {"features_only": True, **options}
     if tensors is not None:
         arguments |= {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": dict(tensors)}}
@@ -112,9 +117,23 @@ def _create(name: str, pretrained: bool, weights: str | None, options: dict[str,
             f"network.encoder: {name!r} cannot give feature maps with options {options or 'left alone'} "
             f"({reason(error)}): choose another encoder"
         ) from error
+    _require_ascending(body, options.get("out_indices"))
     if tensors is not None:
         check_loaded(body, tensors, str(weights or "the package"))
     return body
+
+
+def _require_ascending(body: Any, given: Any) -> None:
+    """timm gives maps in the order of the network, and says of them what they are in the order that was asked for."""
+    if not isinstance(given, (list, tuple)):
+        return
+    count = len(body.feature_info.info)
+    places = [index % count for index in given]
+    if not places or places != sorted(set(places)):
+        raise RecipeError(
+            f"network.encoder_options.out_indices: found {list(given)}: name at least one map, each once, from fine to "
+            "coarse"
+        )
 
 
 def _stored(name: str, asks: bool) -> str:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from crosstask.errors import RecipeError
 from crosstask.networks import MultiTaskNetwork
 from crosstask.networks.timm_encoder import TimmEncoder
 from crosstask.tasks import KINDS
@@ -84,3 +85,15 @@ def test_vit_large_with_experts_at_four_depths():
 
 def _count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("given", [[4, 2], [-1, 1], [2, 2], []])
+def test_maps_are_named_once_each_from_fine_to_coarse(given):
+    with pytest.raises(RecipeError, match=r"network.encoder_options.out_indices: found \["):
+        TimmEncoder("resnet18", options={"out_indices": given})
+    assert TimmEncoder("resnet18", options={"out_indices": [2, -1]}).channels == [128, 512]
+
+
+def test_other_images_than_in_colour_are_refused():
+    with pytest.raises(RecipeError, match=r"network.encoder_options.in_chans: found 1: images have 3 colours"):
+        TimmEncoder("resnet18", options={"in_chans": 1})
