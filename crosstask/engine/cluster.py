@@ -39,7 +39,7 @@ def on_ray(
     ray = _library()
     with _connected(ray, address, workers):
         resources = ray.cluster_resources()
-        slots = int(resources.get("CPU", 1)) if workers is None else workers
+        slots = max(int(resources.get("CPU", 1)) if workers is None else workers, 1)  # a cluster may have yet to grow
         needs: dict[str, Any] = {"num_cpus": 1, "max_retries": attempts - 1}
         needs |= {"max_calls": 1} if fresh else {}  # a new process for every item
         needs |= {"num_gpus": 1} if gpu and resources.get("GPU", 0) else {}

@@ -32,7 +32,7 @@ class Engine:
             what the cluster has.
 
     Raises:
-        RecipeError: ``on`` names no engine.
+        RecipeError: ``on`` names no engine, or one elsewhere that is to have no workers.
     """
 
     on: str = HERE
@@ -42,6 +42,12 @@ class Engine:
         host, colon, port = self.on.removeprefix("ray://").rpartition(":")
         if self.on not in (HERE, "ray", "auto") and not (host and colon and port.isdecimal() and "/" not in host):
             raise RecipeError(f"--on is {self.on!r:.80}: give {HERE}, ray, auto, HOST:PORT or ray://HOST:PORT")
+
+        if self.workers == 0 and self.on != HERE:
+            raise RecipeError(
+                f"--workers is 0, which is this process alone, and --on {self.on!r:.80}: give 1 or more, or "
+                "leave --on out"
+            )
 
     @property
     def here(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crosstask.engine import Engine
-from crosstask.errors import RunError
+from crosstask.errors import RecipeError, RunError
 from tests.engine.made import Kept, die, refuse, square
 
 ignored = pytest.mark.filterwarnings("ignore")  # of Ray's own
@@ -26,6 +26,12 @@ def test_a_cluster_that_is_not_there_is_one_line():
     pytest.importorskip("ray", reason="Ray is not installed: pip install 'crosstask[ray]'")
     with pytest.raises(RunError, match=r"no Ray cluster can be reached"):
         next(Engine("127.0.0.1:1").map(square, [1]))
+
+
+def test_no_workers_elsewhere_is_refused():
+    """It was done by nobody, without a word."""
+    with pytest.raises(RecipeError, match="--workers is 0, which is this process alone, and --on 'auto'"):
+        Engine("auto", 0)
 
 
 @pytest.fixture(scope="module")
