@@ -29,8 +29,8 @@ class DeepLabV3Plus(Decoder):
     Args:
         width: channels of each branch of the pyramid and of the heads.
         detail: channels to which the fine map is reduced.
-        rates: list[Size] | None,
-            and in proportion for others (12, 24, 36 at stride 8).
+        rates: dilations of the 3x3 branches; where null 6, 12, 18 for an encoder that ends at stride 16, and in
+            proportion for others (12, 24, 36 at stride 8).
     """
 
     def __init__(
