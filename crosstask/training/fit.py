@@ -118,10 +118,10 @@ class Trainer:
         if options.channels_last:
             learner.network.to(memory_format=torch.channels_last)
         ema = EMA(learner.network, options.ema) if options.ema is not None else None
-        if options.compile:
+        plain = copy.deepcopy(learner.network) if is_sharded(fabric) and ema is None else None
+        if options.compile:  # after the copies: what is compiled computes with the weights it was compiled for
             compile_network(learner.network)
         self.trained_by = [own for own, _ in parameter_groups(learner, options)]  # like the groups of the optimiser
-        plain = copy.deepcopy(learner.network) if is_sharded(fabric) and ema is None else None
         self.learner: Any = fabric.setup_module(learner)
         self.optimiser: _FabricOptimizer = fabric.setup_optimizers(build_optimiser(learner, options))  # type: ignore[assignment]
         for each in (ema, plain):
