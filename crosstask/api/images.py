@@ -36,9 +36,10 @@ def as_image(image: AnyImage) -> Tensor:
             return rgb_of_picture(image)
         if isinstance(image, Tensor):
             first = image.ndim == 3 and image.shape[0] in (1, 3, 4)
-            return rgb((image.movedim(0, -1) if first else image).detach().cpu().numpy())
+            values = image.float() if image.is_floating_point() else image  # arrays have no bfloat16
+            return rgb((values.movedim(0, -1) if first else values).detach().cpu().numpy())
         if isinstance(image, np.ndarray):
             return rgb(image)
-    except (ValueError, TypeError) as error:
-        raise DataError(f"the image: {error}") from None
+    except Exception as error:  # PIL decodes now what it opened before, and raises whatever it stumbles over
+        raise DataError(f"the image: {' '.join(str(error).split()) or type(error).__name__}") from None
     raise DataError(f"an image is a path, a PIL image, an array or a tensor, found {type(image).__name__}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -53,11 +54,12 @@ class Inference(nn.Module):
         flip: bool = False,
     ) -> None:
         super().__init__()
-        if tile is not None and tile < 1:
-            raise ValueError(f"tile is {tile}: give a side in pixels, or leave it out for whole images")
+        if tile is not None and (isinstance(tile, bool) or not isinstance(tile, Integral) or tile < 1):
+            raise ValueError(f"tile is {tile!r:.80}: give a side in whole pixels, or leave it out for whole images")
         overlap = tile // 4 if tile is not None and overlap is None else overlap or 0
         if not 0 <= overlap <= (tile or 1) // 2:
             raise ValueError(f"overlap is {overlap}: give 0 to half the tile ({(tile or 1) // 2}) pixels")
+        scales = tuple(scales)
         if not scales or not all(0 < scale < inf for scale in scales):
             raise ValueError(f"scales are {list(scales)}: give at least one, all above 0")
         if flip not in (True, False):
@@ -66,7 +68,7 @@ class Inference(nn.Module):
         self.tasks = tasks
         self.tile = tile
         self.overlap = overlap
-        self.scales = tuple(scales)
+        self.scales = scales
         self.flip = flip
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:

@@ -1,3 +1,4 @@
+import io
 import json
 import math
 
@@ -10,7 +11,7 @@ import crosstask
 from crosstask.cli import main
 from crosstask.data.decode.files import load_label
 from crosstask.data.table.table import read_table
-from crosstask.errors import UserError
+from crosstask.errors import DataError, UserError
 from crosstask.evaluation.predict import predict
 from crosstask.tasks import Task
 
@@ -129,6 +130,21 @@ def test_what_is_no_image_is_said_in_one_line(model, image, said):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_a_picture_that_is_cut_off_is_said_in_one_line(model, form):
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, form)
+    with pytest.raises(DataError, match="the image: image file is truncated"):
+        model.predict(Image.open(io.BytesIO(file.getvalue()[:1500])))
+
+
+def test_floats_of_any_width_are_read(model, place):
+    image = torch.from_numpy(np.array(Image.open(place / "photo.jpg").convert("RGB"))) / 255
+    for dtype in (torch.float64, torch.float16, torch.bfloat16):
+        narrow = image.to(dtype)
+        torch.testing.assert_close(model.predict(narrow)["depth"].raw, model.predict(narrow.float())["depth"].raw)
+
+
 def test_a_task_a_tile_and_weights_that_are_not_there(model, place):
     with pytest.raises(UserError, match=r"no task 'deph'.*depth"):
         model.predict(place / "photo.jpg", ["deph"])
@@ -144,13 +160,22 @@ def test_a_task_a_tile_and_weights_that_are_not_there(model, place):
     [
         ({"scales": 0}, "several numbers, .* say; found tile=None, scales=0"),
         ({"scales": "x"}, "found tile=None, scales='x'"),
-        ({"tile": "16"}, "a side in pixels .* found tile='16'"),
+        ({"tile": "16"}, "tile is '16': give a side in whole pixels"),
+        ({"tile": 16.0}, r"tile is 16\.0: give a side in whole pixels"),
+        ({"tile": True}, "tile is True: give a side in whole pixels"),
         ({"flip": "no"}, "flip is 'no': give True or False"),
     ],
 )
 def test_options_of_predict_that_cannot_be(model, place, options, said):
     with pytest.raises(UserError, match=said):
         model.predict(place / "photo.jpg", **options)
+
+
+def test_sides_and_scales_may_be_of_numpy(model, place):
+    photo = Image.open(place / "photo.jpg").convert("RGB").resize((96, 64))
+    found = model.predict(photo, tile=np.int64(24), scales=np.array([1.0, 1.5]))
+    expected = model.predict(photo, tile=24, scales=(1.0, 1.5))
+    torch.testing.assert_close(found["depth"].raw, expected["depth"].raw)
 
 
 def test_devices_are_those_the_command_knows(place):
