@@ -32,12 +32,12 @@ def answer(prediction: Prediction, asked: Asked) -> tuple[str, bytes]:
     for name, value in prediction.items():
         said["tasks"][name] = entry(value)
         if value.task.dense and asked.maps != "none":
-            files["map", name] = _map(value, asked.maps)
+            files["map", name] = _map(value, asked)
         if value.task.dense and asked.confidence and value.confidence is not None:
             files["confidence_map", name] = PNG, _png(stored_weight(value.confidence))
-    if asked.form == PNG:
+    if asked.form in (PNG, NPY):
         kind, data = files["map", asked.tasks[0]]
-        if kind != PNG and not asked.npy:
+        if kind != asked.form and not asked.npy:
             raise Refusal(406, "no_such_form", f"{asked.tasks[0]} does not fit into a PNG: ask for {kind} or {JSON}")
         return kind, data
     if asked.form == ZIP:
@@ -67,12 +67,10 @@ def _confidence(value: Value) -> float | dict[str, float] | None:
     return {name: round(share, 6) for name, share in zip(value.classes, sure.tolist(), strict=True)}
 
 
-def _map(value: Value, maps: str) -> tuple[str, bytes]:
-    if maps == "pictures":
-        return PNG, _png(np.asarray(value.picture()))
-    array = value.task.encode(value.value)
+def _map(value: Value, asked: Asked) -> tuple[str, bytes]:
+    array = np.asarray(value.picture()) if asked.maps == "pictures" else value.task.encode(value.value)
     assert isinstance(array, np.ndarray)
-    if label_suffix(array) == ".png":
+    if label_suffix(array) == ".png" and asked.form != NPY:
         return PNG, _png(array)
     file = BytesIO()
     np.save(file, array, allow_pickle=False)

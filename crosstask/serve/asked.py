@@ -66,8 +66,9 @@ def read_asked(query: Sequence[tuple[str, str]], accept: str, tasks: Mapping[str
     chosen = tuple(dict.fromkeys(given.get("task", tasks)))
     maps = _one(given, "maps", MAPS)
     confidence = _one(given, "confidence", ("false", "true")) == "true"
-    single = len(chosen) == 1 and bool(tasks[chosen[0]]["dense"]) and maps != "none"
-    form = _form(accept, [PNG, JSON, ZIP] if single and "task" in given else [JSON, ZIP, *[PNG] * single])
+    single = len(chosen) == 1 and bool(tasks[chosen[0]]["dense"]) and maps != "none" and not confidence
+    files = [PNG, NPY] if single else []
+    form = _form(accept, [PNG, JSON, ZIP, NPY] if files and "task" in given else [JSON, ZIP, *files])
     return Asked(chosen, form, maps, confidence, form == PNG and _liked(accept, [NPY]) is not None)
 
 
@@ -86,7 +87,7 @@ def _form(accept: str, offered: Sequence[str]) -> str:
     """
     if form := _liked(accept, offered):
         return form
-    more = "" if PNG in offered else f" ({PNG} of one dense task: ?task=NAME)"
+    more = "" if PNG in offered else f" ({PNG} of one dense task without its confidence: ?task=NAME)"
     raise Refusal(406, "no_such_form", f"Accept is {accept!r:.80}: there is {', '.join(offered)}{more}")
 
 
@@ -97,9 +98,10 @@ def _liked(accept: str, offered: Sequence[str]) -> str | None:
         quality = next((option[2:] for option in options if option.startswith("q=")), "1")
         with suppress(ValueError):
             likes.append((float(quality), name))
+    never = {name for liked, name in likes if liked == 0}
     for liked, name in sorted(likes, key=lambda like: -like[0]):
         start = name.removesuffix("*") if name != "*/*" else ""
         for form in offered:
-            if liked > 0 and (form == name or (name.endswith("*") and form.startswith(start))):
+            if liked > 0 and form not in never and (form == name or (name.endswith("*") and form.startswith(start))):
                 return form
     return None

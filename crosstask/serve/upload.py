@@ -33,7 +33,8 @@ def picture(data: bytes, pixels: int) -> Tensor:
             with Image.open(BytesIO(data), formats=FORMATS) as image:
                 if image.width * image.height > pixels:
                     raise _too_large(f"{image.width}x{image.height}", pixels)
-                return rgb_of_picture(image)
+                image.load()
+                return _shown(image)
     except Refusal:
         raise
     except Image.DecompressionBombError:
@@ -47,6 +48,13 @@ def picture(data: bytes, pixels: int) -> Tensor:
     except Exception as error:  # decoders of broken files raise whatever they stumble over
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise Refusal(422, "broken_picture", f"the picture cannot be decoded: {said}: send the whole file") from None
+
+
+def _shown(image: Image.Image) -> Tensor:
+    try:
+        return rgb_of_picture(image)
+    except ValueError as error:
+        raise Refusal(422, "broken_picture", f"the picture cannot be used: {error}") from None
 
 
 def _too_large(found: str, pixels: int) -> Refusal:

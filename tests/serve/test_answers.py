@@ -89,11 +89,23 @@ def test_one_dense_task_is_one_png(served, model):
     assert np.abs(array(answer.content) - expected["depth"].numpy()[0]).max() < 1e-4
     answer = served.client.post("/predict?task=depth", content=data, headers={"Accept": "image/png"})
     assert answer.status_code == 406
+    as_said = served.client.post("/predict?task=depth", content=data, headers={"Accept": "application/x-npy"})
+    assert as_said.headers["content-type"] == "application/x-npy"
+    assert as_said.content == served.client.post("/predict?task=depth", content=data).content
+    classes = served.client.post("/predict?task=semantic", content=data, headers={"Accept": "application/x-npy"})
+    assert (array(classes.content) == array(served.client.post("/predict?task=semantic", content=data).content)).all()
+    no_png = served.client.post("/predict?task=semantic", content=data, headers={"Accept": "image/png;q=0, */*"})
+    assert no_png.headers["content-type"] == "application/json"
     shown = served.client.post("/predict?task=depth&maps=pictures", content=data).content
     assert array(shown).shape == (32, 48, 3)
     as_json = served.client.post("/predict?task=depth", content=data, headers={"Accept": "application/json"})
     assert set(as_json.json()["tasks"]) == {"depth"}
     assert set(served.client.post("/predict?task=tags&task=place", content=data).json()["tasks"]) == {"tags", "place"}
+
+
+def test_confidence_is_never_dropped_for_a_png(served):
+    answer = served.client.post("/predict?task=semantic&confidence=true", content=picture(5))
+    assert set(answer.json()["tasks"]["semantic"]) >= {"map", "confidence_map"}
 
 
 def test_a_zip_holds_all_maps(served, model):

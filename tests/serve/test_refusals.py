@@ -5,10 +5,15 @@ from __future__ import annotations
 import socket
 import struct
 import zlib
+from io import BytesIO
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.serve.conftest import picture, serving, until
+
+PNG = {"Accept": "image/png"}
 
 
 def refused(answer, status: int, *words: str) -> None:
@@ -81,6 +86,15 @@ def test_broken_pictures(served, data, status, form):
     refused(served.client.post("/predict", **sent), status, "upload" if status != 422 else "picture")
 
 
+@pytest.mark.parametrize(("kind", "word"), [(np.float32, "in [0, 1]"), (np.int32, "int32")])
+def test_pictures_of_values_that_are_not_read_say_so_and_nothing_of_the_upload(served, kind, word):
+    file = BytesIO()
+    Image.fromarray(np.full((4, 4), 200, kind)).save(file, "TIFF")
+    answer = served.client.post("/predict", content=file.getvalue())
+    refused(answer, 422, word, "cannot be used")
+    assert "whole file" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "word"),
     [
@@ -97,6 +111,8 @@ def test_broken_pictures(served, data, status, form):
         ({"content": picture(0), "params": {"maps": "all"}}, 400, "values, pictures, none"),
         ({"content": picture(0), "headers": {"Accept": "image/png"}}, 406, "application/json"),
         ({"content": picture(0), "headers": {"Accept": "text/html"}}, 406, "application/json"),
+        ({"content": picture(0), "headers": {"Accept": "application/json;q=0"}}, 406, "application/json"),
+        ({"content": picture(0), "params": {"task": "semantic", "confidence": "true"}, "headers": PNG}, 406, "without"),
     ],
 )
 def test_requests_that_ask_for_something_else(served, sent, status, word):
