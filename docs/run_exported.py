@@ -58,14 +58,17 @@ def by_windows(program, size):
 
 
 def read(path):
-    """A photo as uint8 (H, W, 3), the way up its EXIF orientation says."""
-    return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
+    """A photo as uint8 (H, W, 3), of 16-bit grey as uint16, the way up its EXIF orientation says."""
+    photo = ImageOps.exif_transpose(Image.open(path))
+    if photo.mode.startswith("I"):  # which convert() would clip to white
+        return np.repeat(np.asarray(photo).astype(np.uint16)[..., None], 3, axis=2)
+    return np.asarray(photo.convert("RGB"))
 
 
 def predict(program, metadata, image):
-    """Natural values of an RGB image, uint8 (H, W, 3): maps (C, H, W) at its own size, vectors (C,)."""
+    """Natural values of an RGB image, uint8 or uint16 (H, W, 3): maps (C, H, W) at its own size, vectors (C,)."""
     own = image.shape[:2]
-    shown = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32) / 255
+    shown = np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32) / np.iinfo(image.dtype).max
     size = metadata["input"]["size"]
     if metadata["input"]["scale"] == "cover":
         scale = max(size[0] / own[0], size[1] / own[1])

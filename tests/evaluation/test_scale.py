@@ -185,6 +185,22 @@ def test_the_example_turns_photos_as_predict_does(tmp_path, monkeypatch):
     sys.modules.pop("run_exported")
 
 
+def test_the_example_reads_16_bits_as_predict_does(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
+    import run_exported
+
+    pixels = np.random.default_rng(0).integers(0, 2**16, (6, 8), dtype=np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "deep.png")
+    shown = []
+    run_exported.predict(
+        lambda images: shown.append(images) or {},
+        {"input": {"size": [6, 8], "scale": "own", "dynamic": ["height", "width"]}},
+        run_exported.read(tmp_path / "deep.png"),
+    )
+    np.testing.assert_allclose(shown[0][0], load_image(tmp_path / "deep.png").numpy(), atol=1e-7)
+    sys.modules.pop("run_exported")
+
+
 @pytest.mark.slow
 def test_an_exported_file_run_by_the_example_has_the_numbers_of_eval(trained, monkeypatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
