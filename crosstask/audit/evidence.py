@@ -59,10 +59,15 @@ class Clue(NamedTuple):
     words: str = ""
 
 
-def coarse(maps: Tensor) -> Tensor:
-    """Maps (..., H, W) at no more than :data:`SIDE` pixels on the longer side, to the nearest pixel."""
-    step = -(-max(maps.shape[-2:]) // SIDE)
-    return maps[..., step // 2 :: step, step // 2 :: step]
+def coarse(prediction: Values, label: Values) -> tuple[Values, Values]:
+    """A prediction and a label (C, H, W) at no more than :data:`SIDE` pixels on the longer side, to the nearest pixel;
+    where the label is known at none of these, to pixels of which it is known at one."""
+    step = -(-max(label.shape[-2:]) // SIDE)
+    top = left = step // 2
+    known = ~label.isnan().any(0)
+    if not bool(known[top::step, left::step].any()):
+        top, left = (place % step for place in known.nonzero()[0].tolist())
+    return prediction[..., top::step, left::step], label[..., top::step, left::step]
 
 
 def gains(
@@ -72,7 +77,11 @@ def gains(
     own = float(loss(prediction, label))
     found = {LOSS: Clue(own)}
     for name, forms in repairs:
-        words, readings = zip(*forms, strict=True)
+        there = list(forms)
+        if not there:  # of an image of so few pixels that nothing can be moved
+            found[name] = Clue(math.nan)
+            continue
+        words, readings = zip(*there, strict=True)
         gain = own - loss(prediction, torch.stack(readings))
         best = int(gain.nan_to_num(-math.inf).argmax())
         found[name] = Clue(float(gain[best]), words[best])
@@ -81,7 +90,7 @@ def gains(
 
 def classes(prediction: Values, label: Values, image: Tensor, names: list[str]) -> dict[str, Clue]:
     """Probabilities (C, H, W) against a one-hot label, NaN unknown."""
-    prediction, label = coarse(prediction), coarse(label)
+    prediction, label = coarse(prediction, label)
     found = geometric(surprise, prediction, label, image)
     known = ~label.isnan().any(0)
     pixels = max(int(known.sum()), 1)
@@ -106,7 +115,7 @@ def classes(prediction: Values, label: Values, image: Tensor, names: list[str]) 
 
 def lengths(prediction: Values, label: Values, image: Tensor, inverse: bool = False) -> dict[str, Clue]:
     """Positive maps (1, H, W), NaN unknown; ``inverse``: of a quantity whose inverse is the depth."""
-    prediction, label = coarse(prediction).clamp(min=_FLOOR), coarse(label).clamp(min=_FLOOR)
+    prediction, label = (each.clamp(min=_FLOOR) for each in coarse(prediction, label))
     found = geometric(_scale_free, prediction, label, image, torch.log)
     known = ~label.isnan()
     one, other = label[known].log(), prediction[known].log()
@@ -133,14 +142,14 @@ def _steepness(one: Tensor, other: Tensor) -> float:
 
 def directions(prediction: Values, label: Values, image: Tensor) -> dict[str, Clue]:
     """Unit vectors (3, H, W), NaN unknown."""
-    prediction, label = coarse(prediction), coarse(label)
+    prediction, label = coarse(prediction, label)
     axes = gains(_angle, prediction, label, [("frame", variants.turned_axes(label))])
     return axes | geometric(_angle, prediction, label, image)
 
 
 def shares(prediction: Values, label: Values, image: Tensor) -> dict[str, Clue]:
     """Probabilities (1, H, W), NaN unknown."""
-    prediction, label = coarse(prediction), coarse(label)
+    prediction, label = coarse(prediction, label)
     inverted = gains(_binary, prediction, label, [("inverted", [("", 1 - label)])])
     return inverted | geometric(_binary, prediction, label, image)
 

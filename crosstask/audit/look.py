@@ -59,7 +59,7 @@ class RowExamination:
                 other = next((each[name] for each in labels[index + 1 :] + labels[:index] if each[name] is not None),
                              None)  # fmt: skip
                 for reading, form in enumerate([label, *self._spoilt(task, label, other, batch.ids[index])]):
-                    if form is not None:
+                    if form is not None and not bool(form.isnan().all()):
                         rows[index, place, reading] = torch.tensor(
                             doubts + self._numbers(task, best, predicted, form, batch, index)
                         )

@@ -51,6 +51,19 @@ def test_every_label_once_in_order_with_pictures(run, tmp_path, capsys):
     assert "data:image/jpeg" in page
 
 
+def test_depth_that_is_known_at_a_single_pixel_is_audited(tmp_path):
+    recipe = write_recipe(tmp_path, write_tiny(tmp_path, 12))
+    recipe.write_text(recipe.read_text().replace("labels: one", "labels: full"))
+    for place, file in enumerate((tmp_path / "depth").iterdir()):
+        depth = np.zeros((32, 48), np.uint16)
+        depth[0, 0] = 1500 + 10 * place
+        Image.fromarray(depth).save(file)
+    assert main(["train", str(recipe), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    assert main(["audit", str(tmp_path / "run"), "--tasks", "depth", "--show", "1", "--quiet"]) == 0
+    rows = _read(tmp_path / "run/audit/audit.csv")
+    assert len(rows) == 6  # of 9 images for training 3 are held out
+
+
 def test_labels_that_were_corrected_are_looked_at_anew(tmp_path):
     recipe = write_recipe(tmp_path, write_tiny(tmp_path, 12))
     recipe.write_text(recipe.read_text().replace("labels: one", "labels: full"))

@@ -163,8 +163,22 @@ def test_a_label_that_was_moved_is_moved_back_and_nothing_is_made_up():
 
 
 def test_large_maps_are_compared_coarsely():
-    assert max(coarse(torch.zeros(1, 480, 640)).shape) <= SIDE
-    assert coarse(torch.zeros(1, 20, 30)).shape == (1, 20, 30)
+    assert all(max(each.shape) <= SIDE for each in coarse(torch.zeros(2, 480, 640), torch.zeros(2, 480, 640)))
+    assert all(each.shape == (1, 20, 30) for each in coarse(torch.zeros(1, 20, 30), torch.zeros(1, 20, 30)))
+
+
+@pytest.mark.parametrize("size", [(480, 640), (4, 600), (2, 3)])
+@pytest.mark.parametrize("kind", sorted(kind for kind in TASKS if make(kind).dense))
+def test_a_label_known_at_one_pixel_is_compared_there(kind, size):
+    task = make(kind)
+    raw = torch.randn(1, task.channels, *size, generator=torch.Generator().manual_seed(0))
+    values = task.activate(raw)[0]
+    known = torch.zeros(size, dtype=torch.bool)
+    known[-1, -1] = True
+    label = task.values(task.decide(raw))[0].float().where(known, math.nan)
+    clues = kind_of(task).examine(task, values, label, torch.rand(3, *size))
+    there = kind_of(task).examine(task, values[..., -1:, -1:], label[..., -1:, -1:], torch.rand(3, 1, 1))
+    assert clues["loss"].value == pytest.approx(there["loss"].value, abs=1e-6)
 
 
 @pytest.mark.parametrize("tail", ["normal", "exponential", "laplace"])
