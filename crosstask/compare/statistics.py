@@ -21,6 +21,8 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 LEVEL = 0.95
+_PICKS = 2**20
+"""Values drawn at once by the bootstrap, about: its memory does not grow with the number of images."""
 
 
 class Interval(NamedTuple):
@@ -91,8 +93,13 @@ def bootstrap_interval(
     """Percentile bootstrap interval for the mean; NaN for fewer than two values."""
     if len(values) < 2:
         return NO_INTERVAL
-    picks = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    low, high = np.quantile(np.asarray(values)[picks].mean(1), [(1 - level) / 2, (1 + level) / 2])
+    rng, known = np.random.default_rng(seed), np.asarray(values)
+    at_once = max(_PICKS // len(values), 1)
+    means = [
+        known[rng.integers(len(values), size=(min(at_once, resamples - start), len(values)))].mean(1)
+        for start in range(0, resamples, at_once)
+    ]
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 
 

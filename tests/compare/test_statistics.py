@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -80,6 +81,17 @@ def test_intervals_of_one_value_say_nothing():
 def test_bootstrap_of_three_is_nearly_their_range():
     # of 27 equally likely resamples one has the mean 0 and one the mean 9: 3.7 % each, more than 2.5 %
     assert bootstrap_interval([0.0, 3.0, 9.0]) == (0.0, 9.0)
+
+
+def test_bootstrap_of_very_many_holds_few_at_once():
+    values = list(np.random.default_rng(0).normal(size=2500))
+    picks = np.random.default_rng(0).integers(2500, size=(1000, 2500))
+    tracemalloc.start()
+    found = bootstrap_interval(values, resamples=1000)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found == pytest.approx(tuple(np.quantile(np.asarray(values)[picks].mean(1), [0.025, 0.975])))
+    assert most < picks.nbytes
 
 
 def test_bootstrap_of_many_is_that_of_scipy():
