@@ -10,9 +10,10 @@ Where all labels cost the same, the greedy choice is within 1 - 1/e of the best 
 that exist cover from the beginning. The width s is the median distance to the (R / (L + B))-th nearest of R images, for
 L labels that exist and B that can be bought: about what one label of so many has to stand for.
 
-What is compared is bounded: at most :data:`REFERENCES` images stand for all, and at most :data:`CANDIDATES` are
-candidates of each task (those with the greatest expected error, and as many drawn at random), so that memory is
-about 20 MB for each task, and time grows with the number of images only linearly.
+What is compared is bounded: at most :data:`REFERENCES` images stand for all, and at most :data:`CANDIDATES` at once are
+candidates of each task (those with the greatest expected error, and as many drawn at random; others of what is left
+once all of them are bought), so that memory is about 20 MB for each task, and time grows with the number of images only
+linearly.
 """
 
 from __future__ import annotations
@@ -94,21 +95,17 @@ class _Offer:
         labels: float,
         rng: np.random.Generator,
     ) -> None:
-        self.candidates = _candidates(errors, open_, rng)
-        if not len(self.candidates):
-            return
-        references = features[sample]
+        self.features, self.errors, self.left, self.rng = features, errors, open_.copy(), rng
+        self.references = features[sample]
         existing = labelled.nonzero()[0]
         nearest = round(len(sample) / max(len(existing) + labels, 1))
-        self.scale = 2 * _width(references, nearest) ** 2
+        self.scale = 2 * _width(self.references, nearest) ** 2
         self.weights = np.where(open_[sample], errors[sample], 0.0).astype(np.float32) * (len(errors) / len(sample))
-        self.kernel = self._near(features[self.candidates], references)
         covered = np.zeros(len(sample), dtype=np.float32)
         for start in range(0, len(existing), _BLOCK):
-            block = self._near(features[existing[start : start + _BLOCK]], references)
+            block = self._near(features[existing[start : start + _BLOCK]])
             covered = np.maximum(covered, block.max(0))
-        self.free = np.ones(len(self.candidates), bool)
-        self._cover(covered)
+        self._offer(covered)
 
     @property
     def best(self) -> float:
@@ -119,19 +116,29 @@ class _Offer:
         value, image = self.best, int(self.candidates[self.place])
         self.free[self.place] = False
         row = self.kernel[self.place]
+        covered = np.maximum(self.covered, row)
         if self.free.any():
-            self._cover(np.maximum(self.covered, row))
+            self._cover(covered)
         else:
-            self.candidates = self.candidates[:0]
+            self._offer(covered)
         return value, image
+
+    def _offer(self, covered: np.ndarray) -> None:
+        """The next candidates; none where there is nothing left."""
+        self.candidates = _candidates(self.errors, self.left, self.rng)
+        self.left[self.candidates] = False
+        self.kernel = self._near(self.features[self.candidates])
+        self.free = np.ones(len(self.candidates), bool)
+        if len(self.candidates):
+            self._cover(covered)
 
     def _cover(self, covered: np.ndarray) -> None:
         self.covered = covered
         self.gains = np.maximum(self.kernel - covered, 0) @ self.weights
         self.place = int(np.where(self.free, self.gains, -np.inf).argmax())
 
-    def _near(self, some: np.ndarray, references: np.ndarray) -> np.ndarray:
-        return np.exp(-squared(some, references) / self.scale, dtype=np.float32)
+    def _near(self, some: np.ndarray) -> np.ndarray:
+        return np.exp(-squared(some, self.references) / self.scale, dtype=np.float32)
 
 
 def squared(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -89,6 +89,18 @@ def test_many_images_are_stood_for_by_a_bounded_number(monkeypatch):
     assert len({each.image for each in choose(features, errors, ~none, none, [1.0], 5)}) == 5
 
 
+def test_a_budget_for_more_labels_than_candidates_is_spent(monkeypatch):
+    monkeypatch.setattr(module, "REFERENCES", 40)
+    monkeypatch.setattr(module, "CANDIDATES", 30)
+    features, errors = _features(100), np.random.default_rng(0).uniform(0, 2, (100, 1))
+    none = np.zeros((100, 1), bool)
+    none[:10] = True
+    many = [each.image for each in choose(features, errors, ~none, none, [1.0], 75)]
+    assert len(set(many)) == 75
+    assert set(many).isdisjoint(range(10))
+    assert sorted(each.image for each in choose(features, errors, ~none, none, [1.0], 500)) == list(range(10, 100))
+
+
 def test_the_width_of_many_images_is_what_one_label_of_so_many_stands_for(monkeypatch):
     asked = []
     monkeypatch.setattr(module, "_width", lambda references, nearest: asked.append(nearest) or 1.0)
