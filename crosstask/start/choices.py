@@ -54,6 +54,8 @@ def task_options(found: Survey, name: str) -> list[tuple[str, Choice]]:
         options.append(("typical", Choice(round(found.typical[name], 3), f"{unit}, the median: where learning starts")))
     if isinstance(task, Depth) and name in found.whole_numbers:
         options.append(("unit", Choice(0.001, "metres per stored integer")))
+    if unknown := task.options.get("unknown"):
+        options.append(("unknown", Choice(unknown, "stands for no label")))
     for key, value in found.options.get(name, {}).items():
         options = [(other, choice) for other, choice in options if other != key]
         options.append((key, Choice(value, "crosstask check says so")))

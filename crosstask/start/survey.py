@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ import yaml
 from torch import Tensor
 
 from crosstask.data.check.check import check
+from crosstask.data.check.finding import Finding
+from crosstask.data.check.report import Report
 from crosstask.data.decode.files import image_size
 from crosstask.data.table.blanks import without_blanks
 from crosstask.data.table.infer import infer_tasks
@@ -18,6 +21,7 @@ from crosstask.data.table.table import INTRINSICS, Table
 from crosstask.engine import Engine
 from crosstask.errors import DataError
 from crosstask.tasks import Segmentation, Task
+from crosstask.tasks.names import are_positions
 
 SPLITS = {
     "train": ("train", "training", "trn"),
@@ -82,18 +86,21 @@ def survey(
     if not guessed:
         reasons = "; ".join(map(str, notes)) or "no labels"
         raise DataError(f"{table.path}: no column that a network could learn ({reasons})")
-    table, _ = without_blanks(table, guessed, {})
-    wide = {name: _wide(task) for name, task in guessed.items()}
     splits = _splits(table)
-    found = check(
-        table,
-        wide,
-        training=splits.get("train", ""),
-        engine=Engine(workers=workers),
-        confined=confined,
-        progress=progress,
-        images=False,
-    )
+
+    def look(tasks: Mapping[str, Task]) -> Report:
+        engine, train = Engine(workers=workers), splits.get("train", "")
+        return check(table, tasks, training=train, engine=engine, confined=confined, progress=progress, images=False)
+
+    wide = {name: _wide(task) for name, task in guessed.items()}
+    found = look(wide)
+    options = _options(found.findings, wide)
+    told = [each for each in found.findings if each.where in options and _remedies(each.message)]
+    if options:  # numbers are those of labels that are read so
+        wide = {name: _with(task, options.get(name, {})) for name, task in wide.items()}
+        found = look(wide)
+    findings = list(dict.fromkeys([*told, *found.findings]))
+    table, _ = without_blanks(table, wide, {})
     trained = [row for row in table.rows if not splits or row.get("split") == splits["train"]]
     counts = {name: torch.stack(list(parts.values())).sum(0) for name, parts in found.classes.items()}
     tasks = {name: _narrow(task, counts.get(name)) for name, task in guessed.items()}
@@ -119,14 +126,19 @@ def survey(
         labelled={name: sum(bool(row.get(name)) for row in trained) for name in names},
         camera=sum(all(row.get(column) for column in INTRINSICS) for row in trained),
         meet={(a, b): sum(bool(row.get(a) and row.get(b)) for row in trained) for a in names for b in names if a < b},
-        options=_options(found.findings, tasks),
+        options=options,
         warnings=misfits
         + [
             f"{f.where}: {f.message}" if f.where else f.message
-            for f in found.findings
+            for f in findings
             if f.severity != "info" and not (f.where in wide and "never in any label" in f.message)
         ],
     )
+
+
+def _with(task: Task, options: Mapping[str, Any]) -> Task:
+    """A task that reads labels by further options."""
+    return type(task)(**{**task.options, "name": task.name, **options}) if options else task
 
 
 def _wide(task: Task) -> Task:
@@ -148,7 +160,7 @@ def _narrow(guessed: Task, counts: Tensor | None) -> Task:
 
 def named(task: Task) -> bool:
     """Whether the classes of a task have names of their own."""
-    return not all(map(str.isdecimal, task.classes))
+    return not are_positions(task.classes)
 
 
 def _splits(table: Table) -> dict[str, str]:
@@ -186,17 +198,31 @@ def _size(table: Table, confined: bool) -> tuple[int, int]:
     return sorted(heights)[len(heights) // 2], sorted(widths)[len(widths) // 2]
 
 
-def _options(findings: list[Any], tasks: Mapping[str, Task]) -> dict[str, dict[str, Any]]:
-    """The options that findings about a task tell to set: ``set KEY: VALUE``."""
+def _options(findings: list[Finding], tasks: Mapping[str, Task]) -> dict[str, dict[str, Any]]:
+    """The options that findings about a task tell to set, ``set KEY: VALUE``: of several values in a finding the first,
+    and all marks that the task and the findings list."""
     options: dict[str, dict[str, Any]] = {}
     for finding in findings:
-        for part in finding.message.split(_REMEDY)[1:] if finding.where in tasks and finding.severity != "info" else []:
-            key, colon, rest = part.partition(": ")
-            if not colon or not key.isidentifier():
-                continue
-            value = rest.split("]")[0] + "]" if rest.startswith("[") else rest.split()[0].rstrip(",;.")
-            try:
-                options.setdefault(finding.where, {})[key] = yaml.safe_load(value)
-            except yaml.YAMLError:
-                continue
-    return options
+        if finding.where not in tasks or finding.severity == "info":
+            continue
+        found = options.setdefault(finding.where, {})
+        for key, value in _remedies(finding.message):
+            before = found.get(key, tasks[finding.where].options.get(key))
+            if isinstance(before, list) and isinstance(value, list):
+                found[key] = list(dict.fromkeys([*before, *value]))
+            else:
+                found.setdefault(key, value)
+    return {name: found for name, found in options.items() if found}
+
+
+def _remedies(message: str) -> list[tuple[str, Any]]:
+    """The options that a message tells to set."""
+    found: dict[str, Any] = {}
+    for part in message.split(_REMEDY)[1:]:
+        key, colon, rest = part.partition(": ")
+        if not colon or not key.isidentifier():
+            continue
+        value = rest.split("]")[0] + "]" if rest.startswith("[") else rest.split()[0].rstrip(",;.")
+        with contextlib.suppress(yaml.YAMLError):
+            found.setdefault(key, yaml.safe_load(value))
+    return list(found.items())

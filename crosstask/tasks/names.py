@@ -39,6 +39,11 @@ def class_names(classes: int | Sequence[str], what: str = "classes") -> list[str
     return names
 
 
+def are_positions(names: Sequence[str]) -> bool:
+    """Whether names are those of a number of classes, "0", "1", ...: nobody gave any."""
+    return list(names) == class_names(len(names)) if names else True
+
+
 def index_of(value: Any, names: Sequence[str], what: str) -> int:
     """Index of the class that ``value`` names, or whose position it is.
 

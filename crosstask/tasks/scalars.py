@@ -70,7 +70,7 @@ class Regression(Task):
         names: the names of the components, or how many there are.
         loss: ccc or smooth_l1.
         ranges: lowest and highest value of each component; labels outside are refused, decided values clipped.
-        unknown: numbers that stand for no label, beside blank ones: -5 or -2 in some sets.
+        unknown: cells that stand for no label, beside blank ones: -5 or -2 in some sets.
 
     Raises:
         ValueError: an option is not valid.
@@ -87,7 +87,7 @@ class Regression(Task):
         names: Classes | list[str],
         loss: Literal["ccc", "smooth_l1"] = "ccc",
         ranges: list[tuple[float, float]] | None = None,
-        unknown: list[float] | None = None,
+        unknown: list[float | str] | None = None,
     ) -> None:
         require_distinct("unknown", unknown or ())
         self.unknown_marks = Marks(unknown or ())

@@ -204,7 +204,7 @@ class Segmentation(Classification):
             remedy = f"set ignore: {wrong} where that stands for unknown"
         else:
             remedy = (
-                f"raise the number of classes, map ids with remap, or set ignore: {wrong} only if it stands for "
+                f"raise the number of classes, map ids with remap, or give ignore: {wrong} only if it stands for "
                 "unknown (JPEG files change ids: store PNG)"
             )
         raise ValueError(

@@ -225,3 +225,71 @@ def test_metres_in_files_of_floats_stay_metres(tiny, tmp_path):
     _, recipe = started(tmp_path / "float.csv")
     assert recipe.tasks()["depth"].parse(np.full((2, 3), 2.5, np.float32)).max() == 2.5
     assert recipe.sections["tasks"]["depth"]["typical"] == 2.5
+
+
+def of_column(tiny: Path, folder: Path, column: str, cells: list[str]) -> Path:
+    """A table of that one column beside the images, without splits."""
+    rows = [
+        {"id": row["id"], "image": str(tiny.parent / row["image"]), column: cell}
+        for row, cell in zip(read_table(tiny).rows, cells * 8, strict=False)
+    ]
+    return write_table(Table(folder / "one.csv", ("id", "image", column), rows), folder / "one.csv").path
+
+
+def of_depth(tiny: Path, folder: Path, array: np.ndarray) -> Path:
+    np.save(folder / "d.npy", array)
+    return of_column(tiny, folder, "depth", ["d.npy"])
+
+
+def test_what_most_files_mark_is_no_measurement(tiny, tmp_path):
+    """The finding names both, [65535] and [] where it is one: the recipe took the second, and 65.5 m for a label."""
+    array = np.full((64, 96), 2500, np.uint16)
+    array[:9] = 65535
+    _, recipe = started(of_depth(tiny, tmp_path, array))
+    depth = recipe.sections["tasks"]["depth"]
+    assert (depth["typical"], depth["unit"], depth["invalid"]) == (2.5, 0.001, [65535])
+
+
+def test_numbers_are_those_of_labels_read_as_the_recipe_reads_them(tiny, tmp_path):
+    """Typical was 2500 "metres" beside the unit that made them 2.5."""
+    _, recipe = started(of_depth(tiny, tmp_path, np.linspace(1500, 3500, 64 * 96, dtype=np.float32).reshape(64, 96)))
+    depth = recipe.sections["tasks"]["depth"]
+    assert (depth["typical"], depth["unit"]) == (2.5, 0.001)
+
+
+def test_centimetres_and_millimetres_are_not_told_apart_by_guessing(tiny, tmp_path):
+    text, recipe = started(of_depth(tiny, tmp_path, np.linspace(70, 769, 64 * 96, dtype=np.float32).reshape(64, 96)))
+    assert recipe.sections["tasks"]["depth"]["unit"] is None
+    assert "# check warns: depth: depth is 70 to 769 m" in text
+    assert "give unit, 0.01 or 0.001" in text
+
+
+def test_labels_of_turned_images_are_left_as_they_are_taken_to_be(tiny, tmp_path):
+    """They may be stored or upright: a recipe that says stored turns those that are not."""
+    image = Image.new("RGB", (96, 64))
+    exif = image.getexif()
+    exif[0x0112] = 3
+    image.save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(np.tile(np.arange(4, dtype=np.uint8), (64, 24))).save(tmp_path / "ids.png")
+    rows = [{"id": name, "image": "turned.png", "semantic": "ids.png"} for name in "abc"]
+    write_table(Table(tmp_path / "t.csv", ("id", "image", "semantic"), rows), tmp_path / "t.csv")
+    text, recipe = started(tmp_path / "t.csv")
+    assert recipe.sections["tasks"]["semantic"]["orientation"] == "auto"
+    assert "orientation: stored where they were drawn on the stored pixels" in text
+
+
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["001", "007", "012"], [0, 1, 2]),  # codes, that were written down as three classes without names
+        (["dog", "unknown", "cat"], [1, -1, 0]),
+        (["0.5", "missing", "-1"], [0.5, np.nan, -1]),  # where -1 is a number as any other
+        (["0.5", "missing", "-999", "0.25", "0.75"], [0.5, np.nan, np.nan, 0.25, 0.75]),
+    ],
+)
+def test_the_recipe_reads_the_cells_it_was_made_of(cells, values, tiny, tmp_path):
+    path = of_column(tiny, tmp_path, "thing", cells)
+    _, recipe = started(path)
+    task = recipe.tasks()["thing"]
+    np.testing.assert_array_equal([float(task.parse(cell)) for cell in cells], values)
+    assert not check(read_table(path), recipe.tasks()).errors

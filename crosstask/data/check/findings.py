@@ -114,7 +114,7 @@ def images(tally: Tally) -> list[Finding]:
                 "warning",
                 column,
                 f"{count} images are turned by EXIF so that their labels fit both ways: they are taken to be as the "
-                "image is seen; set orientation: stored where they were drawn on the stored pixels, else upright",
+                "image is seen; give orientation: stored where they were drawn on the stored pixels, else upright",
             )
         )
     return findings

@@ -17,6 +17,7 @@ from crosstask.data.table.split_names import SPELLINGS
 from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT
 from crosstask.tasks import Category, Depth, Disparity, Normals, Regression, Saliency, Segmentation, Tagging, Task
 from crosstask.tasks.cells import number
+from crosstask.tasks.names import are_positions
 
 _APART = 10.0
 _ENOUGH = 6
@@ -159,7 +160,7 @@ def _positions(task: Task, account: Account) -> Told:
     """Positions that seem to begin at 1."""
     if not isinstance(task, (Category, Tagging)) or account.present is None:
         return
-    numbered = task.classes == [str(index) for index in range(task.channels)]
+    numbered = are_positions(task.classes)
     if not (numbered or "positions" in account.readings):
         return
     if not account.present[0] and int((account.present > 0).sum()) == task.channels - 1 and task.channels > 2:
@@ -190,7 +191,7 @@ def _from_one(task: Task, account: Account) -> Told:
         return
     there = account.present > 0
     last = int(there.nonzero().max()) if there.any() else 0
-    numbered = task.classes == [str(index) for index in range(task.channels)]
+    numbered = are_positions(task.classes)
     if not there[0] and last > 1 and there[1 : last + 1].all() and not numbered:
         yield (
             "warning",

@@ -16,7 +16,7 @@ from crosstask.data.table.matching import first_few
 from crosstask.tasks import Category, Depth, Disparity, Regression, Saliency, Segmentation, Tagging, Task
 from crosstask.tasks.cells import number
 
-_FAR, _NEAR = 100.0, 0.05
+_FAR, _FARTHER, _NEAR = 100.0, 1000.0, 0.05
 _MUCH = 0.05
 _APART = 2.5
 _ALONE = 20
@@ -185,12 +185,15 @@ def _scales(task: Task, whole: Account, trained: Account) -> Told:
     spread = f"depth is {whole.low:.3g} to {whole.high:.3g} m, {median:.3g} in the median"
     floats = 0 in whole.bits
     now = task.file_unit or (1.0 if floats else task.scale)
-    if median > _FAR:
+    if whole.bits == {8} and whole.high < 1:
+        yield "warning", f"{spread}, from 8-bit files: set unit, now {task.scale:g} m per step"
+    elif median > _FARTHER:
         yield "warning", f"{spread}: looks like millimetres read as metres: set unit: {now * 0.001:g}"
+    elif median > _FAR:
+        centi, milli = now * 0.01, now * 0.001
+        yield "warning", f"{spread}: looks like centimetres or millimetres: give unit, {centi:g} or {milli:g}"
     elif median < _NEAR:
         yield "warning", f"{spread}: looks like metres read as millimetres: set unit: {now * 1000:g}"
-    elif whole.bits == {8} and whole.high < 1:
-        yield "warning", f"{spread}, from 8-bit files: set unit, now {task.scale:g} m per step"
     elif whole.bits == {16} and task.file_unit is None and whole.high < 1:
         stored = round(whole.high / task.scale)
         yield "warning", f"{spread}: files of 16 bits reach {stored} only: are they millimetres? (unit: 0.01 for cm)"

@@ -10,6 +10,7 @@ from crosstask.data.table.table import RESERVED, SOURCE, WEIGHT, Table
 from crosstask.data.table.word_kinds import task_of_words
 from crosstask.errors import DataError
 from crosstask.tasks import Category, Segmentation, Tagging, Task
+from crosstask.tasks.names import are_positions
 
 _IDS = 255
 
@@ -80,7 +81,7 @@ def _name(tasks: dict[str, Task], notes: list[Note], listed: dict[str, list[str]
         task = tasks.get(column)
         if not isinstance(task, (Segmentation, Category, Tagging)):
             continue
-        numbered = all(map(str.isdecimal, task.classes))
+        numbered = are_positions(task.classes)
         if (numbered and task.channels > len(names)) or not (numbered or set(task.classes) <= set(names)):
             notes.append(Note(column, f"the {len(names)} names listed beside the table do not fit its labels"))
             continue

@@ -50,7 +50,7 @@ def _from_text(column: str, cells: Sequence[str], most: int) -> tuple[Task | Non
     if task is None or not marks:
         return task, why
     try:
-        task = type(task)(column, **{**task.options, "unknown": marks if isinstance(task, Tagging) else [-1, *marks]})
+        task = type(task)(column, **{**task.options, "unknown": [-1, *marks] if isinstance(task, Category) else marks})
     except ValueError as error:
         return None, str(error)
     return task, f"{why}; {', '.join(map(repr, marks))} taken for no label"
