@@ -257,11 +257,11 @@ def test_numbers_are_those_of_labels_read_as_the_recipe_reads_them(tiny, tmp_pat
     assert (depth["typical"], depth["unit"]) == (2.5, 0.001)
 
 
-def test_centimetres_and_millimetres_are_not_told_apart_by_guessing(tiny, tmp_path):
+def test_where_millimetres_may_be_centimetres_both_are_said(tiny, tmp_path):
     text, recipe = started(of_depth(tiny, tmp_path, np.linspace(70, 769, 64 * 96, dtype=np.float32).reshape(64, 96)))
-    assert recipe.sections["tasks"]["depth"]["unit"] is None
+    assert recipe.sections["tasks"]["depth"]["unit"] == 0.001
     assert "# check warns: depth: depth is 70 to 769 m" in text
-    assert "give unit, 0.01 or 0.001" in text
+    assert "set unit: 0.001 (0.01 if they are centimetres)" in text
 
 
 def test_labels_of_turned_images_are_left_as_they_are_taken_to_be(tiny, tmp_path):

@@ -191,7 +191,10 @@ def _scales(task: Task, whole: Account, trained: Account) -> Told:
         yield "warning", f"{spread}: looks like millimetres read as metres: set unit: {now * 0.001:g}"
     elif median > _FAR:
         centi, milli = now * 0.01, now * 0.001
-        yield "warning", f"{spread}: looks like centimetres or millimetres: give unit, {centi:g} or {milli:g}"
+        yield (
+            "warning",
+            f"{spread}: looks like millimetres read as metres: set unit: {milli:g} ({centi:g} if they are centimetres)",
+        )
     elif median < _NEAR:
         yield "warning", f"{spread}: looks like metres read as millimetres: set unit: {now * 1000:g}"
     elif whole.bits == {16} and task.file_unit is None and whole.high < 1:
