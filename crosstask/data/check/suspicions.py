@@ -187,14 +187,9 @@ def _scales(task: Task, whole: Account, trained: Account) -> Told:
     now = task.file_unit or (1.0 if floats else task.scale)
     if whole.bits == {8} and whole.high < 1:
         yield "warning", f"{spread}, from 8-bit files: set unit, now {task.scale:g} m per step"
-    elif median > _FARTHER:
-        yield "warning", f"{spread}: looks like millimetres read as metres: set unit: {now * 0.001:g}"
     elif median > _FAR:
-        centi, milli = now * 0.01, now * 0.001
-        yield (
-            "warning",
-            f"{spread}: looks like millimetres read as metres: set unit: {milli:g} ({centi:g} if they are centimetres)",
-        )
+        other = f" ({now * 0.01:g} if they are centimetres)" if median < _FARTHER else ""
+        yield "warning", f"{spread}: looks like millimetres read as metres: set unit: {now * 0.001:g}{other}"
     elif median < _NEAR:
         yield "warning", f"{spread}: looks like metres read as millimetres: set unit: {now * 1000:g}"
     elif whole.bits == {16} and task.file_unit is None and whole.high < 1:
