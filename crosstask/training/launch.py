@@ -12,7 +12,7 @@ from typing import Literal
 from lightning_fabric import Fabric
 
 from crosstask.data.loading.faults import explained
-from crosstask.errors import RunError, UserError
+from crosstask.errors import RecipeError, RunError, UserError
 from crosstask.learner.learner import Learner
 from crosstask.training.beginning import begin, go_on
 from crosstask.training.environment import environment, summary
@@ -92,6 +92,7 @@ def launch(planned: Callable[[], Plan], run: Run, fabric: Fabric, resume: Resume
 def _learner(plan: Plan, resumed: bool, quiet: bool) -> Learner:
     recipe = plan.recipe
     recipe.require_monitor(plan.tasks)
+    _require_validation(plan)
     network = recipe.network(plan.tasks, trained=resumed)
     if recipe.training.start_from is not None and not resumed:
         try:
@@ -102,6 +103,18 @@ def _learner(plan: Plan, resumed: bool, quiet: bool) -> Learner:
         if not quiet:
             print(taken.summary(), file=sys.stderr)
     return recipe.learner(plan.tasks, network)
+
+
+def _require_validation(plan: Plan) -> None:
+    """What is decided on the validation split needs one."""
+    options = plan.recipe.training
+    for key, value in {"monitor": options.monitor, "patience": options.patience}.items():
+        if value is not None and plan.splits.validation is None:
+            raise RecipeError(
+                f"training.{key}: found {value!r}, but there is no validation split for it: mark rows as split "
+                f"{plan.recipe.data.validation_split!r}, or give data.validation_fraction (now "
+                f"{plan.recipe.data.validation_fraction:g}), or leave training.{key} out"
+            )
 
 
 def _end(run: Run, status: str, iteration: int, reason: str | None = None) -> None:

@@ -29,6 +29,17 @@ def test_it_is_refused_before_anything_is_trained(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("key", "value"), [("monitor", "depth/abs"), ("patience", "3")])
+def test_what_is_decided_on_the_validation_split_needs_one(tmp_path, capsys, key, value):
+    recipe = write_recipe(tmp_path, write_tiny(tmp_path))
+    typed = ["train", str(recipe), "--out", str(tmp_path / "run"), f"--training.{key}", value]
+    assert main([*typed, "--data.validation_fraction", "0"]) == 2
+    found = capsys.readouterr().err
+    assert f"training.{key}: found" in found
+    assert "there is no validation split for it" in found
+    assert not (tmp_path / "run").exists()
+
+
 def test_it_is_refused_before_a_comparison():
     with pytest.raises(RecipeError, match=r"training.monitor: 'depth/abss' is not measured"):
         Recipe.load("demo", ["--training.monitor", "depth/abss"]).rehearse()
