@@ -75,6 +75,7 @@ CASES = {
     "spellings": (["Cat", "cat", "dog"] * 2, None, "differ by their spelling alone.*'Cat' and 'cat'"),
     "two ways of one letter": (["caf\u00e9", "cafe\u0301", "x"] * 2, None, "differ by their spelling alone"),
     "several names in one": (["dog,cat", "cat", "dog"] * 2, None, "'dog,cat' is a class .*joined by ';'"),
+    "several names in one, not all alone": (["cat|dog", "dog"] * 2, None, "'cat\\|dog' is a class .*joined by ';'"),
     "several names in one, by spaces": (
         ["haze primary", "clear primary", "clear", "haze", "clear primary water", "haze water", "cloudy"], None,
         r"the 7 classes are sets of 5 words \(clear, cloudy, haze, primary, water\): .*joined by ';'",

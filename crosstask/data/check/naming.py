@@ -38,13 +38,15 @@ def naming(task: Task) -> Iterator[str]:
 
 
 def _joined(names: Sequence[str], mark: str) -> list[str]:
-    """The names that are several, joined by a mark: their parts are names of their own, or shared by several."""
+    """The names that are several, joined by a mark: their parts are names of their own, or shared by several; "|" joins
+    names of any kind."""
     parts = {name: [part.strip() for part in name.split(mark)] for name in names if mark in name}
     uses = Counter(part for each in parts.values() for part in set(each))
     return [
         name
         for name, each in parts.items()
-        if all(part and (part in names or uses[part] > 1) for part in each) and not any(p.isdecimal() for p in each)
+        if all(part and (mark == "|" or part in names or uses[part] > 1) for part in each)
+        and not any(part.isdecimal() for part in each)
     ]
 
 

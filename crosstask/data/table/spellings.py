@@ -9,6 +9,13 @@ from crosstask.tasks.cells import number
 
 _CODE = re.compile(r"0\d+")
 _NEARLY_NUMBER = re.compile(r"[-+\u2212]?\d+([.,]\d+)?\s*(%|\u2030|\u00b0[CF]?)?")
+_MEASURED = re.compile(
+    r"[-+\u2212]?\d+([.,]\d+)?\s*"
+    r"(y|yo|yrs?|years?|months?|days?|h|min|s|ms|kg|g|mg|lbs?|km|m|cm|mm|px|ml|l|\u20ac|\$|usd|eur)",
+    re.IGNORECASE,
+)
+_LENSES = 10
+"""More different numbers with a unit are measured; so many may be classes, lenses of 40 mm and 50 mm say."""
 _SEVERAL_NUMBERS = re.compile(r"[-+]?\d+(\.\d+)?([\s,|]+[-+]?\d+(\.\d+)?)+")
 _DATE = re.compile(r"(\d{4}([-.:])\d\d?\2\d\d?|\d\d?\.\d\d?\.\d{4})([T ].+)?")
 
@@ -30,4 +37,6 @@ def no_label(words: Collection[str]) -> str:
     ):
         if all(map(spelling.fullmatch, odd)):
             return f"{odd[0]!r} {why}"
+    if len(odd) > _LENSES and all(map(_MEASURED.fullmatch, odd)):
+        return f"{odd[0]!r} is a number with a unit: write the number alone"
     return ""
