@@ -72,7 +72,11 @@ class Metric(abc.ABC):
         return ""
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
-        """Add a batch: raw ``prediction`` (B, C, ...) and ``target`` (B, ...)."""
+        """Add a batch: raw ``prediction`` (B, C, ...) and ``target`` in the format of the task's targets, (B, ...).
+
+        Raises:
+            ValueError: they do not lie entry by entry on each other, or there is no such class.
+        """
         self.rows.append(self.statistics(prediction.detach().float(), target).double().cpu())
 
     def all_rows(self) -> Tensor:
@@ -109,3 +113,27 @@ class Metric(abc.ABC):
             low, high = torch.nanquantile(values, edges).tolist()
             out[name] = (low, high)
         return out
+
+
+def require_same_shape(value: Tensor, target: Tensor) -> None:
+    """Values and targets of one shape: broadcast, an entry would be measured several times.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if value.shape != target.shape:
+        shapes = f"predictions {tuple(value.shape)} and targets {tuple(target.shape)}"
+        raise ValueError(f"{shapes} differ in shape: give both as (B, C, ...), C of a single map is 1: target[:, None]")
+
+
+def require_indices(prediction: Tensor, target: Tensor, count: int) -> None:
+    """Scores (B, C, ...) and ids (B, ...) of ``count`` classes: another id would be counted elsewhere.
+
+    Raises:
+        ValueError: the shapes do not fit, or an id is not of a class.
+    """
+    if prediction.shape != (*target.shape[:1], count, *target.shape[1:]):
+        shapes = f"predictions {tuple(prediction.shape)} do not fit targets {tuple(target.shape)}"
+        raise ValueError(f"{shapes}: give scores (B, {count}, ...) of {count} classes and ids (B, ...)")
+    if target.numel() and (largest := int(target.max())) >= count:
+        raise ValueError(f"targets hold the id {largest}, classes have 0 to {count - 1}: write -1 where it is unknown")

@@ -354,6 +354,23 @@ def test_leaving_out_unlabelled_images_changes_nothing(kind, number, monkeypatch
     assert (torch.autograd.grad(none.total, output)[0] == 0).all()
 
 
+@CASE
+def test_a_metric_takes_nothing_that_would_be_broadcast_or_counted_elsewhere(kind, number):
+    task = make(kind, number)
+    labels, output = target(task), prediction(task)
+    wrong = [(output, labels[:1]), (output[:1], labels), (output.repeat_interleave(2, 1), labels)]
+    wrong += [(output, labels[:, None])]
+    if labels.ndim == 4 and labels.shape[1] == 1:
+        wrong += [(output, labels[:, 0])]  # maps of one channel given as (B, H, W)
+    if not labels.is_floating_point():
+        wrong += [(output, labels.where(labels >= 0, 255)), (output[:, 1:], labels)]
+    for predicted, given in wrong:
+        metric = task.metric()
+        with pytest.raises(ValueError, match=r"predictions .* targets|targets hold the id 255"):
+            metric.update(predicted, given)
+        assert not metric.rows
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @CASE
 def test_the_device_does_not_matter(kind, number):

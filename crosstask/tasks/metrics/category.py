@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks.metric import Metric
+from crosstask.tasks.metric import Metric, require_indices
 
 
 class CategoryMetric(Metric):
@@ -40,6 +40,7 @@ class CategoryMetric(Metric):
 
     @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        require_indices(prediction, target, len(self.classes))
         return torch.stack((prediction.max(1).indices, target), 1)
 
     @override

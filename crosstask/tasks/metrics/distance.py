@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks.metric import Metric
+from crosstask.tasks.metric import Metric, require_same_shape
 
 
 class ErrorMetric(Metric):
@@ -38,8 +38,9 @@ class ErrorMetric(Metric):
 
     @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
-        known = ~target.isnan()
-        value, truth = self.decide(prediction).where(known, 1.0), target.where(known, 1.0)
+        value, known = self.decide(prediction), ~target.isnan()
+        require_same_shape(value, target)
+        value, truth = value.where(known, 1.0), target.where(known, 1.0)
         error = (value - truth).abs()
         sums = [known.float(), error, error / truth, error**2, *self.ratios(value, truth, known)]
         return torch.stack([each.flatten(1).sum(1) for each in sums], 1)

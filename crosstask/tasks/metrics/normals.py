@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks.metric import Metric
+from crosstask.tasks.metric import Metric, require_same_shape
 
 _THRESHOLDS = (11.25, 22.5, 30.0)
 _BINS = 1800
@@ -38,6 +38,7 @@ class NormalsMetric(Metric):
 
     @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        require_same_shape(prediction, target)
         known = ~target.isnan().any(1)
         angle = angles(prediction, target.nan_to_num(0)).where(known, 0.0)
         below = [(known & (angle < threshold)).flatten(1).sum(1) for threshold in _THRESHOLDS]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks.metric import Metric
+from crosstask.tasks.metric import Metric, require_same_shape
 
 _BINS = 256
 _BETA_SQUARED = 0.3
@@ -36,6 +36,7 @@ class SaliencyMetric(Metric):
 
     @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        require_same_shape(prediction, target)
         known = ~target.isnan()
         value, truth = prediction.sigmoid(), target.nan_to_num(0)
         count = len(value)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks.metric import Metric
+from crosstask.tasks.metric import Metric, require_same_shape
 
 
 class ScalarsMetric(Metric):
@@ -43,7 +43,9 @@ class ScalarsMetric(Metric):
 
     @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return torch.cat((self.decide(prediction), target), 1)
+        value = self.decide(prediction)
+        require_same_shape(value, target)
+        return torch.cat((value, target), 1)
 
     @override
     def summary(self, rows: Tensor) -> dict[str, float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks.metric import Metric
+from crosstask.tasks.metric import Metric, require_indices
 
 
 class SegmentationMetric(Metric):
@@ -40,6 +40,7 @@ class SegmentationMetric(Metric):
     @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         count = len(self.classes)
+        require_indices(prediction, target, count)
         known = target >= 0
         image = torch.arange(len(target), device=target.device)[:, None, None].expand_as(target)
         cell = (image[known] * count + target[known]) * count + prediction.max(1).indices[known]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from crosstask.tasks.metric import Metric
+from crosstask.tasks.metric import Metric, require_same_shape
 
 
 class TagsMetric(Metric):
@@ -42,6 +42,7 @@ class TagsMetric(Metric):
 
     @override
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        require_same_shape(prediction, target)
         return torch.cat((prediction.sigmoid(), target), 1)
 
     @override
