@@ -141,11 +141,23 @@ def _stack(tensors: list[Tensor]) -> Tensor:
     return default_collate(tensors)
 
 
+def _require_alike(first: Sample, other: Sample) -> None:
+    """A label or a view that only some samples have would be dropped."""
+    for kept in ("targets", "hidden"):
+        one, another = getattr(first, kept), getattr(other, kept)
+        if one.keys() != another.keys():
+            listed = f"{first.id} of {', '.join(one) or 'none'}, {other.id} of {', '.join(another) or 'none'}"
+            raise ValueError(f"{kept} of different tasks, {listed}: give task.unknown(size) where there is no label")
+    if (first.view is None) != (other.view is None):
+        alone = first.id if other.view is None else other.id
+        raise ValueError(f"{alone} has a second view, other samples of the batch have none: give all of them one")
+
+
 def collate(samples: Sequence[Sample]) -> Batch:
     """Stack samples of one image size into a batch.
 
     Raises:
-        ValueError: the images differ in size.
+        ValueError: the images differ in size, or some samples lack a target or a second view that others have.
     """
     sizes = {sample.size for sample in samples}
     if len(sizes) > 1:
@@ -153,6 +165,8 @@ def collate(samples: Sequence[Sample]) -> Batch:
         raise ValueError(f"a batch needs images of one size, found {listed}: set data.size")
     first = samples[0]
     size = first.size
+    for sample in samples[1:]:
+        _require_alike(first, sample)
     regions = None
     if any(sample.regions is not None for sample in samples):
         none = torch.full(size, Regions.UNKNOWN, dtype=torch.int32)

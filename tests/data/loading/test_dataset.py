@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from crosstask.data.loading.dataset import TableDataset
-from crosstask.data.sample import collate
+from crosstask.data.sample import Sample, collate
 from crosstask.data.table.table import Table, read_table, write_table
 from crosstask.errors import DataError, RecipeError
 from crosstask.tasks.base import Task
@@ -382,3 +383,17 @@ def test_what_weighs_nothing_is_unknown_to_every_objective(folder):
     assert torch.equal(sample.targets["depth"].isnan()[0], torch.from_numpy(weight == 0))
     assert sample.targets["tags"].isnan().all()
     assert type(sample.targets["depth"]) is type(Depth("depth").unknown(SIZE))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_batch_drops_no_label_and_no_view_that_only_some_samples_have(swapped):
+    image, depth, tags = torch.zeros(3, 4, 6), torch.ones(1, 4, 6), torch.ones(2)
+    few, both = Sample("a", image, {"depth": depth}), Sample("b", image, {"depth": depth, "tags": tags})
+    seen, hidden = replace(few, view=few), replace(few, hidden={"tags": tags})
+    for one, said in (
+        (both, "targets of different tasks.*a of depth"),
+        (seen, "a has a second view"),
+        (hidden, "hidden of diff"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            collate([one, few] if swapped else [few, one])
