@@ -53,7 +53,7 @@ class TrainedRun:
         """The samples to measure on and the name of their split.
 
         Args:
-            split: name of a split of the table; "" for all its rows; None for the recipe's test split.
+            split: name of a split; "" for all rows of ``table``; None for the recipe's test split.
             table: another table than the recipe's; a task it has no column of has no label in it.
 
         Raises:

@@ -88,7 +88,7 @@ class Model:
         """Measure the network: one table of numbers with intervals; ``print(results.markdown())`` shows it.
 
         Args:
-            split: name of a split; "" for all rows; None for the recipe's test split.
+            split: name of a split; "" for all rows of ``table``; None for the recipe's test split.
             table: another table than the recipe's.
 
         Raises:
