@@ -56,7 +56,16 @@ def select(prediction: Tensor, target: Tensor, known: Tensor, weight: Tensor | N
         target: (B, ...), with or without a channel axis.
         known: boolean mask of the known entries, (B, ...) with the channel axis only where entries are channels.
         weight: optional weights, as in :func:`weights`.
+
+    Raises:
+        ValueError: prediction and target do not lie entry by entry on each other: broadcast, an entry would be learnt
+            several times.
     """
+    if target.shape not in (prediction.shape, prediction.shape[:1] + prediction.shape[2:]):
+        raise ValueError(
+            f"predictions {tuple(prediction.shape)} do not fit targets {tuple(target.shape)}: give (B, C, ...) and "
+            "targets in the format of the task, a single map as (B, 1, H, W)"
+        )
     prediction, target = prediction.as_subclass(Tensor), target.as_subclass(Tensor)
     weight = weights(known, weight)
     mask = weight > 0

@@ -371,6 +371,15 @@ def test_a_metric_takes_nothing_that_would_be_broadcast_or_counted_elsewhere(kin
         assert not metric.rows
 
 
+@CASE
+def test_a_loss_takes_nothing_that_would_be_broadcast(kind, number):
+    task = make(kind, number)
+    labels, output = target(task), prediction(task)
+    for predicted, given in [(output, labels[:1]), (output[:1], labels), (output, labels[:, None])]:
+        with pytest.raises(ValueError, match=r"predictions .* do not fit targets"):
+            task.loss(predicted, given)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @CASE
 def test_the_device_does_not_matter(kind, number):
