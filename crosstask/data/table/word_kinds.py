@@ -43,10 +43,14 @@ def task_of_words(table: Table, column: str, rows: Sequence[int], most: int) -> 
 
 def _from_text(column: str, cells: Sequence[str], most: int) -> tuple[Task | None, str]:
     marks = sorted({str(cell) for cell in cells if str(cell).lower() in MARKS})
+    if _measured([str(cell) for cell in cells if cell not in BLANKS and cell not in marks]):
+        marks = ["-", *marks]
     cells = [cell for cell in cells if cell not in BLANKS and cell not in marks]
     if not cells:
         return None, "no cell says anything"
     task, why = _from_words(column, cells, most)
+    if isinstance(task, Tagging) and "-" in cells and not any(len(_parts(cell)) > 1 for cell in cells):
+        why += "; '-' taken for none of them: kind: category with unknown: ['-'] where it stands for no label"
     if task is None or not marks:
         return task, why
     try:
@@ -54,6 +58,12 @@ def _from_text(column: str, cells: Sequence[str], most: int) -> tuple[Task | Non
     except ValueError as error:
         return None, str(error)
     return task, f"{why}; {', '.join(map(repr, marks))} taken for no label"
+
+
+def _measured(cells: Sequence[str]) -> bool:
+    """Whether cells are "-" and numbers that count no classes: it then is no number, as in spreadsheets, and no tag."""
+    values = [number(cell) for cell in cells if cell != "-"]
+    return "-" in cells and None not in values and not all(each.is_integer() and each >= 0 for each in values if each)
 
 
 def _from_words(column: str, cells: Sequence[str], most: int) -> tuple[Task | None, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import fsspec
@@ -80,6 +81,27 @@ def test_what_is_no_name_is_not_taken_for_one(tmp_path, cells, why):
     guessed, notes = guess(tmp_path, cells)
     assert guessed == {}
     assert why in notes[0].text
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "note"),
+    [
+        (
+            ["low", "high", "-", "low"],
+            "tags",
+            r"'-' taken for none of them: kind: category with unknown: \['-'\] where it",
+        ),
+        (["cat;dog", "cat", "-"], "tags", "say$"),
+        (["0.5", "-", "0.7"], "scalars", "'-' taken for no label"),
+        (["-3", "2", "-"], "scalars", "'-' taken for no label"),
+    ],
+)
+def test_a_dash_is_no_tag_or_no_number_and_is_told(tmp_path, cells, kind, note):
+    guessed, notes = guess(tmp_path, cells)
+    task = guessed["a"]
+    assert task.kind == kind
+    assert bool(task.parse("-").isnan().all()) == (kind == "scalars")
+    assert re.search(note, notes[0].text)
 
 
 def test_more_classes_than_occur_where_they_are_named(tmp_path):
