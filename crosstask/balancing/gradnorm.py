@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from crosstask.balancing.adam import NamedAdam
 from crosstask.balancing.base import Adaptive, Means
-from crosstask.balancing.watch import encoder
+from crosstask.balancing.watch import last_layer
 from crosstask.ranges import Factor
 
 FLOOR = 0.01
@@ -62,7 +62,7 @@ class GradNorm(Adaptive):
 
     @override
     def watched(self, network: nn.Module) -> list[nn.Parameter]:
-        return [[parameter for parameter in encoder(network, "gradnorm") if parameter.ndim > 1][-1]]
+        return [last_layer(network, "gradnorm")]
 
     @override
     def look(self, gradients: dict[str, Tensor]) -> None:

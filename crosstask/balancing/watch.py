@@ -20,3 +20,15 @@ def encoder(network: nn.Module, kind: str) -> list[nn.Parameter]:
             f"{type(network).__name__} has no trained parameters of that name: use uncertainty, dwa or fixed"
         )
     return parameters
+
+
+def last_layer(network: nn.Module, kind: str) -> nn.Parameter:
+    """The weights of the last trained convolution or linear layer of the network's encoder.
+
+    Raises:
+        RecipeError: the network has no encoder, or a frozen one.
+    """
+    layers = [each for each in encoder(network, kind) if each.ndim > 1]
+    shared = network.get_submodule("encoder")
+    near = {id(each) for each in getattr(shared, "last", shared).parameters()}
+    return ([each for each in layers if id(each) in near] or layers)[-1]

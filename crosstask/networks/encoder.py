@@ -27,6 +27,11 @@ class Encoder(nn.Module):
     mean: Sequence[float] = IMAGENET_MEAN
     std: Sequence[float] = IMAGENET_STD
 
+    @property
+    def last(self) -> nn.Module:
+        """What is nearest to the heads; the layer made last is the last of it."""
+        return self
+
     def forward(self, images: Tensor) -> list[Tensor]:
         """Normalised images (B, 3, H, W) to maps (B, C_i, H/s_i, W/s_i)."""
         raise NotImplementedError

@@ -38,6 +38,11 @@ class SegNet(Encoder):
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_normal_(module.weight)
 
+    @property
+    @override
+    def last(self) -> nn.Module:
+        return self.up[0]
+
     @override
     def forward(self, images: Tensor) -> list[Tensor]:
         maps, taken = images, []

@@ -6,6 +6,8 @@ from torch import nn
 
 from crosstask.balancing import GradNorm
 from crosstask.errors import RecipeError
+from crosstask.networks.segnet import SegNet
+from crosstask.networks.small import SmallEncoder
 from tests.training.toys import ToyNetwork, toy_tasks
 
 VECTORS = {"a": torch.tensor([3.0, 4.0]), "b": torch.tensor([1.0, 0.0]), "c": torch.tensor([0.0, 2.0])}
@@ -67,3 +69,22 @@ def test_the_last_shared_layer_is_watched():
     assert watched is network.encoder[2].weight
     with pytest.raises(RecipeError, match=r"network\.encoder, but ToyNetwork"):
         GradNorm().watched(ToyNetwork(toy_tasks()))
+
+
+@pytest.mark.parametrize("make", [lambda: SegNet((4, 4, 8, 8, 8)), SmallEncoder])
+def test_the_layer_watched_is_the_last_that_computes(make):
+    network = nn.Module()
+    network.encoder = make()
+    calls = []
+    for module in network.encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda module, *_: calls.append(module))
+    network.encoder(torch.rand(2, 3, 64, 64))
+    assert GradNorm().watched(network)[0] is calls[-1].weight
+
+
+def test_a_frozen_last_layer_is_passed_over():
+    network = nn.Module()
+    network.encoder = SegNet((4, 4, 8, 8, 8))
+    network.encoder.last.requires_grad_(False)
+    assert GradNorm().watched(network)[0].requires_grad
