@@ -100,8 +100,10 @@ class MultiTaskNetwork(nn.Module):
         For sizes that are no multiple of ``encoder.multiple`` the maps cover the padded images.
 
         Raises:
-            ValueError: the images are not floating point.
+            ValueError: the images are not (B, 3, H, W), or not floating point.
         """
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"images are of shape {tuple(images.shape)}: give (B, 3, H, W)")
         if not images.is_floating_point():
             raise ValueError(f"images are {images.dtype}: give float RGB in [0, 1], for example images / 255")
         height, width = images.shape[-2:]

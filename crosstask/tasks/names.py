@@ -24,6 +24,8 @@ def class_names(classes: int | Sequence[str], what: str = "classes") -> list[str
     Raises:
         ValueError: there is none, a name is repeated, blank, or holds a separator.
     """
+    if isinstance(classes, str):
+        raise ValueError(f"{what} is {classes!r}: give a number or a list of names, [{classes}] say")
     names = [str(index) for index in range(classes)] if isinstance(classes, int) else [str(name) for name in classes]
     if not names:
         raise ValueError(f"{what} is {classes!r}: give at least one, as a number or a list of names")

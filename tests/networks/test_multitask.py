@@ -116,6 +116,9 @@ def test_normalisation_is_that_of_the_encoder(tasks):
 def test_integer_images_are_refused(tasks):
     with pytest.raises(ValueError, match=r"uint8: give float RGB in \[0, 1\]"):
         small(tasks)(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+    for shape in [(3, 32, 32), (1, 32, 32, 3), (1, 1, 32, 32)]:
+        with pytest.raises(ValueError, match=r"images are of shape .*: give \(B, 3, H, W\)"):
+            small(tasks)(torch.zeros(shape))
 
 
 def test_channels_last_computes_the_same(tasks):

@@ -16,7 +16,12 @@ def test_as_many_names_as_a_recipe_can_have_are_compared_in_no_time():
 
 
 @pytest.mark.parametrize(
-    ("names", "message"), [([], "give at least one"), (["b", "a", "b", "a"], "names a, b more than once")]
+    ("names", "message"),
+    [
+        ([], "give at least one"),
+        (["b", "a", "b", "a"], "names a, b more than once"),
+        ("floor", "a list of names, .floor."),
+    ],
 )
 def test_what_are_no_names(names, message):
     with pytest.raises(ValueError, match=message):

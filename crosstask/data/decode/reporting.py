@@ -33,9 +33,11 @@ def reporting(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except FileNotFoundError:
-        raise DataError(f"{shown(path)}: no such file: check the path, it is relative to the table's folder") from None
+        raise DataError(
+            f"{shown(path)}: no such file: check the path; in a table it is relative to the table's folder"
+        ) from None
     except (IsADirectoryError, PermissionError) as error:
-        raise DataError(f"{shown(path)}: cannot be read ({error.strerror}): a cell names a readable file") from None
+        raise DataError(f"{shown(path)}: cannot be read ({error.strerror}): name a file that can be read") from None
     except Exception as error:  # decoders of broken files raise whatever they stumble over
         empty = path.is_file() and path.stat().st_size == 0
         said = (isinstance(error, OSError) and error.strerror) or str(error).replace(f" {str(path)!r}", "")
