@@ -10,6 +10,8 @@ from torch import nn
 
 from crosstask.api.images import AnyImage, as_image
 from crosstask.api.prediction import Prediction, Value
+from crosstask.api.tables import file_of
+from crosstask.data.table.table import Table
 from crosstask.device import device as usable
 from crosstask.errors import DataError, NotFinite, UserError, nearest
 from crosstask.evaluation.evaluate import evaluate, evaluating, not_finite
@@ -84,18 +86,19 @@ class Model:
             raise NotFinite(broken)
         return Prediction(pixels, {name: Value(self.tasks[name], raw[name].float().cpu(), size) for name in chosen})
 
-    def evaluate(self, split: str | None = None, table: str | Path | None = None) -> Results:
+    def evaluate(self, split: str | None = None, table: str | Path | Table | None = None) -> Results:
         """Measure the network: one table of numbers with intervals; ``print(results.markdown())`` shows it.
 
         Args:
             split: name of a split; "" for all rows of ``table``; None for the recipe's test split.
-            table: another table than the recipe's.
+            table: another table than the recipe's; a :class:`Table` is written to its path if it is not there.
 
         Raises:
             DataError: there is no such split, or its files cannot be read.
+            UserError: there is another table at the path of the one given.
             RunError: the network predicts values that are not finite.
         """
-        dataset, name = self.run.evaluation_data(split, None if table is None else str(table))
+        dataset, name = self.run.evaluation_data(split, None if table is None else str(file_of(table)))
         return evaluate(
             self._predictor(None, (1.0,), False),
             self.run.evaluation_batches(dataset),

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from crosstask.api.model import Model, load
-from crosstask.data.table.table import Table, read_table, write_table
-from crosstask.errors import RecipeError, UserError
+from crosstask.api.tables import file_of
+from crosstask.data.table.table import Table
+from crosstask.errors import RecipeError
 from crosstask.experiment import Experiment
 from crosstask.recipe import Recipe
 from crosstask.recipe.written import laid_over, read_recipe
@@ -81,14 +82,4 @@ def _changes(options: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
 def _table(table: str | Path | Table | None) -> list[tuple[str, Any]]:
     if table is None:
         return []
-    path = _file_of(table) if isinstance(table, Table) else Path(table)
-    return [("data.table", str(path)), ("data.rooms", None)]
-
-
-def _file_of(table: Table) -> Path:
-    if not table.path.exists():
-        table.path.parent.mkdir(parents=True, exist_ok=True)
-        return write_table(table).path
-    if read_table(table.path) != table:
-        raise UserError(f"{table.path}: holds other rows than the table given: write it first, with write_table")
-    return table.path
+    return [("data.table", str(file_of(table))), ("data.rooms", None)]

@@ -191,6 +191,12 @@ def test_evaluate_measures_what_the_command_measures(model):
     assert results.tasks["depth"].images == 2
 
 
+def test_evaluate_takes_a_table_in_memory(model, place):
+    whole = crosstask.read_table(place / "data.csv")
+    few = crosstask.Table(place / "few.csv", whole.columns, whole.rows[-2:])
+    assert model.evaluate("", few).tasks["depth"].images == model.evaluate("", place / "few.csv").tasks["depth"].images
+
+
 def test_check_shows_itself(place):
     report = crosstask.check(place / "data.csv", place / "mine.yaml")
     assert report.errors == []
