@@ -23,6 +23,11 @@ def test_no_line_is_endless(capsys):
     assert len(capsys.readouterr().err) < 500
 
 
+def test_a_recipe_given_as_a_table_is_told(capsys):
+    assert main(["check", "mine.yaml"]) == 2
+    assert "mine.yaml is a recipe, no table: crosstask check --recipe mine.yaml" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")]
 )

@@ -17,6 +17,7 @@ from crosstask.commands.json_option import add_json, show
 from crosstask.commands.paths import require_recipe, require_table
 from crosstask.commands.recipe_paths import typed_recipe
 from crosstask.commands.trust import add_trust
+from crosstask.errors import UserError
 
 if TYPE_CHECKING:
     from crosstask.tasks.base import Task
@@ -35,6 +36,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     for name in arguments.table:
+        if name.endswith((".yaml", ".yml")):
+            raise UserError(f"{name} is a recipe, no table: crosstask check --recipe {name}")
         require_table(name)
     if arguments.recipe is not None:
         require_recipe(arguments.recipe, "--recipe")
@@ -42,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     from crosstask.commands.console_progress import progress
     from crosstask.data.check.check import check
     from crosstask.data.table.sources import alike, load_tables, readers
-    from crosstask.errors import UserError
 
     if not (arguments.table or arguments.recipe):
         raise UserError("name the tables to check, or a recipe with --recipe")
