@@ -44,7 +44,13 @@ def mean_field(
 
     Returns:
         q, (B, C, H, W).
+
+    Raises:
+        ValueError: probabilities and images differ in number or size.
     """
+    if (len(probabilities), *probabilities.shape[-2:]) != (len(images), *images.shape[-2:]):
+        shapes = f"probabilities {tuple(probabilities.shape)} do not fit images {tuple(images.shape)}"
+        raise ValueError(f"{shapes}: give as many, of one size")
     unary = probabilities.clamp(min=1e-8).log()
     current = probabilities
     for _ in range(iterations):

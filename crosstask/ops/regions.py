@@ -166,7 +166,14 @@ def majority_class(labels: Tensor, index: RegionIndex, classes: int) -> Tensor:
 
     Returns:
         (R,) int64; -1 where no pixel of the region is known.
+
+    Raises:
+        ValueError: labels and regions differ in size, or a label is of no class: it would be counted in another region.
     """
+    if labels.shape != index.shape:
+        raise ValueError(f"labels {tuple(labels.shape)} do not fit regions {tuple(index.shape)}: resize one of them")
+    if labels.numel() and (largest := int(labels.max())) >= classes:
+        raise ValueError(f"labels hold the id {largest}, classes have 0 to {classes - 1}: write -1 where it is unknown")
     label = labels.flatten()[index.pixel]
     known = label >= 0
     votes = torch.bincount((index.owner * classes + label)[known], minlength=len(index) * classes)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from crosstask.ops.mean_field import mean_field
@@ -63,3 +64,9 @@ def test_near_the_released_random_field_on_its_reference_image():
     theirs = torch.from_numpy(archive["out_crf_sal"])[0]
     sure = (theirs - 0.5).abs() > 0.4
     assert ((found > 0.5) == (theirs > 0.5))[sure].float().mean() > 0.9
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 8), (1, 3, 8, 8)])
+def test_images_of_another_size_or_number_are_refused(shape):
+    with pytest.raises(ValueError, match="do not fit images"):
+        mean_field(torch.rand(2, 3, 8, 8).softmax(1), torch.rand(shape))

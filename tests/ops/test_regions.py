@@ -69,3 +69,10 @@ def test_majority_class_equals_a_count_region_by_region():
         votes = [inside.count(each) for each in range(4)]
         assert found[row] == (votes.index(max(votes)) if max(votes) else -1)
     assert (found == -1).sum() == 1
+
+
+def test_majority_class_takes_no_label_that_would_be_counted_in_another_region():
+    index = index_regions(torch.tensor([[[0, 0, 1, 1]]]))
+    for labels, said in [([[[0, 3, 0, 0]]], "the id 3, classes have 0 to 2"), ([[[0, 1]]], "do not fit regions")]:
+        with pytest.raises(ValueError, match=said):
+            majority_class(torch.tensor(labels), index, 3)
