@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from typing import Any
 
@@ -48,10 +49,21 @@ def make_fabric(options: TrainingOptions) -> Fabric:
         fabric.launch()
     except (MisconfigurationException, ValueError) as error:
         raise _unavailable(options, error) from error
+    atexit.register(take_leave)
     precision = fabric.strategy.precision
     if isinstance(precision, MixedPrecision):  # autocast casts what it computes with; labels stay what they are
         precision.convert_input = lambda data: data  # type: ignore[method-assign]
     return fabric
+
+
+def take_leave() -> None:
+    """Leave the processes that compute together, if this is one of several.
+
+    An interpreter that ends while threads of gloo still run may be aborted, after all its work is done; Fabric takes
+    leave of nccl alone.
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _made(options: TrainingOptions, **given: Any) -> Fabric:

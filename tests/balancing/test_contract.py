@@ -12,6 +12,7 @@ from crosstask.balancing import BALANCERS
 from crosstask.errors import RunError
 from crosstask.recipe import Recipe
 from tests.balancing.toys import make, take_steps, two_process_worker
+from tests.spawned import in_processes
 from tests.training.toys import UNEVEN, concatenated, toy_batch, toy_tasks
 
 pytest.importorskip("torchjd", reason="needs the extra [balance]")
@@ -100,8 +101,7 @@ def test_comparing_gradients_needs_whole_steps(kind):
 @pytest.mark.slow
 def test_two_processes_equal_one(tmp_path):
     kinds = [kind for kind in BALANCERS if kind != "equal"]
-    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn")
-    fabric.launch(two_process_worker, str(tmp_path), kinds)
+    in_processes(two_process_worker, str(tmp_path), kinds)
     for kind in kinds:
         learner = make(BALANCERS[kind]())
         both = [

@@ -15,6 +15,7 @@ from crosstask.objectives import MeanTeacher, Supervised
 from crosstask.objectives.spaces.contrast import SpaceContrast
 from crosstask.objectives.spaces.spaces import SpaceEngage
 from crosstask.training.step import accumulate_gradients
+from tests.spawned import in_processes
 from tests.training.toys import UNEVEN, ToyNetwork, concatenated, toy_batch, toy_tasks
 
 
@@ -69,7 +70,7 @@ OWN = ("norm.running_mean", "norm.running_var", "_extra_state")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mean_teacher", "spaces"])
 def test_processes_keep_one_teacher_and_the_same_prototypes(kind, tmp_path):
-    Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(worker, kind, str(tmp_path))
+    in_processes(worker, kind, str(tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
     for name, value in first.items():
         if not name.endswith(OWN):

@@ -13,6 +13,7 @@ from crosstask.learner.learner import Learner
 from crosstask.objectives import Supervised
 from crosstask.training.step import accumulate_gradients
 from tests.objectives.cases import CASES, LABELLED, MAPPING, Case, batch, make, network, tasks
+from tests.spawned import in_processes
 from tests.training.toys import concatenated
 
 SAMPLES = 12
@@ -108,9 +109,10 @@ def work(fabric: Fabric, folder: str, names: list[str]) -> None:
 def differences(worlds: list[int], folder: Path, names: list[str] | None = None) -> dict[str, dict[int, float]]:
     """By case and number of processes, the largest difference of a weight from those of one process."""
     for world in [1, *worlds]:
-        strategy = "ddp_spawn" if world > 1 else "auto"
-        fabric = Fabric(accelerator="cpu", devices=world, strategy=strategy)
-        fabric.launch(work, str(folder), names or []) if world > 1 else work(fabric, str(folder), names or [])
+        if world > 1:
+            in_processes(work, str(folder), names or [], processes=world)
+        else:
+            work(Fabric(accelerator="cpu", devices=1), str(folder), names or [])
     found = {world: torch.load(folder / f"{world}.pt", weights_only=True) for world in [1, *worlds]}
     return {
         name: {

@@ -10,6 +10,7 @@ from crosstask.errors import RunError
 from crosstask.tasks.term import Term
 from crosstask.training.step import accumulate_gradients
 from crosstask.training.terms import RunningMeans
+from tests.spawned import in_processes
 from tests.training.toys import UNEVEN, concatenated, gradients, learner, toy_batch, toy_tasks, two_process_worker
 
 
@@ -40,8 +41,7 @@ def test_accumulation_equals_one_big_batch():
 
 
 def test_two_processes_equal_one(tmp_path):
-    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn")
-    fabric.launch(two_process_worker, str(tmp_path))
+    in_processes(two_process_worker, str(tmp_path))
     batches = [toy_batch(labels, seed) for seed, labels in enumerate(UNEVEN)]
     expected = gradients(single(), [concatenated(batches)])
     for rank in range(2):
